@@ -1,0 +1,1 @@
+"""The switchboard: wires the rooms of `tracking` to the world and decides nothing."""

@@ -1,0 +1,36 @@
+"""Entry point of the workers. Celery carries hints; PostgreSQL holds the work."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consentmgr.settings")
+
+from django.conf import settings
+
+from consentmgr import env
+
+app = Celery("consentmgr")
+app.conf.update(
+    broker_url=env.celery_broker(settings.REDIS_URL),
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    timezone="UTC",
+    task_default_queue="delivery",
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # A hint published while Redis is away is dropped at once: the sweep finds its row.
+    task_publish_retry=False,
+    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 1},
+    worker_hijack_root_logger=False,
+    beat_schedule={
+        "sweep": {
+            "task": "tracking.delivery.tasks.drain",
+            "schedule": 3.0,
+            "options": {"expires": 3},
+        },
+        "months": {"task": "tracking.consents.tasks.make_months", "schedule": 6 * 3600.0},
+    },
+)
+app.autodiscover_tasks(["tracking.consents", "tracking.delivery"])

@@ -1,0 +1,108 @@
+"""Typed readers for the environment: they fail loudly and say what to do."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+# Every variable the product reads, with the sentence the README prints about it.
+DECLARED: dict[str, str] = {
+    "DATABASE_URL": "PostgreSQL of the running service, `postgresql://user:password@host/name`.",
+    "DATABASE_OWNER_URL": "Role that owns the tables, used by `migrate`; default `DATABASE_URL`.",
+    "REDIS_URL": "Broker and rate-limit store, `redis://host:6379/0` or `unix:///path?db=0`.",
+    "SECRET_KEY": "Django's secret, at least 50 random characters.",
+    "CONSENT_KEYS": "`id:base64` pairs, comma separated, 32 bytes each; the first one signs.",
+    "ALLOWED_HOSTS": "Host names this service answers to, comma separated.",
+    "DEBUG": "`1` shows tracebacks; never in production.",
+    "DEMO": "`1` adds the demo shop; never in production.",
+    "PORT": "Port of `manage.py up` (8000).",
+    "DATA_DIR": "Where `manage.py up` keeps data, keys and logs (`.data`).",
+    "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
+    "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
+    "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
+    "LOG_LEVEL": "Least severe level logged (INFO).",
+}
+
+
+def text(name: str, *, default: str | None = None) -> str:
+    """
+    Return the variable's value.
+
+    :raises ImproperlyConfigured: if it is not set and has no default
+    """
+    if name not in DECLARED:
+        raise ImproperlyConfigured(f"{name} is read but not declared in consentmgr/env.py.")
+    value = os.environ.get(name, default)
+    if value is None or (value == "" and default is None):
+        raise ImproperlyConfigured(
+            f"{name} is not set. {DECLARED[name]} (`python3 manage.py up` sets it for one machine.)"
+        )
+    return value
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return a yes/no variable: 1, true, yes, on / 0, false, no, off."""
+    value = text(name, default="1" if default else "0").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+
+
+def words(name: str, *, default: str) -> list[str]:
+    """Return a comma-separated list without blanks."""
+    return [word.strip() for word in text(name, default=default).split(",") if word.strip()]
+
+
+def keys(name: str) -> dict[str, bytes]:
+    """
+    Return signing keys by id, in order; the first signs, all verify.
+
+    :raises ImproperlyConfigured: if a key is shorter than 32 bytes or not base64
+    """
+    found: dict[str, bytes] = {}
+    for pair in words(name, default=text(name)):
+        key_id, _, encoded = pair.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) < 32 or not key_id.isalnum():
+            raise ImproperlyConfigured(
+                f"{name}: {key_id!r} needs 32 bytes in base64 after the colon."
+            )
+        found[key_id] = key
+    return found
+
+
+def database(name: str, *, default: str | None = None) -> dict[str, object]:
+    """Return Django's settings for `postgresql://…`; `?host=/dir` names a socket folder."""
+    parts = urlsplit(text(name, default=default))
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(f"{name} must start with postgresql:// (got {parts.scheme!r}).")
+    options: dict[str, object] = dict(parse_qsl(parts.query))
+    host = options.pop("host", None) or parts.hostname or ""
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+    }
+
+
+def celery_broker(url: str) -> str:
+    """Return the address in kombu's spelling; it names a socket `redis+socket://…?virtual_host=0`."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    query: Mapping[str, str] = dict(parse_qsl(parts.query))
+    return f"redis+socket://{parts.path}?virtual_host={query.get('db', '0')}"

@@ -1,0 +1,39 @@
+"""
+What the role of the running service may do, where it differs from the role that owns the tables.
+
+Triggers already refuse changes to evidence whoever asks; this keeps the service from removing them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from psycopg import sql
+
+EVIDENCE = ("consents_consentrecord", "notices_noticeversion")
+
+
+def grant_to_app_role(*, using: str, **kwargs: Any) -> None:
+    """Let `DATABASE_URL`'s role read and write, but never change evidence or alter a table."""
+    role = str(settings.APP_ROLE)
+    connection = connections[using]
+    if not role or role == connection.settings_dict["USER"]:
+        return
+    name = sql.Identifier(role)
+    with connection.cursor() as cursor:
+        for statement in (
+            sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name),
+            sql.SQL(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}"
+            ).format(name),
+            sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(name),
+        ):
+            cursor.execute(statement)
+        for table in EVIDENCE:
+            cursor.execute(
+                sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(
+                    sql.Identifier(table), name
+                )
+            )

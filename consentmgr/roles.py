@@ -1,0 +1,53 @@
+"""Who may do what in the console: four roles as Django groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Permissions as `app.codename`; `view_*` stands for every table of the product.
+ROLES: dict[str, tuple[str, ...]] = {
+    "marketing": ("insights.view_dailyshown",),
+    "privacy": (
+        "insights.view_dailyshown",
+        "notices.view_noticeversion",
+        "registry.view_*",
+        "registry.change_partner",
+        "delivery.view_*",
+        "delivery.change_endpoint",
+    ),
+    "developer": (
+        "registry.view_*",
+        "registry.change_tag",
+        "registry.add_tag",
+        "registry.change_site",
+        "delivery.view_*",
+    ),
+    "auditor": (
+        "insights.view_*",
+        "notices.view_*",
+        "registry.view_*",
+        "consents.view_*",
+        "delivery.view_*",
+        "outbox.view_*",
+    ),
+}
+
+
+def make_roles(*, using: str, **kwargs: Any) -> None:
+    """Create the groups and give them exactly these permissions; safe to repeat."""
+    from django.contrib.auth.models import Group, Permission
+
+    every = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.using(using).select_related("content_type")
+    }
+    for role, wanted in ROLES.items():
+        group, _ = Group.objects.using(using).get_or_create(name=role)
+        group.permissions.set(
+            permission
+            for name, permission in every.items()
+            if any(
+                name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+                for pattern in wanted
+            )
+        )

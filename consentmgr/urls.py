@@ -1,0 +1,32 @@
+"""Every front door on one screen."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from consentmgr import health
+from tracking.banner import urls as banner
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("b/", include(banner.script_urlpatterns)),
+    path("v1/", include("tracking.banner.urls")),
+    path("v1/", include("tracking.consents.urls")),
+    path("v1/", include("tracking.gate.urls")),
+    path("v1/", include("tracking.insights.api_urls")),
+    path("v1/", include("tracking.delivery.urls")),
+    path("v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("", include("tracking.preferences.urls")),
+    path("console/admin/", admin.site.urls),
+    path("console/", include("tracking.insights.urls")),
+]
+
+if settings.DEMO:
+    urlpatterns += [
+        path("demo/", include("consentmgr.demo.urls")),
+        path("", RedirectView.as_view(url="/demo/")),
+    ]

@@ -1,0 +1,58 @@
+"""What every test starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+from tests.factories.registry import make_site
+from tests.visitors import Visitor
+from tracking.lib.short_memory import forget_everything
+from tracking.notices import queries as notices
+from tracking.notices.types import Notice
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """Rows of one test must not answer for the next."""
+    forget_everything()
+    notices._load.cache_clear()
+    yield
+    forget_everything()
+
+
+@pytest.fixture
+def notice(db: None) -> Notice:
+    return make_site()
+
+
+@pytest.fixture
+def visitor(notice: Notice) -> Visitor:
+    return Visitor(notice)
+
+
+_EMPTY_EVERYTHING = """
+DO $$
+DECLARE guarded regclass;
+BEGIN
+  FOR guarded IN SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal LOOP
+    EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', guarded);
+  END LOOP;
+  EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ')
+                  || ' RESTART IDENTITY CASCADE'
+             FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations');
+  FOR guarded IN SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', guarded);
+  END LOOP;
+END $$
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _evidence_can_be_emptied_between_tests() -> Iterator[None]:
+    """Tests that commit must start from nothing, and only their owner role may lift the guards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", lambda *args, **kwargs: [_EMPTY_EVERYTHING])
+        yield

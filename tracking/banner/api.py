@@ -1,0 +1,87 @@
+"""What the page's script fetches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tracking.banner import queries
+from tracking.consents import cookies
+from tracking.consents.api import ChoicesOutput
+from tracking.lib.errors import DomainError
+from tracking.web.errors import errors
+from tracking.web.site import SITE, named_site
+
+
+def script(request: HttpRequest, site: str) -> HttpResponse:
+    """Serve the one file a page includes; it depends on path and country, never on a cookie."""
+    try:
+        served = queries.get_script(
+            site_code=site, country_header=cookies.read_country(request), now=timezone.now()
+        )
+    except DomainError as error:
+        # A script element cannot read JSON; a comment in the browser's tools can be read.
+        return HttpResponse(
+            f"/* {error.message} */\n", status=error.status, content_type="text/javascript"
+        )
+    headers = {
+        "ETag": served.etag,
+        "Cache-Control": "no-cache",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Vary": ", ".join(filter(None, ["Accept-Encoding", settings.TRUSTED_COUNTRY_HEADER])),
+    }
+    if request.headers.get("If-None-Match", "").removeprefix("W/") == served.etag:
+        return HttpResponse(status=304, headers=headers)
+    accepted = request.headers.get("Accept-Encoding", "")
+    body = served.plain
+    if "br" in accepted:
+        body, headers["Content-Encoding"] = served.brotli, "br"
+    elif "gzip" in accepted:
+        body, headers["Content-Encoding"] = served.gzip, "gzip"
+    return HttpResponse(body, content_type="text/javascript; charset=utf-8", headers=headers)
+
+
+class Bootstrap(APIView):
+    class Output(serializers.Serializer[Any]):
+        site = serializers.CharField()
+        notice = serializers.DictField()
+        language = serializers.CharField()
+        regime = serializers.DictField()
+        urls = serializers.DictField(child=serializers.CharField())
+        wording = serializers.DictField(child=serializers.CharField())
+        company = serializers.DictField(child=serializers.CharField())
+        purposes = serializers.ListField(child=serializers.DictField())
+        data_items = serializers.ListField(child=serializers.DictField())
+        partners = serializers.ListField(child=serializers.DictField())
+        choices = ChoicesOutput(allow_null=True)
+
+    @extend_schema(
+        operation_id="get_bootstrap",
+        parameters=[
+            SITE,
+            OpenApiParameter("language", str, description="`ja`, `en`, …; else the site's first."),
+        ],
+        responses={200: Output, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return the published notice in one language, and this device's choices."""
+        found = queries.get_bootstrap(
+            site_code=named_site(request),
+            language=request.query_params.get("language", ""),
+            token_text=None if cookies.are_doubtful(request) else cookies.read_token(request),
+            country_header=cookies.read_country(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return Response(
+            {**found.content, "choices": found.choices and found.choices.as_json()},
+            headers={"Cache-Control": "private, no-store"},
+        )

@@ -1,0 +1,6 @@
+from django.urls import path
+
+from tracking.banner import api
+
+script_urlpatterns = [path("<slug:site>.js", api.script, name="banner-script")]
+urlpatterns = [path("bootstrap", api.Bootstrap.as_view())]

@@ -1,0 +1,313 @@
+"""The API of decisions, revocations and receipts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tracking.consents import cookies, operations, queries
+from tracking.consents.types import DeliveryStatus, Method, Recorded, Submission, Surface, from_maps
+from tracking.web.errors import errors
+from tracking.web.fields import (
+    StrictBoolean,
+    StrictInteger,
+    StrictSerializer,
+    StrictText,
+    answers,
+    code,
+    millisecond_counter,
+)
+from tracking.web.site import SITE, named_site
+
+
+class ChoicesOutput(serializers.Serializer[Any]):
+    """A device's choices as they stand; ids look like `purpose:analytics`."""
+
+    granted = serializers.ListField(child=serializers.CharField())
+    refused = serializers.ListField(child=serializers.CharField())
+    decided_at = serializers.IntegerField(help_text="Epoch seconds.")
+    notice = serializers.IntegerField()
+    with_signal = serializers.BooleanField()
+    seq = serializers.IntegerField()
+
+
+class NoticeOutput(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    hash = serializers.CharField(help_text="SHA-256 of the notice's canonical JSON, hex.")
+
+
+class ChoiceMapsOutput(serializers.Serializer[Any]):
+    purposes = serializers.DictField(child=serializers.BooleanField())
+    data_items = serializers.DictField(child=serializers.BooleanField())
+    partners = serializers.DictField(child=serializers.BooleanField())
+
+
+class ReceiptOutput(serializers.Serializer[Any]):
+    """The visitor's copy of a record."""
+
+    key = serializers.UUIDField()
+    recorded_at = serializers.DateTimeField()
+    site = serializers.CharField()
+    notice = NoticeOutput()
+    method = serializers.ChoiceField(choices=[m.value for m in Method])
+    surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+    regime = serializers.CharField()
+    language = serializers.CharField()
+    choices = ChoiceMapsOutput()
+
+
+class DeliveryOutput(serializers.Serializer[Any]):
+    """How far one partner is."""
+
+    partner = serializers.CharField()
+    legal_name = serializers.DictField(child=serializers.CharField())
+    status = serializers.ChoiceField(
+        choices=["queued", "sent", "confirmed", "overdue", "unreachable"]
+    )
+    due_at = serializers.DateTimeField()
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+
+
+class RecordedOutput(serializers.Serializer[Any]):
+    receipt = ReceiptOutput()
+    choices = ChoicesOutput()
+    deliveries = DeliveryOutput(many=True)
+    device_token = serializers.CharField(
+        required=False, help_text="Only when the request carried X-Consent-Device."
+    )
+
+
+def _delivery(status: DeliveryStatus) -> dict[str, object]:
+    return {
+        "partner": status.partner,
+        "legal_name": dict(status.legal_name),
+        "status": status.status,
+        "due_at": status.due_at.isoformat(timespec="seconds"),
+        "confirmed_at": status.confirmed_at and status.confirmed_at.isoformat(timespec="seconds"),
+    }
+
+
+def _answer(request: Request, recorded: Recorded) -> Response:
+    body: dict[str, object] = {
+        "receipt": recorded.receipt.as_json(),
+        "choices": recorded.choices.as_json(),
+        "deliveries": [_delivery(status) for status in recorded.deliveries],
+    }
+    is_header_mode = cookies.HEADER in request.headers
+    if is_header_mode and recorded.device_token is not None:
+        body["device_token"] = recorded.device_token
+    response = Response(body, status=200 if recorded.is_replay else 201)
+    if not is_header_mode:
+        cookies.keep(response, recorded)
+    return response
+
+
+class DecisionView(APIView):
+    """A view whose refused tokens leave the browser, so that the next decision starts anew."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if isinstance(exc, operations.TokenRefused):
+            cookies.drop_token(response)
+        return response
+
+
+class Consents(DecisionView):
+    class Input(StrictSerializer):
+        site = code()
+        notice = StrictInteger(min_value=1, max_value=2**31 - 1)
+        idempotency_key = StrictText(min_length=16, max_length=64)
+        client_seq = millisecond_counter()
+        method = serializers.ChoiceField(choices=[m.value for m in Method])
+        surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+        language = code()
+        gpc = StrictBoolean(required=False, default=False)
+        purposes = answers()
+        data_items = answers()
+        partners = answers()
+
+    @extend_schema(
+        operation_id="record_consent",
+        request=Input,
+        responses={
+            201: RecordedOutput,
+            200: RecordedOutput,
+            **errors(400, 403, 404, 409, 413, 415, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Record a decision, once however often it is sent."""
+        data = self.Input(data=request.data)
+        data.is_valid(raise_exception=True)
+        sent = data.validated_data
+        granted, refused = from_maps(
+            purposes=sent["purposes"], data_items=sent["data_items"], partners=sent["partners"]
+        )
+        recorded = operations.record_consent(
+            submission=Submission(
+                site=sent["site"],
+                notice=sent["notice"],
+                idempotency_key=sent["idempotency_key"],
+                client_seq=sent["client_seq"],
+                method=Method(sent["method"]),
+                surface=Surface(sent["surface"]),
+                language=sent["language"],
+                gpc=sent["gpc"] or request.headers.get("Sec-GPC") == "1",
+                granted=granted,
+                refused=refused,
+            ),
+            visit=cookies.read_visit(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return _answer(request, recorded)
+
+    class History(serializers.Serializer[Any]):
+        records = ReceiptOutput(many=True)
+
+    @extend_schema(
+        operation_id="list_consents",
+        parameters=[SITE],
+        responses={200: History, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return what this device decided, newest first."""
+        receipts = queries.list_receipts(
+            site_code=named_site(request),
+            token_text=_token(request),
+            keys=settings.CONSENT_KEYS,
+        )
+        return _private({"records": [receipt.as_json() for receipt in receipts]})
+
+
+class CurrentConsent(APIView):
+    class Output(serializers.Serializer[Any]):
+        choices = ChoicesOutput(allow_null=True)
+
+    @extend_schema(
+        operation_id="get_current_consent",
+        parameters=[SITE],
+        responses={200: Output, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return this device's choices; null means that it has not decided, or is not known."""
+        choices = queries.find_choices(
+            site_code=named_site(request),
+            token_text=_token(request),
+            keys=settings.CONSENT_KEYS,
+        )
+        return _private({"choices": None if choices is None else choices.as_json()})
+
+
+class Revocations(DecisionView):
+    class Input(StrictSerializer):
+        site = code()
+        idempotency_key = StrictText(min_length=16, max_length=64)
+        client_seq = millisecond_counter()
+        surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+        language = code()
+        all = StrictBoolean(required=False, default=False)
+        purposes = serializers.ListField(child=code(), required=False, default=list)
+        data_items = serializers.ListField(child=code(), required=False, default=list)
+        partners = serializers.ListField(child=code(), required=False, default=list)
+
+        def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+            if attrs["all"] == bool(attrs["purposes"] or attrs["data_items"] or attrs["partners"]):
+                raise serializers.ValidationError(
+                    {"all": ["Say `all`, or name what is withdrawn; one of the two."]}
+                )
+            return attrs
+
+    @extend_schema(
+        operation_id="revoke_consent",
+        request=Input,
+        responses={
+            201: RecordedOutput,
+            200: RecordedOutput,
+            **errors(400, 403, 404, 413, 415, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Withdraw everything, or some purposes, data items or partners."""
+        data = self.Input(data=request.data)
+        data.is_valid(raise_exception=True)
+        sent = data.validated_data
+        _, refused = from_maps(
+            purposes=dict.fromkeys(sent["purposes"], False),
+            data_items=dict.fromkeys(sent["data_items"], False),
+            partners=dict.fromkeys(sent["partners"], False),
+        )
+        recorded = operations.revoke(
+            site=sent["site"],
+            idempotency_key=sent["idempotency_key"],
+            client_seq=sent["client_seq"],
+            surface=Surface(sent["surface"]),
+            language=sent["language"],
+            refused=None if sent["all"] else refused,
+            visit=cookies.read_visit(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return _answer(request, recorded)
+
+
+class RevocationStatus(APIView):
+    class Output(serializers.Serializer[Any]):
+        partners = DeliveryOutput(many=True)
+        total = serializers.IntegerField()
+        confirmed = serializers.IntegerField()
+
+    @extend_schema(
+        operation_id="get_revocation_status",
+        parameters=[SITE],
+        responses={200: Output, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request, key: UUID) -> Response:
+        """Return how far each partner is that a withdrawal had to be told to."""
+        statuses = queries.list_deliveries(
+            site_code=named_site(request),
+            key=key,
+            token_text=_token(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return _private(
+            {
+                "partners": [_delivery(status) for status in statuses],
+                "total": len(statuses),
+                "confirmed": sum(status.status == "confirmed" for status in statuses),
+            }
+        )
+
+
+class Receipts(APIView):
+    @extend_schema(
+        operation_id="get_receipt",
+        parameters=[SITE],
+        responses={200: ReceiptOutput, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request, key: UUID) -> Response:
+        """Return one receipt of this device."""
+        receipt = queries.get_receipt(
+            site_code=named_site(request),
+            key=key,
+            token_text=_token(request),
+            keys=settings.CONSENT_KEYS,
+        )
+        return _private(receipt.as_json())
+
+
+def _token(request: Request) -> str | None:
+    return None if cookies.are_doubtful(request) else cookies.read_token(request)
+
+
+def _private(body: dict[str, object]) -> Response:
+    return Response(body, headers={"Cache-Control": "private, no-store"})

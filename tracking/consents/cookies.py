@@ -1,0 +1,87 @@
+"""What a request tells about its device, and what an answer leaves in the browser."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from tracking.consents import rules
+from tracking.consents.types import Recorded, Visit
+
+# HttpOnly: the token is the power over this device's record.
+DEVICE = "cm_device"
+# Readable, advisory: a returning page decides from it without a request.
+CHOICES = "cm_choices"
+# The number of the notice that was shown; no identifier.
+SHOWN = "cm_shown"
+# Where the service is not same-site with the page, the token travels here.
+HEADER = "X-Consent-Device"
+
+_LIFETIME_SECONDS = 400 * 86_400
+
+
+def read_token(request: HttpRequest) -> str | None:
+    """Return the device token from the header or the cookie; "new" in the header means none."""
+    header = request.headers.get(HEADER, "")
+    if header:
+        return None if header == "new" else header
+    return request.COOKIES.get(DEVICE)
+
+
+def read_shown_notice(request: HttpRequest) -> int | None:
+    """Return the notice number that this browser says it was shown."""
+    text = request.COOKIES.get(SHOWN, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def are_doubtful(request: HttpRequest) -> bool:
+    """Say whether one of our cookies came twice: one was planted, so none is believed."""
+    header = request.headers.get("Cookie", "")
+    names = [part.partition("=")[0].strip() for part in header.split(";")]
+    return any(names.count(name) > 1 for name in (DEVICE, CHOICES, SHOWN))
+
+
+def read_country(request: HttpRequest) -> str:
+    """Return what the trusted proxy header says, or "" where none is configured."""
+    name = settings.TRUSTED_COUNTRY_HEADER
+    return request.headers.get(name, "") if name else ""
+
+
+def read_visit(request: HttpRequest, *, is_own_page: bool = False) -> Visit:
+    """Return the visit behind a decision."""
+    return Visit(
+        origin=request.headers.get("Origin"),
+        device_token=None if are_doubtful(request) else read_token(request),
+        country_header=read_country(request),
+        device_class=rules.classify_device(request.headers.get("User-Agent", "")),
+        is_own_page=is_own_page,
+    )
+
+
+def keep(response: HttpResponseBase, recorded: Recorded) -> None:
+    """Leave the newest token and choices in the browser."""
+    if recorded.device_token is not None:
+        _set(response, DEVICE, recorded.device_token, httponly=True)
+    keep_choices(response, recorded.choices_cookie)
+
+
+def keep_choices(response: HttpResponseBase, value: str) -> None:
+    """Set the readable choices by HTTP, so that Safari does not drop them after a week."""
+    _set(response, CHOICES, value, httponly=False)
+
+
+def drop_token(response: HttpResponseBase) -> None:
+    """Remove a token that may no longer grant, so that the next decision starts anew."""
+    response.delete_cookie(DEVICE, samesite="Lax")
+
+
+def _set(response: HttpResponseBase, name: str, value: str, *, httponly: bool) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=_LIFETIME_SECONDS,
+        secure=settings.COOKIE_SECURE,
+        httponly=httponly,
+        samesite="Lax",
+    )

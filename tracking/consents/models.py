@@ -1,0 +1,119 @@
+"""Devices and the records of what they decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from tracking.consents.types import DeviceClass, Method, Prior, Surface
+from tracking.lib import bits
+from tracking.notices.models import NoticeVersion
+from tracking.registry.models import Site
+
+
+class ChoiceBits(models.Field):  # type: ignore[type-arg]
+    """A set of choice numbers as `bit varying`: bit n from the left is number n."""
+
+    def db_type(self, connection: Any) -> str:
+        return "bit varying(1024)"
+
+    def from_db_value(self, value: str | None, *_: object) -> frozenset[int] | None:
+        return None if value is None else bits.unpack(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else bits.pack(value)
+
+
+class Device(models.Model):
+    """
+    A browser on one site and its choices as they stand. Private: retention and erasure delete it.
+
+    `version` counts decisions that took effect; `serial` counts the tokens issued for it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    version = models.BigIntegerField()
+    serial = models.BigIntegerField()
+    client_seq = models.BigIntegerField()
+    granted = ChoiceBits()
+    refused = ChoiceBits()
+    notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    decided_at = models.DateTimeField()
+    with_signal = models.BooleanField(default=False)
+    last_record_key = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(version__gte=1), name="device_version_positive"),
+            models.CheckConstraint(condition=Q(serial__gte=1), name="device_serial_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} v{self.version}"
+
+
+class ConsentRecord(models.Model):
+    """
+    The public part: append-only (a trigger refuses UPDATE and DELETE), partitioned by month, and
+    without anything that links it to another record of the same device.
+
+    `commitment` proves the private part as long as that is kept.
+    """
+
+    pk = models.CompositePrimaryKey("recorded_at", "key")
+    key = models.UUIDField()
+    recorded_at = models.DateTimeField()
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    granted = ChoiceBits()
+    refused = ChoiceBits()
+    withdrawn = ChoiceBits()
+    method = models.TextField(choices=[(m.value, m.value) for m in Method])
+    surface = models.TextField(choices=[(s.value, s.value) for s in Surface])
+    prior = models.TextField(choices=[(p.value, p.value) for p in Prior])
+    regime = models.TextField()
+    country_group = models.TextField()
+    country_method = models.TextField()
+    language = models.TextField()
+    device_class = models.TextField(choices=[(d.value, d.value) for d in DeviceClass])
+    variant = models.TextField(default="")
+    with_signal = models.BooleanField(default=False)
+    is_superseded = models.BooleanField(default=False)
+    is_suspect = models.BooleanField(default=False)
+    commitment = models.BinaryField()
+
+    class Meta:
+        managed = False  # Django cannot say PARTITION BY: see migration 0002
+        db_table = "consents_consentrecord"
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class ConsentPrivate(models.Model):
+    """The private part, and the only table of evidence with DELETE: erasure removes this row."""
+
+    record_key = models.UUIDField(primary_key=True)
+    recorded_at = models.DateTimeField()
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT)
+    version = models.BigIntegerField()
+    salt = models.BinaryField()
+    previous_key = models.UUIDField(null=True)
+    external_id = models.TextField(null=True)  # noqa: DJ001  # null = not linked, "" would be a member
+    idempotency_key = models.TextField()
+    client_seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "idempotency_key"], name="decision_recorded_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["device", "-recorded_at"], name="private_by_device")]
+
+    def __str__(self) -> str:
+        return str(self.record_key)

@@ -1,0 +1,443 @@
+"""The only writes of devices and consent records."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+
+from tracking.consents import queries, rules
+from tracking.consents.types import (
+    Choices,
+    DeliveryStatus,
+    Method,
+    Prior,
+    Receipt,
+    Recorded,
+    Submission,
+    Surface,
+    Visit,
+)
+from tracking.lib import bits, device_token
+from tracking.lib.device_token import DeviceToken
+from tracking.lib.errors import DomainError
+from tracking.notices import queries as notices
+from tracking.notices.types import Notice
+from tracking.outbox import operations as outbox
+from tracking.outbox.types import News
+from tracking.regimes import rules as regimes
+from tracking.regimes.types import Jurisdiction, Regime
+from tracking.registry import queries as registry
+from tracking.registry.types import SiteInfo
+
+Keys = Mapping[str, bytes]
+
+NEWS_KIND = "consent"
+
+_IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+# One advisory lock class for "this idempotency key is being recorded".
+_LOCK_CLASS = 0x434D
+
+
+class DecisionInvalid(DomainError):
+    code = "invalid"
+    message = "The decision does not say what it must."
+
+
+class ForeignOrigin(DomainError):
+    code = "foreign_origin"
+    message = "This page may not record a decision for that site."
+    status = 403
+
+
+class TokenRefused(DomainError):
+    code = "token_refused"
+    message = "This device token may not grant; please ask the visitor again."
+    status = 403
+
+
+class NoticeRetired(DomainError):
+    code = "notice_retired"
+    message = "A newer notice is in effect; please ask the visitor again."
+    status = 409
+
+
+def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: datetime) -> Recorded:
+    """
+    Record one decision, exactly once however often it is sent, and queue the news for partners.
+
+    One transaction holds the record, its private part, the device's state and the outbox events.
+    A refusal is recorded even with an outdated token or notice; a grant then is not.
+
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
+    :raises DecisionInvalid: 400, unknown notice, unknown choice or a malformed key
+    :raises NoticeRetired: 409, a grant on a notice that is no longer current
+    :raises TokenRefused: 403, a grant with a token that is not this device's newest
+    """
+    site = _check_origin(submission.site, visit)
+    notice = _find_notice(site, submission)
+    _check_choices(notice, submission)
+    jurisdiction = regimes.find_jurisdiction(
+        country_header=visit.country_header, default_country=site.default_country
+    )
+    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    token = _own_token(visit.device_token, site, keys)
+
+    with transaction.atomic():
+        _serialize(submission)
+        replay = queries.find_recorded(
+            site=site, idempotency_key=submission.idempotency_key, keys=keys, now=now
+        )
+        if replay is not None:
+            return replay
+        _refuse_retired_grant(site, notice, submission)
+        # A token whose device is gone starts anew, under an id that nobody could have planted.
+        state = None if token is None else queries.find_state(device=token.device, lock=True)
+        is_newest = token is None or state is None or token.serial == state.serial
+        if not is_newest and submission.granted:
+            raise TokenRefused
+        return _record(
+            site=site,
+            notice=notice,
+            regime=regime,
+            jurisdiction=jurisdiction,
+            submission=submission,
+            visit=visit,
+            state=state,
+            # An older copy of a token may take away, and gets no newer one for it.
+            rotates=is_newest,
+            keys=keys,
+            now=now,
+        )
+
+
+def revoke(
+    *,
+    site: str,
+    idempotency_key: str,
+    client_seq: int,
+    surface: Surface,
+    language: str,
+    refused: frozenset[str] | None,
+    visit: Visit,
+    keys: Keys,
+    now: datetime,
+) -> Recorded:
+    """
+    Withdraw choices on the current notice; `refused=None` withdraws everything.
+
+    :raises NoNotice: 404, and everything that `record_consent` raises
+    """
+    current = notices.get_current(site_code=site)
+    return record_consent(
+        submission=Submission(
+            site=site,
+            notice=current.number,
+            idempotency_key=idempotency_key,
+            client_seq=client_seq,
+            method=Method.WITHDRAW,
+            surface=surface,
+            language=language,
+            gpc=False,
+            granted=frozenset(),
+            refused=current.asked_ids if refused is None else refused,
+        ),
+        visit=visit,
+        keys=keys,
+        now=now,
+    )
+
+
+def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
+    """Create the record tables of this month and the next `ahead`; return their names."""
+    made = []
+    with connection.cursor() as cursor:
+        for offset in range(ahead + 1):
+            month = now.month - 1 + offset
+            first = datetime(now.year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+            cursor.execute("SELECT consents_make_month(%s)", [first.date()])
+            made.append(cursor.fetchone()[0])
+    return made
+
+
+# --- checks
+
+
+def _check_origin(site_code: str, visit: Visit) -> SiteInfo:
+    site = registry.get_site(code=site_code)
+    if not visit.is_own_page and visit.origin not in site.origins:
+        raise ForeignOrigin
+    return site
+
+
+def _find_notice(site: SiteInfo, submission: Submission) -> Notice:
+    notice = notices.find_version(site_code=site.code, number=submission.notice)
+    if notice is None:
+        raise DecisionInvalid(fields={"notice": ["There is no such notice."]})
+    return notice
+
+
+def _refuse_retired_grant(site: SiteInfo, notice: Notice, submission: Submission) -> None:
+    current = notices.get_current(site_code=site.code)
+    if notice.number != current.number and submission.granted:
+        raise NoticeRetired(fields={"current": current.number})
+
+
+def _check_choices(notice: Notice, submission: Submission) -> None:
+    fields: dict[str, object] = {}
+    unknown = sorted((submission.granted | submission.refused) - notice.numbers.keys())
+    if unknown:
+        fields["choices"] = [f"The notice does not ask about {choice}." for choice in unknown[:5]]
+    if not _IDEMPOTENCY_KEY.fullmatch(submission.idempotency_key):
+        fields["idempotency_key"] = ["16 to 64 characters of A-Z, a-z, 0-9, - and _."]
+    if submission.language not in notice.content["languages"]:
+        fields["language"] = ["The notice was not shown in this language."]
+    if submission.method is Method.REFUSE and submission.granted:
+        fields["method"] = ["A refusal grants nothing."]
+    if submission.method in {Method.ALLOW, Method.CHOOSE} and not (
+        submission.granted | submission.refused
+    ):
+        fields["purposes"] = ["Say which choices were granted or refused."]
+    if fields:
+        raise DecisionInvalid(fields=fields)
+
+
+def _own_token(text: str | None, site: SiteInfo, keys: Keys) -> DeviceToken | None:
+    token = device_token.verify(text, keys=keys) if text else None
+    return token if token is not None and token.site_id == site.id else None
+
+
+# --- the write
+
+
+def _serialize(submission: Submission) -> None:
+    """Let equal decisions queue up, so that the second finds the first one's record."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))",
+            [_LOCK_CLASS, f"{submission.site}|{submission.idempotency_key}"],
+        )
+
+
+_INSERT = """
+WITH device AS (
+  INSERT INTO consents_device
+    (id, site_id, version, serial, client_seq, granted, refused, notice_id, decided_at,
+     with_signal, last_record_key)
+  VALUES (%(device)s, %(site)s, %(version)s, %(serial)s, %(seq)s, %(state_granted)s,
+          %(state_refused)s, %(state_notice)s, %(state_decided_at)s, %(state_signal)s, %(key)s)
+  ON CONFLICT (id) DO UPDATE
+    SET version = EXCLUDED.version, serial = EXCLUDED.serial, client_seq = EXCLUDED.client_seq,
+        granted = EXCLUDED.granted, refused = EXCLUDED.refused, notice_id = EXCLUDED.notice_id,
+        decided_at = EXCLUDED.decided_at, with_signal = EXCLUDED.with_signal,
+        last_record_key = EXCLUDED.last_record_key
+), record AS (
+  INSERT INTO consents_consentrecord
+    (key, recorded_at, site_id, notice_id, granted, refused, withdrawn, method, surface, prior,
+     regime, country_group, country_method, language, device_class, variant, with_signal,
+     is_superseded, is_suspect, commitment)
+  VALUES (%(key)s, %(now)s, %(site)s, %(notice)s, %(granted)s, %(refused)s, %(withdrawn)s,
+          %(method)s, %(surface)s, %(prior)s, %(regime)s, %(country_group)s, %(country_method)s,
+          %(language)s, %(device_class)s, '', %(signal)s, %(superseded)s, false, %(commitment)s)
+)
+INSERT INTO consents_consentprivate
+  (record_key, recorded_at, site_id, device_id, version, salt, previous_key, external_id,
+   idempotency_key, client_seq)
+VALUES (%(key)s, %(now)s, %(site)s, %(device)s, %(version)s, %(salt)s, %(previous)s, NULL,
+        %(idempotency_key)s, %(client_seq)s)
+"""
+
+
+def _record(
+    *,
+    site: SiteInfo,
+    notice: Notice,
+    regime: Regime,
+    jurisdiction: Jurisdiction,
+    submission: Submission,
+    visit: Visit,
+    state: queries.DeviceState | None,
+    rotates: bool,
+    keys: Keys,
+    now: datetime,
+) -> Recorded:
+    before = None if state is None else state.choices
+    implied = rules.implied_grants(terms=notice.terms, regime=regime)
+    held = implied if before is None else before.granted
+    merged = rules.merge(before=before, submission=submission, asked=notice.asked_ids, held=held)
+    if merged.is_superseded and before is not None:
+        choices = before
+    else:
+        choices = Choices(
+            granted=merged.granted,
+            refused=merged.refused,
+            decided_at=int(now.timestamp()),
+            notice=notice.number,
+            with_signal=submission.gpc,
+            seq=submission.client_seq,
+        )
+    key, salt = uuid4(), secrets.token_bytes(32)
+    device = UUID(bytes=secrets.token_bytes(16)) if state is None else state.device
+    version = 1 if state is None else state.version + (0 if merged.is_superseded else 1)
+    serial = 1 if state is None else state.serial + (1 if rotates else 0)
+    previous = None if state is None else str(state.last_record_key)
+    private = {
+        "record": str(key),
+        "device": str(device),
+        "version": version,
+        "previous": previous,
+        "external_id": None,
+        "idempotency_key": submission.idempotency_key,
+        "client_seq": submission.client_seq,
+    }
+    answered = _answered(notice, submission)
+    state_notice = notice.id if choices is not before else _notice_row(site, choices.notice)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                "device": device,
+                "site": site.id,
+                "version": version,
+                "serial": serial,
+                "seq": choices.seq,
+                "state_granted": _bits(notice, choices.granted),
+                "state_refused": _bits(notice, choices.refused),
+                "state_notice": state_notice,
+                "state_decided_at": datetime.fromtimestamp(choices.decided_at, tz=UTC),
+                "state_signal": choices.with_signal,
+                "key": key,
+                "now": now,
+                "notice": notice.id,
+                "granted": _bits(notice, answered.granted),
+                "refused": _bits(notice, answered.refused),
+                "withdrawn": _bits(notice, merged.withdrawn),
+                "method": submission.method,
+                "surface": submission.surface,
+                "prior": Prior.FIRST if state is None else Prior.AGAIN,
+                "regime": regime.code,
+                "country_group": regime.country_group,
+                "country_method": jurisdiction.method,
+                "language": submission.language,
+                "device_class": visit.device_class,
+                "signal": submission.gpc,
+                "superseded": merged.is_superseded,
+                "commitment": rules.commitment(salt=salt, private=private),
+                "salt": salt,
+                "previous": previous,
+                "idempotency_key": submission.idempotency_key,
+                "client_seq": submission.client_seq,
+            },
+        )
+    deliveries: tuple[DeliveryStatus, ...] = ()
+    if not merged.is_superseded:
+        deliveries = _tell_partners(
+            site=site,
+            notice=notice,
+            device=device,
+            version=version,
+            held=held,
+            merged=merged,
+            keys=keys,
+            now=now,
+        )
+    token = DeviceToken(
+        device=device, site_id=site.id, serial=serial, issued_at=int(now.timestamp())
+    )
+    return Recorded(
+        receipt=Receipt(
+            key=key,
+            recorded_at=now,
+            site=site.code,
+            notice_number=notice.number,
+            notice_hash=notice.hash,
+            method=submission.method,
+            surface=submission.surface,
+            regime=regime.code,
+            language=submission.language,
+            granted=answered.granted,
+            refused=answered.refused,
+            withdrawn=merged.withdrawn,
+        ),
+        choices=choices,
+        choices_cookie=rules.choices_cookie(choices=choices, numbers=notice.numbers),
+        device_token=device_token.sign(token, keys=keys) if rotates else None,
+        deliveries=deliveries,
+        is_replay=False,
+    )
+
+
+def _answered(notice: Notice, submission: Submission) -> Submission:
+    """Return the decision with a plain refusal spelled out: evidence names every choice."""
+    if submission.method is not Method.REFUSE:
+        return submission
+    return replace(submission, granted=frozenset(), refused=notice.asked_ids | submission.refused)
+
+
+def _tell_partners(
+    *,
+    site: SiteInfo,
+    notice: Notice,
+    device: UUID,
+    version: int,
+    held: frozenset[str],
+    merged: rules.Merge,
+    keys: Keys,
+    now: datetime,
+) -> tuple[DeliveryStatus, ...]:
+    partners = {partner["code"]: partner for partner in notice.content["partners"]}
+    news, deliveries = [], []
+    for outgoing in rules.plan_news(terms=notice.terms, held=held, merged=merged):
+        partner = partners[outgoing.partner]
+        due_at = rules.due_at(decided_at=now, sla_hours=partner["sla_hours"])
+        subject = device_token.pairwise_id(
+            device=device, partner=outgoing.partner, site_id=site.id, keys=keys
+        )
+        news.append(
+            News(
+                addressee=outgoing.partner,
+                subject=subject,
+                kind=NEWS_KIND,
+                version=version,
+                due_at=due_at,
+                only_if_told=not outgoing.is_revocation,
+                payload=rules.message(
+                    outgoing=outgoing,
+                    subject=subject,
+                    version=version,
+                    notice_number=notice.number,
+                    notice_hash=notice.hash,
+                    decided_at=now,
+                    due_at=due_at,
+                ),
+            )
+        )
+        if outgoing.is_revocation:
+            deliveries.append(
+                DeliveryStatus(
+                    partner=outgoing.partner,
+                    legal_name=partner["legal_name"],
+                    status="queued",
+                    due_at=due_at,
+                    confirmed_at=None,
+                )
+            )
+    outbox.append(site_id=site.id, news=news, now=now)
+    return tuple(deliveries)
+
+
+def _notice_row(site: SiteInfo, number: int) -> int:
+    notice = notices.find_version(site_code=site.code, number=number)
+    if notice is None:
+        raise DecisionInvalid(fields={"notice": ["There is no such notice."]})
+    return notice.id
+
+
+def _bits(notice: Notice, ids: frozenset[str]) -> str:
+    return bits.pack(notice.numbers[choice] for choice in ids if choice in notice.numbers)

@@ -1,0 +1,357 @@
+"""The only reads of devices and consent records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, F, Func, TextField, Value
+
+from tracking.consents import models, rules
+from tracking.consents.types import (
+    Choices,
+    DailyCount,
+    DeliveryStatus,
+    Method,
+    Receipt,
+    Recorded,
+    Surface,
+)
+from tracking.lib import bits, device_token
+from tracking.lib.device_token import DeviceToken
+from tracking.lib.errors import DomainError
+from tracking.notices import queries as notices
+from tracking.notices.types import Notice
+from tracking.outbox import queries as outbox
+from tracking.registry import queries as registry
+from tracking.registry.types import SiteInfo
+
+Keys = Mapping[str, bytes]
+
+
+class UnknownReceipt(DomainError):
+    """Also the answer for somebody else's receipt: nothing tells the two apart."""
+
+    code = "unknown_receipt"
+    message = "This device has no such receipt."
+    status = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState:
+    device: UUID
+    version: int
+    serial: int
+    last_record_key: UUID
+    choices: Choices
+
+
+_STATE = """
+SELECT version, serial, last_record_key, granted::text, refused::text,
+       extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq
+  FROM consents_device WHERE id = %s
+"""
+
+
+def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
+    """Return a device's state; `lock` serializes the decisions of one device."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATE + ("FOR UPDATE" if lock else ""), [device])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    notice = notices.get_by_id(notice_id=row[6])
+    return DeviceState(
+        device=device,
+        version=row[0],
+        serial=row[1],
+        last_record_key=row[2],
+        choices=Choices(
+            granted=_ids(notice, bits.unpack(row[3])),
+            refused=_ids(notice, bits.unpack(row[4])),
+            decided_at=row[5],
+            notice=notice.number,
+            with_signal=row[7],
+            seq=row[8],
+        ),
+    )
+
+
+def find_choices(*, site_code: str, token_text: str | None, keys: Keys) -> Choices | None:
+    """
+    Return the choices of the device that holds this token.
+
+    None for no token, a token that is not ours, of another site, outdated, or of a device that is
+    not there: all of them mean "no decision yet".
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    state = _find_own(site, token_text, keys)
+    return None if state is None else state.choices
+
+
+def get_choices_cookie(*, site_code: str, choices: Choices) -> str:
+    """Return the readable cookie for choices that the server knows."""
+    notice = notices.find_version(site_code=site_code, number=choices.notice)
+    return rules.choices_cookie(choices=choices, numbers={} if notice is None else notice.numbers)
+
+
+def list_receipts(*, site_code: str, token_text: str | None, keys: Keys) -> list[Receipt]:
+    """Return what this device decided, newest first; empty without a valid token."""
+    site = registry.get_site(code=site_code)
+    state = _find_own(site, token_text, keys)
+    if state is None:
+        return []
+    private = models.ConsentPrivate.objects.filter(device_id=state.device).values_list(
+        "recorded_at", "record_key"
+    )
+    rows = models.ConsentRecord.objects.filter(pk__in=list(private)).order_by("-recorded_at")
+    return [_receipt(site, row) for row in rows]
+
+
+def get_receipt(*, site_code: str, key: UUID, token_text: str | None, keys: Keys) -> Receipt:
+    """
+    Return one receipt of this device.
+
+    :raises UnknownReceipt: if it does not exist or is another device's
+    """
+    site = registry.get_site(code=site_code)
+    row, _ = _own_record(site, key, token_text, keys)
+    return _receipt(site, row)
+
+
+def list_deliveries(
+    *, site_code: str, key: UUID, token_text: str | None, keys: Keys, now: datetime
+) -> list[DeliveryStatus]:
+    """
+    Return how far each partner is that one record's withdrawals had to be told to.
+
+    :raises UnknownReceipt: if the record does not exist or is another device's
+    """
+    site = registry.get_site(code=site_code)
+    row, private = _own_record(site, key, token_text, keys)
+    return _deliveries(site, row, private, keys, now)
+
+
+def list_open_deliveries(
+    *, site_code: str, token_text: str | None, keys: Keys, now: datetime
+) -> list[DeliveryStatus]:
+    """Return the same for this device's newest withdrawal; empty if it never withdrew."""
+    for receipt in list_receipts(site_code=site_code, token_text=token_text, keys=keys):
+        if receipt.withdrawn:
+            return list_deliveries(
+                site_code=site_code, key=receipt.key, token_text=token_text, keys=keys, now=now
+            )
+    return []
+
+
+def find_recorded(
+    *, site: SiteInfo, idempotency_key: str, keys: Keys, now: datetime
+) -> Recorded | None:
+    """Return the stored answer to a decision that was sent before."""
+    private = (
+        models.ConsentPrivate.objects.select_related("device")
+        .filter(site_id=site.id, idempotency_key=idempotency_key)
+        .first()
+    )
+    if private is None:
+        return None
+    row = models.ConsentRecord.objects.get(pk=(private.recorded_at, private.record_key))
+    state = find_state(device=private.device_id)
+    if state is None:
+        raise UnknownReceipt
+    notice = notices.get_by_id(notice_id=private.device.notice_id)
+    token = DeviceToken(
+        device=state.device,
+        site_id=site.id,
+        serial=state.serial,
+        issued_at=int(private.device.decided_at.timestamp()),
+    )
+    # Whoever knows the key sent this decision. It returns the token only while the device has not
+    # decided again, so that an old key never opens a device's later life.
+    is_latest = state.last_record_key == private.record_key
+    return Recorded(
+        receipt=_receipt(site, row),
+        choices=state.choices,
+        choices_cookie=rules.choices_cookie(choices=state.choices, numbers=notice.numbers),
+        device_token=device_token.sign(token, keys=keys) if is_latest else None,
+        deliveries=tuple(_deliveries(site, row, private, keys, now)),
+        is_replay=True,
+    )
+
+
+def count_daily(*, site: SiteInfo, since: datetime, until: datetime) -> list[DailyCount]:
+    """Return decisions per day of the site's zone and dimension; suspects left out."""
+    day = Func(
+        Func(Value(site.zone), F("recorded_at"), function="timezone"),
+        Value("YYYY-MM-DD"),
+        function="to_char",
+        output_field=TextField(),
+    )
+    rows = (
+        _counted(site, since, until)
+        .annotate(day=day)
+        .values(
+            "day", "language", "device_class", "regime", "surface", "notice__number", "prior",
+            "method",
+        )
+        .annotate(count=Count("*"))
+    )  # fmt: skip
+    return [
+        DailyCount(
+            day=row["day"],
+            language=row["language"],
+            device_class=row["device_class"],
+            regime=row["regime"],
+            surface=row["surface"],
+            notice=row["notice__number"],
+            prior=row["prior"],
+            method=row["method"],
+            count=row["count"],
+        )
+        for row in rows
+    ]
+
+
+_GRANTS = """
+SELECT to_char(timezone(%(zone)s, r.recorded_at), 'YYYY-MM-DD') AS day, c.code,
+       count(*) FILTER (WHERE c.number < length(r.granted) AND get_bit(r.granted, c.number) = 1
+                          AND r.prior = 'first'),
+       count(*) FILTER (WHERE c.number < length(r.refused) AND get_bit(r.refused, c.number) = 1
+                          AND r.prior = 'first'),
+       count(*) FILTER (WHERE c.number < length(r.withdrawn)
+                          AND get_bit(r.withdrawn, c.number) = 1 AND r.prior = 'again')
+  FROM consents_consentrecord r
+  JOIN registry_choicenumber c ON c.site_id = r.site_id AND c.kind = %(kind)s
+ WHERE r.site_id = %(site)s AND r.recorded_at >= %(since)s AND r.recorded_at < %(until)s
+   AND NOT r.is_suspect AND NOT r.is_superseded
+   AND (%(language)s = '' OR r.language = %(language)s)
+   AND (%(device_class)s = '' OR r.device_class = %(device_class)s)
+ GROUP BY 1, 2
+"""
+
+
+def count_choices(
+    *,
+    site: SiteInfo,
+    kind: str,
+    since: datetime,
+    until: datetime,
+    language: str = "",
+    device_class: str = "",
+) -> list[tuple[str, str, int, int, int]]:
+    """Return (day, code, granted at first, refused at first, withdrawn later) per choice."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _GRANTS,
+            {
+                "zone": site.zone,
+                "kind": kind,
+                "site": site.id,
+                "since": since,
+                "until": until,
+                "language": language,
+                "device_class": device_class,
+            },
+        )
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in cursor.fetchall()]
+
+
+# --- inside
+
+
+def _counted(site: SiteInfo, since: datetime, until: datetime):  # type: ignore[no-untyped-def]
+    return models.ConsentRecord.objects.filter(
+        site_id=site.id,
+        recorded_at__gte=since,
+        recorded_at__lt=until,
+        is_suspect=False,
+        is_superseded=False,
+    )
+
+
+def _find_own(site: SiteInfo, token_text: str | None, keys: Keys) -> DeviceState | None:
+    token = device_token.verify(token_text, keys=keys) if token_text else None
+    if token is None or token.site_id != site.id:
+        return None
+    state = find_state(device=token.device)
+    return state if state is not None and state.serial == token.serial else None
+
+
+def _own_record(
+    site: SiteInfo, key: UUID, token_text: str | None, keys: Keys
+) -> tuple[models.ConsentRecord, models.ConsentPrivate]:
+    state = _find_own(site, token_text, keys)
+    private = (
+        None
+        if state is None
+        else models.ConsentPrivate.objects.filter(
+            record_key=key, device_id=state.device, site_id=site.id
+        ).first()
+    )
+    if private is None:
+        raise UnknownReceipt
+    return models.ConsentRecord.objects.get(pk=(private.recorded_at, key)), private
+
+
+def _deliveries(
+    site: SiteInfo,
+    row: models.ConsentRecord,
+    private: models.ConsentPrivate,
+    keys: Keys,
+    now: datetime,
+) -> list[DeliveryStatus]:
+    notice = notices.get_by_id(notice_id=row.notice_id)
+    withdrawn = _ids(notice, row.withdrawn)
+    subjects = {
+        partner: device_token.pairwise_id(
+            device=private.device_id, partner=partner, site_id=site.id, keys=keys
+        )
+        for partner, ids in rules.ids_by_partner(notice.terms).items()
+        if ids & withdrawn
+    }
+    # Whoever had to be told has an event of this version or a newer one: both were one transaction.
+    events = {
+        event.addressee: event
+        for event in outbox.list_statuses(
+            site_id=site.id, subjects=subjects.values(), kind="consent"
+        )
+        if event.desired_version >= private.version
+    }
+    return [
+        DeliveryStatus(
+            partner=partner["code"],
+            legal_name=partner["legal_name"],
+            status=rules.status_of(event=events[partner["code"]], version=private.version, now=now),
+            due_at=events[partner["code"]].due_at,
+            confirmed_at=events[partner["code"]].confirmed_at,
+        )
+        for partner in notice.content["partners"]
+        if partner["code"] in events
+    ]
+
+
+def _receipt(site: SiteInfo, row: models.ConsentRecord) -> Receipt:
+    notice = notices.get_by_id(notice_id=row.notice_id)
+    return Receipt(
+        key=row.key,
+        recorded_at=row.recorded_at,
+        site=site.code,
+        notice_number=notice.number,
+        notice_hash=notice.hash,
+        method=Method(row.method),
+        surface=Surface(row.surface),
+        regime=row.regime,
+        language=row.language,
+        granted=_ids(notice, row.granted),
+        refused=_ids(notice, row.refused),
+        withdrawn=_ids(notice, row.withdrawn),
+    )
+
+
+def _ids(notice: Notice, numbers: frozenset[int]) -> frozenset[str]:
+    return frozenset(notice.ids[number] for number in numbers if number in notice.ids)

@@ -1,0 +1,215 @@
+"""What a decision does to a device's choices, and who must be told. Pure."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracking.consents.types import Choices, DeviceClass, Method, Outgoing, Submission
+from tracking.lib import bits, canonical_json
+from tracking.notices.types import TagTerms, Terms
+from tracking.outbox.types import EventState, EventStatus
+from tracking.regimes.types import Regime
+
+_TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
+_PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """
+    `withdrawn`: granted before (or allowed by notice), refused now. A superseded decision is kept
+    as a record and changes nothing: the device decided again later.
+    """
+
+    granted: frozenset[str]
+    refused: frozenset[str]
+    withdrawn: frozenset[str]
+    is_superseded: bool
+
+
+def merge(
+    *,
+    before: Choices | None,
+    submission: Submission,
+    asked: frozenset[str],
+    held: frozenset[str],
+) -> Merge:
+    """
+    Return a device's choices after a decision.
+
+    `asked`: all ids that can be answered; `held`: ids granted before, or, before any choice, those
+    that a notice regime allowed. The browser's counter orders decisions of one device; at a tie
+    the more restrictive answer wins: a refusal is never lost and a grant never assumed.
+    """
+    granted_before = before.granted if before else frozenset()
+    refused_before = before.refused if before else frozenset()
+    if submission.method is Method.REFUSE:
+        granted: frozenset[str] = frozenset()
+        refused = asked | granted_before | submission.refused
+    else:
+        granted, refused = submission.granted, submission.refused
+    if before is not None and submission.client_seq < before.seq:
+        return Merge(
+            granted=granted_before,
+            refused=refused_before,
+            withdrawn=frozenset(),
+            is_superseded=True,
+        )
+    if before is not None and submission.client_seq == before.seq:
+        granted -= refused_before
+    granted_now = (granted_before - refused) | granted
+    refused_now = (refused_before - granted) | refused
+    return Merge(
+        granted=granted_now,
+        refused=refused_now,
+        withdrawn=held & refused_now,
+        is_superseded=False,
+    )
+
+
+def implied_grants(*, terms: Terms, regime: Regime) -> frozenset[str]:
+    """Return the ids of tags that may run on notice alone, before any choice."""
+    found: set[str] = set()
+    for tag in terms.tags.values():
+        partner = terms.partners.get(tag.partner)
+        natures = regime.notice_natures.get(tag.transport, frozenset())
+        if (
+            not tag.is_exempt
+            and partner is not None
+            and partner.role in regime.notice_roles
+            and all(terms.natures.get(purpose) in natures for purpose in tag.purposes)
+        ):
+            found.update(tag.needed_ids)
+    return frozenset(found)
+
+
+def ids_by_partner(terms: Terms) -> dict[str, frozenset[str]]:
+    """Return, for each partner outside the site, the choice ids that concern it."""
+    return {
+        partner: frozenset(
+            choice
+            for tag in tags
+            for choice in (*tag.needed_ids, *(f"item:{code}" for code in tag.optional_items))
+        )
+        for partner, tags in _tags_by_partner(terms).items()
+    }
+
+
+def plan_news(*, terms: Terms, held: frozenset[str], merged: Merge) -> list[Outgoing]:
+    """
+    Return who must be told what: every partner that lost something it could receive, and, as good
+    news, every partner that gained something.
+
+    `held`: what was granted, or allowed by notice, before. The whole present state goes out each
+    time, so that a message that replaces an unsent one says at least as much.
+    """
+    ids = ids_by_partner(terms)
+    news = []
+    for partner, tags in sorted(_tags_by_partner(terms).items()):
+        has_lost = any(_has_lost(tag, held, merged) for tag in tags)
+        if has_lost or any(_has_gained(tag, held, merged) for tag in tags):
+            # A partner refused as such is refused for everything.
+            is_out = f"partner:{partner}" in merged.refused
+            news.append(
+                Outgoing(
+                    partner=partner,
+                    is_revocation=has_lost,
+                    granted=frozenset() if is_out else ids[partner] & merged.granted,
+                    withdrawn=ids[partner] if is_out else ids[partner] & merged.refused,
+                )
+            )
+    return news
+
+
+def _tags_by_partner(terms: Terms) -> dict[str, list[TagTerms]]:
+    found: dict[str, list[TagTerms]] = {}
+    for tag in terms.tags.values():
+        partner = terms.partners.get(tag.partner)
+        if not tag.is_exempt and partner is not None and partner.role != "self":
+            found.setdefault(tag.partner, []).append(tag)
+    return found
+
+
+def _has_lost(tag: TagTerms, held: frozenset[str], merged: Merge) -> bool:
+    """The tag could fire before; now it is shut, or must withhold an item."""
+    if not held.issuperset(tag.needed_ids):
+        return False
+    withheld = any(f"item:{code}" in merged.withdrawn for code in tag.optional_items)
+    return withheld or not merged.refused.isdisjoint(tag.needed_ids)
+
+
+def _has_gained(tag: TagTerms, held: frozenset[str], merged: Merge) -> bool:
+    return merged.granted.issuperset(tag.needed_ids) and not held.issuperset(tag.needed_ids)
+
+
+def message(
+    *,
+    outgoing: Outgoing,
+    subject: str,
+    version: int,
+    notice_number: int,
+    notice_hash: str,
+    decided_at: datetime,
+    due_at: datetime,
+) -> dict[str, object]:
+    """Return the body a partner receives (Standard Webhooks: type, timestamp, data)."""
+    moment = decided_at.isoformat(timespec="seconds")
+    return {
+        "type": "consent.revoked" if outgoing.is_revocation else "consent.granted",
+        "timestamp": moment,
+        "data": {
+            "subject": subject,
+            "version": version,
+            "decided_at": moment,
+            "due_at": due_at.isoformat(timespec="seconds"),
+            "notice": {"number": notice_number, "hash": notice_hash},
+            "withdrawn": _by_kind(outgoing.withdrawn),
+            "granted": _by_kind(outgoing.granted),
+        },
+    }
+
+
+def _by_kind(ids: frozenset[str]) -> dict[str, list[str]]:
+    return {
+        "purposes": sorted(c.removeprefix("purpose:") for c in ids if c.startswith("purpose:")),
+        "data_items": sorted(c.removeprefix("item:") for c in ids if c.startswith("item:")),
+    }
+
+
+def status_of(*, event: EventStatus, version: int, now: datetime) -> str:
+    """Return what a visitor is told about one partner: queued, sent, confirmed, overdue, …"""
+    if event.acked_version >= version:
+        return "confirmed" if event.confirmed_at is not None else "sent"
+    if event.state is EventState.DEAD:
+        return "unreachable"
+    return "overdue" if event.due_at < now else "queued"
+
+
+def due_at(*, decided_at: datetime, sla_hours: int) -> datetime:
+    return decided_at + timedelta(hours=sla_hours)
+
+
+def choices_cookie(*, choices: Choices, numbers: Mapping[str, int]) -> str:
+    """Return the readable cookie: version.notice.decided_at.flags.seq.granted.refused."""
+    granted = bits.to_hex(numbers[choice] for choice in choices.granted if choice in numbers)
+    refused = bits.to_hex(numbers[choice] for choice in choices.refused if choice in numbers)
+    flags = 1 if choices.with_signal else 0
+    return f"1.{choices.notice}.{choices.decided_at}.{flags}.{choices.seq}.{granted}.{refused}"
+
+
+def commitment(*, salt: bytes, private: Mapping[str, object]) -> bytes:
+    """Return HMAC-SHA256(salt, canonical private part): proves it later, tells nothing now."""
+    return hmac.digest(salt, canonical_json.dumps(dict(private)), "sha256")
+
+
+def classify_device(user_agent: str) -> DeviceClass:
+    """Return the coarse class; the user agent itself is not kept."""
+    if not user_agent:
+        return DeviceClass.UNKNOWN
+    if _TABLET.search(user_agent):
+        return DeviceClass.TABLET
+    return DeviceClass.PHONE if _PHONE.search(user_agent) else DeviceClass.DESKTOP

@@ -1,0 +1,210 @@
+"""What a visitor decided, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Method(StrEnum):
+    """How a decision was made."""
+
+    ALLOW = "allow"
+    REFUSE = "refuse"
+    CHOOSE = "choose"
+    WITHDRAW = "withdraw"
+    SIGNAL = "signal"
+
+
+class Surface(StrEnum):
+    """Where it was made."""
+
+    BAR = "bar"
+    CARD = "card"
+    DIALOG = "dialog"
+    LINK = "link"
+    PREFERENCES = "preferences"
+    PAGE = "page"
+    API = "api"
+
+
+class Prior(StrEnum):
+    """What the device had decided before."""
+
+    FIRST = "first"
+    AGAIN = "again"
+
+
+class DeviceClass(StrEnum):
+    PHONE = "phone"
+    TABLET = "tablet"
+    DESKTOP = "desktop"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """
+    A device's choices as they stand. Ids look like `purpose:analytics`; what is in neither set
+    was not answered. `decided_at` is epoch seconds, `notice` a version number, `with_signal` says
+    that the browser sent its privacy signal when the visitor decided.
+    """
+
+    granted: frozenset[str]
+    refused: frozenset[str]
+    decided_at: int
+    notice: int
+    with_signal: bool
+    seq: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return what the page keeps."""
+        return {
+            "granted": sorted(self.granted),
+            "refused": sorted(self.refused),
+            "decided_at": self.decided_at,
+            "notice": self.notice,
+            "with_signal": self.with_signal,
+            "seq": self.seq,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What the request tells about the visitor, already coarse: no address, no user agent."""
+
+    origin: str | None
+    device_token: str | None
+    country_header: str
+    device_class: DeviceClass
+    # A page of our own, whose form carried Django's token, needs no Origin of the site.
+    is_own_page: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One decision as sent. Ids in neither set keep their earlier choice."""
+
+    site: str
+    notice: int
+    idempotency_key: str
+    client_seq: int
+    method: Method
+    surface: Surface
+    language: str
+    gpc: bool
+    granted: frozenset[str]
+    refused: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """What one partner must be told after a decision."""
+
+    partner: str
+    is_revocation: bool
+    granted: frozenset[str]
+    withdrawn: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The visitor's copy of a record."""
+
+    key: UUID
+    recorded_at: datetime
+    site: str
+    notice_number: int
+    notice_hash: str
+    method: Method
+    surface: Surface
+    regime: str
+    language: str
+    granted: frozenset[str]
+    refused: frozenset[str]
+    withdrawn: frozenset[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "key": str(self.key),
+            "recorded_at": self.recorded_at.isoformat(timespec="seconds"),
+            "site": self.site,
+            "notice": {"number": self.notice_number, "hash": self.notice_hash},
+            "method": self.method.value,
+            "surface": self.surface.value,
+            "regime": self.regime,
+            "language": self.language,
+            "choices": as_maps(granted=self.granted, refused=self.refused),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """How far a partner is: queued, sent, confirmed, overdue, unreachable."""
+
+    partner: str
+    legal_name: Mapping[str, str]
+    status: str
+    due_at: datetime
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """
+    The answer to a decision. `device_token` is the device's newest and replaces the one that was
+    sent; None when the sender had only an older copy.
+    """
+
+    receipt: Receipt
+    choices: Choices
+    choices_cookie: str
+    device_token: str | None
+    deliveries: tuple[DeliveryStatus, ...]
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyCount:
+    """Decisions of one day (in the site's zone) that share every dimension."""
+
+    day: str
+    language: str
+    device_class: str
+    regime: str
+    surface: str
+    notice: int
+    prior: str
+    method: str
+    count: int
+
+
+_MAP_OF = {"purpose": "purposes", "item": "data_items", "partner": "partners"}
+
+
+def as_maps(*, granted: frozenset[str], refused: frozenset[str]) -> dict[str, dict[str, bool]]:
+    """Return choice ids as the three maps of the API."""
+    maps: dict[str, dict[str, bool]] = {"purposes": {}, "data_items": {}, "partners": {}}
+    for choice in sorted(granted | refused):
+        kind, _, code = choice.partition(":")
+        maps[_MAP_OF[kind]][code] = choice in granted
+    return maps
+
+
+def from_maps(
+    *, purposes: Mapping[str, bool], data_items: Mapping[str, bool], partners: Mapping[str, bool]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (granted, refused) choice ids from the three maps of the API."""
+    answers = {
+        **{f"purpose:{code}": value for code, value in purposes.items()},
+        **{f"item:{code}": value for code, value in data_items.items()},
+        **{f"partner:{code}": value for code, value in partners.items()},
+    }
+    return (
+        frozenset(choice for choice, value in answers.items() if value),
+        frozenset(choice for choice, value in answers.items() if not value),
+    )

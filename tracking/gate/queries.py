@@ -1,0 +1,198 @@
+"""The gate's reads: one look at the device, then rules."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+
+from tracking.consents import queries as consents
+from tracking.consents.types import Choices
+from tracking.gate import rules
+from tracking.gate.types import Decision, Reason
+from tracking.lib.errors import DomainError
+from tracking.lib.short_memory import remembered
+from tracking.notices import queries as notices
+from tracking.notices.types import Notice
+from tracking.outbox import queries as outbox
+from tracking.regimes import rules as regimes
+from tracking.regimes.types import Regime
+from tracking.registry import queries as registry
+from tracking.registry.types import SiteInfo
+
+logger = logging.getLogger(__name__)
+
+Keys = Mapping[str, bytes]
+
+
+class TagDenied(DomainError):
+    code = "tag_denied"
+    message = "This tag may not fire for this device."
+    status = 403
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks: the device's token, its browser signal, the notice it was shown, its country."""
+
+    device_token: str | None
+    gpc: bool
+    shown_notice: int | None
+    country_header: str
+    # Two cookies of one name, or one that cannot be read: nothing may be concluded from them.
+    is_doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    by_tag: Mapping[str, Decision]
+    notice: int | None
+    regime: str
+
+
+def decide_tags(
+    *, site_code: str, tag_codes: Sequence[str], asking: Asking, keys: Keys, now: datetime
+) -> Decisions:
+    """
+    Decide for many tags of one device. Never raises for what a visitor can send; what cannot be
+    read is denied.
+    """
+    try:
+        site = registry.find_site(code=site_code)
+        notice = None if site is None else notices.find_current(site_code=site_code)
+        if site is None or notice is None:
+            return _all_denied(tag_codes, Reason.UNKNOWN_TAG)
+        regime = _regime(site, asking, now)
+        choices = (
+            consents.find_choices(site_code=site_code, token_text=asking.device_token, keys=keys)
+            if asking.device_token and not asking.is_doubtful
+            else None
+        )
+        overdue = list_overdue_partners(site_id=site.id)
+    except (DatabaseError, PoolTimeout) as error:
+        logger.error("gate closed: %s", type(error).__name__)
+        return _all_denied(tag_codes, Reason.DOUBT)
+    return Decisions(
+        by_tag={
+            code: _decide(code, notice, regime, choices, asking, overdue, now) for code in tag_codes
+        },
+        notice=notice.number,
+        regime=regime.code,
+    )
+
+
+def get_loader(
+    *, site_code: str, tag_code: str, asking: Asking, keys: Keys, now: datetime
+) -> tuple[Decision, str]:
+    """Return the decision and the JavaScript of the literal gate: a loader, or nothing."""
+    decision = decide_tags(
+        site_code=site_code, tag_codes=[tag_code], asking=asking, keys=keys, now=now
+    ).by_tag[tag_code]
+    if not decision.allowed:
+        return decision, f"/* {decision.reason.value} */\n"
+    tag = _declared(notices.get_current(site_code=site_code), tag_code)
+    if not tag["loader_url"]:
+        return decision, "/* nothing to load */\n"
+    address = json.dumps(tag["loader_url"]).replace("<", "\\u003c")
+    return decision, (
+        "(function(d){var s=d.createElement('script');s.async=true;"
+        f"s.src={address};(d.head||d.documentElement).appendChild(s)}})(document);\n"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrippedPayload:
+    payload: Mapping[str, object]
+    dropped: Sequence[Mapping[str, str]]
+
+
+def strip_payload(
+    *,
+    site_code: str,
+    tag_code: str,
+    payload: Mapping[str, object],
+    asking: Asking,
+    keys: Keys,
+    now: datetime,
+) -> StrippedPayload:
+    """
+    Return an event without the fields that this device withholds or the tag never declared.
+
+    :raises TagDenied: with the reason in `fields["reason"]`
+    """
+    decision = decide_tags(
+        site_code=site_code, tag_codes=[tag_code], asking=asking, keys=keys, now=now
+    ).by_tag[tag_code]
+    if not decision.allowed:
+        raise TagDenied(fields={"reason": decision.reason.value})
+    fields = _declared(notices.get_current(site_code=site_code), tag_code)["payload_fields"]
+    kept: dict[str, object] = {}
+    dropped: list[dict[str, str]] = []
+    for field, value in payload.items():
+        item = fields.get(field)
+        if item is None:
+            dropped.append({"field": field, "data_item": "", "reason": "undeclared"})
+        elif item in decision.withheld:
+            dropped.append({"field": field, "data_item": item, "reason": "data_item_refused"})
+        else:
+            kept[field] = value
+    return StrippedPayload(payload=kept, dropped=dropped)
+
+
+@remembered(seconds=1)
+def list_overdue_partners(*, site_id: int) -> frozenset[str]:
+    """Return the partners whose tags are shut until they catch up, up to one second old."""
+    site = next((site for site in registry.list_sites() if site.id == site_id), None)
+    if site is None or not site.quarantines_overdue_partners:
+        return frozenset()
+    return outbox.list_overdue_addressees(site_id=site_id)
+
+
+def _regime(site: SiteInfo, asking: Asking, now: datetime) -> Regime:
+    jurisdiction = regimes.find_jurisdiction(
+        country_header=asking.country_header, default_country=site.default_country
+    )
+    return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+
+
+def _decide(
+    code: str,
+    notice: Notice,
+    regime: Regime,
+    choices: Choices | None,
+    asking: Asking,
+    overdue: frozenset[str],
+    now: datetime,
+) -> Decision:
+    decision = rules.decide(
+        tag_code=code,
+        terms=notice.terms,
+        regime=regime,
+        choices=choices,
+        gpc=asking.gpc,
+        shown_notice=None if asking.is_doubtful else asking.shown_notice,
+        overdue=overdue,
+        now=int(now.timestamp()),
+    )
+    if asking.is_doubtful and decision.reason is not Reason.EXEMPT:
+        return Decision(
+            allowed=False,
+            reason=decision.reason if decision.reason is Reason.UNKNOWN_TAG else Reason.DOUBT,
+        )
+    return decision
+
+
+def _all_denied(codes: Sequence[str], reason: Reason) -> Decisions:
+    denied = Decision(allowed=False, reason=reason)
+    return Decisions(by_tag=dict.fromkeys(codes, denied), notice=None, regime="unknown")
+
+
+def _declared(notice: Notice, code: str) -> Mapping[str, Any]:
+    tag: Mapping[str, Any] = next(t for t in notice.content["tags"] if t["code"] == code)
+    return tag

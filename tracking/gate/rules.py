@@ -1,0 +1,102 @@
+"""
+May this tag fire for this device now? First match wins; every doubt closes.
+
+The browser decides by the same rules (static/src/core/decide.ts) on the same vectors
+(tests/vectors/decide.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tracking.consents.types import Choices
+from tracking.gate.types import Decision, Reason
+from tracking.notices.types import TagTerms, Terms
+from tracking.regimes.types import Regime
+
+_DAY_SECONDS = 86_400
+
+
+def decide(
+    *,
+    tag_code: str,
+    terms: Terms,
+    regime: Regime,
+    choices: Choices | None,
+    gpc: bool,
+    shown_notice: int | None,
+    overdue: Collection[str],
+    now: int,
+) -> Decision:
+    """
+    Return the decision for one tag.
+
+    `shown_notice`: number of the notice this device was shown; `overdue`: partners that owe a
+    revocation; `now`: epoch seconds.
+    """
+    tag = terms.tags.get(tag_code)
+    if tag is None:
+        return _denied(Reason.UNKNOWN_TAG)
+    partner = terms.partners.get(tag.partner)
+    if partner is None or any(code not in terms.natures for code in tag.purposes):
+        return _denied(Reason.UNKNOWN_TAG)
+    if tag.is_exempt:
+        return Decision(allowed=True, reason=Reason.EXEMPT)
+    if tag.partner in overdue:
+        return _denied(Reason.PARTNER_OVERDUE)
+    if partner.role == "joint_user" and (
+        partner.effective_at is None or partner.effective_at > now
+    ):
+        return _denied(Reason.NOT_YET_EFFECTIVE)
+
+    granted = choices.granted if choices else frozenset()
+    refused = choices.refused if choices else frozenset()
+    refusal = _refusal(tag, refused)
+    if refusal is not None:
+        return _denied(refusal)
+
+    is_granted = all(choice in granted for choice in tag.needed_ids)
+    if gpc and any(terms.natures[code] in regime.signal_natures for code in tag.purposes):
+        outlives = choices is not None and (choices.with_signal or regime.signal_grant_outlives)
+        if not (is_granted and outlives):
+            return _denied(Reason.BROWSER_SIGNAL)
+
+    meanings = [terms.material_since.get(choice, terms.number) for choice in tag.needed_ids]
+    is_stale = choices is not None and (
+        now >= choices.decided_at + regime.renew_days_granted * _DAY_SECONDS
+        or max(meanings) > choices.notice
+    )
+    if is_granted and not is_stale:
+        withheld = tuple(code for code in tag.optional_items if f"item:{code}" not in granted)
+        return Decision(allowed=True, reason=Reason.GRANTED, withheld=withheld)
+
+    may_follow_notice = (
+        all(
+            terms.natures[code] in regime.notice_natures.get(tag.transport, ())
+            for code in tag.purposes
+        )
+        and partner.role in regime.notice_roles
+        and shown_notice is not None
+        and shown_notice >= max(meanings)
+    )
+    if not may_follow_notice:
+        return _denied(Reason.NEEDS_RENEWAL if is_stale else Reason.NO_CHOICE)
+    return Decision(
+        allowed=True,
+        reason=Reason.NEEDS_RENEWAL if is_stale else Reason.NOTICE_GIVEN,
+        withheld=tuple(code for code in tag.optional_items if f"item:{code}" in refused),
+    )
+
+
+def _refusal(tag: TagTerms, refused: Collection[str]) -> Reason | None:
+    if f"partner:{tag.partner}" in refused:
+        return Reason.PARTNER_REFUSED
+    if any(f"purpose:{code}" in refused for code in tag.purposes):
+        return Reason.PURPOSE_REFUSED
+    if any(f"item:{code}" in refused for code in tag.required_items):
+        return Reason.DATA_ITEM_REFUSED
+    return None
+
+
+def _denied(reason: Reason) -> Decision:
+    return Decision(allowed=False, reason=reason)

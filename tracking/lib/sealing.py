@@ -1,0 +1,47 @@
+"""Secrets at rest: AES-256-GCM with a key that lives outside the database."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+class CannotOpen(ValueError):
+    """The sealed value was made with a key that is not here, or was changed."""
+
+
+def seal(plain: bytes, *, keys: Mapping[str, bytes], context: str) -> bytes:
+    """Return `key id : nonce 12 B : ciphertext`; `context` must be given again to open it."""
+    key_id, key = next(iter(keys.items()))
+    nonce = secrets.token_bytes(12)
+    return (
+        key_id.encode()
+        + b":"
+        + nonce
+        + AESGCM(_derive(key)).encrypt(nonce, plain, context.encode())
+    )
+
+
+def unseal(sealed: bytes, *, keys: Mapping[str, bytes], context: str) -> bytes:
+    """
+    Return what was sealed.
+
+    :raises CannotOpen: for a missing key, another context or a changed value
+    """
+    key_id, _, rest = sealed.partition(b":")
+    key = keys.get(key_id.decode("ascii", "replace"))
+    if key is None:
+        raise CannotOpen("The key that sealed this value is not in CONSENT_KEYS.")
+    try:
+        return AESGCM(_derive(key)).decrypt(rest[:12], rest[12:], context.encode())
+    except InvalidTag as error:
+        raise CannotOpen("The sealed value was changed or belongs elsewhere.") from error
+
+
+def _derive(key: bytes) -> bytes:
+    # Signing and sealing never use the same bytes.
+    return hashlib.sha256(b"consentmgr sealing v1|" + key).digest()

@@ -1,0 +1,60 @@
+"""A published notice, frozen and ready to decide on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagTerms:
+    """What a tag needs. `needed_ids` are the choice ids that must all be granted."""
+
+    code: str
+    partner: str
+    purposes: tuple[str, ...]
+    required_items: tuple[str, ...]
+    optional_items: tuple[str, ...]
+    transport: str
+    is_exempt: bool
+    needed_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerTerms:
+    """`effective_at`, epoch seconds: when a joint user's notice takes effect."""
+
+    role: str
+    effective_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The part of a notice that decides."""
+
+    number: int
+    tags: Mapping[str, TagTerms]
+    natures: Mapping[str, str]
+    partners: Mapping[str, PartnerTerms]
+    material_since: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """
+    One published version. `content` is the frozen catalogue and wording (never change it);
+    `numbers` maps a choice id to the number under which records store it, `ids` back.
+    """
+
+    id: int
+    site_id: int
+    site_code: str
+    number: int
+    hash: str
+    content: Mapping[str, Any]
+    terms: Terms
+    numbers: Mapping[str, int]
+    ids: Mapping[int, str]
+    # Choice ids that a visitor can answer: those that some gated tag needs or may use.
+    asked_ids: frozenset[str]

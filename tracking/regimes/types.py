@@ -1,0 +1,58 @@
+"""Which rules apply, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class CountryMethod(StrEnum):
+    """How the visitor's country was found; kept with the record."""
+
+    HEADER = "header"
+    SITE_DEFAULT = "site_default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jurisdiction:
+    """Where the visitor is taken to be: ISO 3166-1 alpha-2, and how that was found."""
+
+    country: str
+    method: CountryMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regime:
+    """
+    What holds before a choice, what a browser signal does, how long a choice lasts.
+
+    `notice_natures[transport]`: purposes of these natures may go on once the notice was shown,
+    for partners whose role is in `notice_roles`. `renew_days`: days until asked again.
+    """
+
+    code: str
+    effective_from: date
+    country_group: str
+    notice_natures: Mapping[str, frozenset[str]]
+    notice_roles: frozenset[str]
+    signal_natures: frozenset[str]
+    signal_grant_outlives: bool
+    renew_days_granted: int
+    renew_days_refused: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return the part that the decision in the browser needs."""
+        return {
+            "code": self.code,
+            "notice_natures": {
+                transport: sorted(natures) for transport, natures in self.notice_natures.items()
+            },
+            "notice_roles": sorted(self.notice_roles),
+            "signal": {
+                "natures": sorted(self.signal_natures),
+                "grant_outlives": self.signal_grant_outlives,
+            },
+            "renew_days": {"granted": self.renew_days_granted, "refused": self.renew_days_refused},
+        }

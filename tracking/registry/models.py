@@ -1,0 +1,176 @@
+"""What a site declares. A notice version freezes it; only the frozen copy decides anything."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from tracking.registry.types import (
+    ChoiceKind,
+    Nature,
+    OptoutKind,
+    Presentation,
+    Role,
+    TagStatus,
+    Transport,
+)
+
+
+def _choices(enum: type) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
+
+
+def _one_of(field: str, enum: type, name: str) -> models.CheckConstraint:
+    values = [member.value for member in enum]  # type: ignore[attr-defined]
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": values}), name=name)
+
+
+class Site(models.Model):
+    """Texts are maps from language to text; so in every table here."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.JSONField(default=dict)
+    origins = ArrayField(models.TextField(), default=list)
+    zone = models.TextField(default="Asia/Tokyo")
+    default_country = models.CharField(max_length=2, default="JP")
+    profile = models.TextField(default="jp-a")
+    languages = ArrayField(models.TextField(), default=list)
+    presentation = models.TextField(choices=_choices(Presentation), default=Presentation.BAR)
+    quarantines_overdue_partners = models.BooleanField(default=True)
+    # Company contact that every notice prints (APPI Art. 32(1), Order 10).
+    company = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [_one_of("presentation", Presentation, "site_presentation_known")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ChoiceNumber(models.Model):
+    """The small number under which records store a choice; never reused, never renumbered."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    number = models.SmallIntegerField()
+    kind = models.TextField(choices=_choices(ChoiceKind))
+    code = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "number"], name="choice_number_once"),
+            models.UniqueConstraint(fields=["site", "kind", "code"], name="choice_id_once"),
+            models.CheckConstraint(condition=Q(number__gte=0), name="choice_number_natural"),
+            _one_of("kind", ChoiceKind, "choice_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.number} {self.kind}:{self.code}"
+
+
+class Purpose(models.Model):
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    code = models.SlugField(max_length=40)
+    position = models.SmallIntegerField(default=0)
+    nature = models.TextField(choices=_choices(Nature))
+    name = models.JSONField(default=dict)
+    description = models.JSONField(default=dict)
+    # Codes of the purposes in the site's own privacy policy, such as P10.
+    policy_codes = ArrayField(models.TextField(), default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "code"], name="purpose_code_once"),
+            _one_of("nature", Nature, "purpose_nature_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.code}"
+
+
+class DataItem(models.Model):
+    """A thing collected (Article 9). `jiaa_class` 1 attribute, 2 identifier, 3 log."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    code = models.TextField()
+    position = models.SmallIntegerField(default=0)
+    name = models.JSONField(default=dict)
+    description = models.JSONField(default=dict, blank=True)
+    is_article9 = models.BooleanField(default=True)
+    jiaa_class = models.CharField(max_length=1)
+    is_contactable = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "code"], name="item_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.code}"
+
+
+class Partner(models.Model):
+    """Who receives something. Where and how they are told belongs to the delivery room."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    code = models.SlugField(max_length=40)
+    position = models.SmallIntegerField(default=0)
+    legal_name = models.JSONField(default=dict)
+    service_name = models.JSONField(default=dict, blank=True)
+    country = models.CharField(max_length=2)
+    address = models.JSONField(default=dict, blank=True)
+    representative = models.JSONField(default=dict, blank=True)
+    role = models.TextField(choices=_choices(Role))
+    policy_url = models.URLField(blank=True)
+    optout_url = models.URLField(blank=True)
+    sla_hours = models.PositiveSmallIntegerField(default=24)
+    # A joint user's tags wait until its notice takes effect (APPI Art. 27(5)(iii)).
+    effective_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "code"], name="partner_code_once"),
+            _one_of("role", Role, "partner_role_known"),
+            models.CheckConstraint(condition=Q(sla_hours__gte=1), name="partner_sla_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.code}"
+
+
+class Tag(models.Model):
+    """A script, pixel, frame or server call that waits for the gate."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    code = models.SlugField(max_length=40)
+    position = models.SmallIntegerField(default=0)
+    status = models.TextField(choices=_choices(TagStatus), default=TagStatus.DRAFT)
+    name = models.JSONField(default=dict)
+    purposes = models.ManyToManyField(Purpose)
+    required_items = models.ManyToManyField(DataItem, related_name="required_by")
+    optional_items = models.ManyToManyField(DataItem, related_name="optional_for", blank=True)
+    transport = models.TextField(choices=_choices(Transport), default=Transport.CLIENT)
+    # Which paragraph exempts a strictly necessary tag, such as 22-2-30(1); empty = not exempt.
+    exemption_code = models.TextField(blank=True, default="")
+    optout_kind = models.TextField(choices=_choices(OptoutKind), default=OptoutKind.STOP_SENDING)
+    optout_effect = models.JSONField(default=dict, blank=True)
+    our_purpose = models.JSONField(default=dict)
+    their_purpose = models.JSONField(default=dict)
+    retention = models.JSONField(default=dict, blank=True)
+    hosts = ArrayField(models.TextField(), default=list)
+    # [{"name": "_ga", "lifetime_days": 730}]; a name may end with `*`.
+    cookies = models.JSONField(default=list, blank=True)
+    storage_keys = ArrayField(models.TextField(), default=list, blank=True)
+    loader_url = models.TextField(blank=True, default="")
+    # {"gender": "attr.gender"}: which field of an event carries which data item.
+    payload_fields = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "code"], name="tag_code_once"),
+            _one_of("status", TagStatus, "tag_status_known"),
+            _one_of("transport", Transport, "tag_transport_known"),
+            _one_of("optout_kind", OptoutKind, "tag_optout_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.code}"

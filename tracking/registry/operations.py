@@ -1,0 +1,108 @@
+"""The only writes of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import models as django_models
+from django.db import transaction
+
+from tracking.lib.errors import DomainError
+from tracking.lib.short_memory import forget_everything
+from tracking.registry import models
+from tracking.registry.types import ChoiceKind, TagStatus
+
+
+class CatalogueInvalid(DomainError):
+    code = "catalogue_invalid"
+    message = "The catalogue does not hold together."
+    status = 400
+
+
+@transaction.atomic
+def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
+    """
+    Make the registry say what a catalogue says, matched by codes, and return the site's id.
+
+    Shape: `{"site": {...}, "purposes": [...], "data_items": [...], "partners": [...],
+    "tags": [...]}`, each entry with a `code` and the fields of its model; tags name their partner,
+    purposes and items by code. A tag that the catalogue leaves out is retired, never deleted, since
+    published notices speak of it. Applying twice changes nothing.
+
+    :raises CatalogueInvalid: if an entry has an unknown field or names a code that is not there
+    """
+    site_fields = dict(catalogue["site"])
+    site, _ = models.Site.objects.update_or_create(
+        code=site_fields.pop("code"), defaults=_known(models.Site, site_fields)
+    )
+    purposes = _upsert(models.Purpose, site, catalogue["purposes"])
+    items = _upsert(models.DataItem, site, catalogue["data_items"])
+    partners = _upsert(models.Partner, site, catalogue["partners"])
+    _number(site, ChoiceKind.PURPOSE, purposes)
+    _number(site, ChoiceKind.ITEM, items)
+    _number(site, ChoiceKind.PARTNER, partners)
+
+    kept: list[str] = []
+    for position, entry in enumerate(catalogue["tags"]):
+        fields = dict(entry)
+        code = fields.pop("code")
+        kept.append(code)
+        links = {
+            "purposes": [_get(purposes, c, code) for c in fields.pop("purposes", [])],
+            "required_items": [_get(items, c, code) for c in fields.pop("required_items", [])],
+            "optional_items": [_get(items, c, code) for c in fields.pop("optional_items", [])],
+        }
+        fields["partner"] = _get(partners, fields.get("partner", ""), code)
+        fields.setdefault("status", TagStatus.LIVE)
+        tag, _ = models.Tag.objects.update_or_create(
+            site=site, code=code, defaults={"position": position, **_known(models.Tag, fields)}
+        )
+        for name, rows in links.items():
+            getattr(tag, name).set(rows)
+    models.Tag.objects.filter(site=site).exclude(code__in=kept).update(status=TagStatus.RETIRED)
+    transaction.on_commit(forget_everything)
+    return site.pk
+
+
+def _upsert(
+    model: type[django_models.Model], site: models.Site, entries: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for position, entry in enumerate(entries):
+        fields = dict(entry)
+        code = fields.pop("code")
+        rows[code], _ = model._default_manager.update_or_create(
+            site=site, code=code, defaults={"position": position, **_known(model, fields)}
+        )
+    return rows
+
+
+def _number(site: models.Site, kind: ChoiceKind, rows: Mapping[str, Any]) -> None:
+    """Give every new code the next free number. The site's row was locked by the upsert above."""
+    known = set(
+        models.ChoiceNumber.objects.filter(site=site, kind=kind).values_list("code", flat=True)
+    )
+    highest = models.ChoiceNumber.objects.filter(site=site).aggregate(
+        highest=django_models.Max("number")
+    )["highest"]
+    following = 0 if highest is None else highest + 1
+    for code in rows:
+        if code not in known:
+            models.ChoiceNumber.objects.create(site=site, kind=kind, code=code, number=following)
+            following += 1
+
+
+def _known(model: type[django_models.Model], fields: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in model._meta.get_fields()}
+    unknown = sorted(set(fields) - names)
+    if unknown:
+        raise CatalogueInvalid(f"{model.__name__} has no field {unknown[0]!r}.")
+    return dict(fields)
+
+
+def _get(rows: Mapping[str, Any], code: str, tag: str) -> Any:
+    try:
+        return rows[code]
+    except KeyError as error:
+        raise CatalogueInvalid(f"Tag {tag!r} names {code!r}, which is not declared.") from error

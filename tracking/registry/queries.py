@@ -1,0 +1,160 @@
+"""The only reads of the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracking.lib.errors import DomainError
+from tracking.lib.short_memory import remembered
+from tracking.registry import models
+from tracking.registry.types import ChoiceKind, PartnerInfo, Presentation, SiteInfo, TagStatus
+
+
+class UnknownSite(DomainError):
+    code = "unknown_site"
+    message = "There is no such site here."
+    status = 404
+
+
+@remembered(seconds=5)
+def find_site(*, code: str) -> SiteInfo | None:
+    """Return the site, up to five seconds old."""
+    site = models.Site.objects.filter(code=code).first()
+    return None if site is None else _site_info(site)
+
+
+def get_site(*, code: str) -> SiteInfo:
+    """
+    Return the site.
+
+    :raises UnknownSite:
+    """
+    site = find_site(code=code)
+    if site is None:
+        raise UnknownSite
+    return site
+
+
+@remembered(seconds=5)
+def list_sites() -> tuple[SiteInfo, ...]:
+    """Return all sites by code, up to five seconds old."""
+    return tuple(_site_info(site) for site in models.Site.objects.order_by("code"))
+
+
+def list_partners(*, site_id: int) -> list[PartnerInfo]:
+    """Return the site's partners in the order the site gave them."""
+    return [
+        PartnerInfo(
+            id=partner.pk,
+            site_id=partner.site_id,
+            code=partner.code,
+            legal_name=partner.legal_name,
+            sla_hours=partner.sla_hours,
+        )
+        for partner in models.Partner.objects.filter(site_id=site_id).order_by("position", "code")
+    ]
+
+
+def get_declaration(*, site_code: str) -> dict[str, Any]:
+    """
+    Return everything live that the site declares, in the shape a notice version freezes.
+
+    :raises UnknownSite:
+    """
+    try:
+        site = models.Site.objects.get(code=site_code)
+    except models.Site.DoesNotExist as error:
+        raise UnknownSite from error
+    numbers = {
+        (row.kind, row.code): row.number for row in models.ChoiceNumber.objects.filter(site=site)
+    }
+    tags = (
+        models.Tag.objects.filter(site=site, status=TagStatus.LIVE)
+        .select_related("partner")
+        .prefetch_related("purposes", "required_items", "optional_items")
+        .order_by("position", "code")
+    )
+    return {
+        "site": site.code,
+        "languages": list(site.languages),
+        "company": site.company,
+        "purposes": [
+            {
+                "number": numbers[ChoiceKind.PURPOSE, purpose.code],
+                "code": purpose.code,
+                "nature": purpose.nature,
+                "name": purpose.name,
+                "description": purpose.description,
+                "policy_codes": list(purpose.policy_codes),
+            }
+            for purpose in models.Purpose.objects.filter(site=site).order_by("position", "code")
+        ],
+        "data_items": [
+            {
+                "number": numbers[ChoiceKind.ITEM, item.code],
+                "code": item.code,
+                "name": item.name,
+                "description": item.description,
+                "is_article9": item.is_article9,
+                "jiaa_class": item.jiaa_class,
+            }
+            for item in models.DataItem.objects.filter(site=site).order_by("position", "code")
+        ],
+        "partners": [
+            {
+                "number": numbers[ChoiceKind.PARTNER, partner.code],
+                "code": partner.code,
+                "legal_name": partner.legal_name,
+                "service_name": partner.service_name,
+                "country": partner.country,
+                "address": partner.address,
+                "representative": partner.representative,
+                "role": partner.role,
+                "policy_url": partner.policy_url,
+                "optout_url": partner.optout_url,
+                "sla_hours": partner.sla_hours,
+                "effective_at": int(partner.effective_at.timestamp())
+                if partner.effective_at
+                else None,
+            }
+            for partner in models.Partner.objects.filter(site=site).order_by("position", "code")
+        ],
+        "tags": [
+            {
+                "code": tag.code,
+                "name": tag.name,
+                "partner": tag.partner.code,
+                "purposes": sorted(purpose.code for purpose in tag.purposes.all()),
+                "required_items": sorted(item.code for item in tag.required_items.all()),
+                "optional_items": sorted(item.code for item in tag.optional_items.all()),
+                "transport": tag.transport,
+                "exemption_code": tag.exemption_code,
+                "optout_kind": tag.optout_kind,
+                "optout_effect": tag.optout_effect,
+                "our_purpose": tag.our_purpose,
+                "their_purpose": tag.their_purpose,
+                "retention": tag.retention,
+                "hosts": list(tag.hosts),
+                "cookies": tag.cookies,
+                "storage_keys": list(tag.storage_keys),
+                "loader_url": tag.loader_url,
+                "payload_fields": tag.payload_fields,
+            }
+            for tag in tags
+        ],
+    }
+
+
+def _site_info(site: models.Site) -> SiteInfo:
+    return SiteInfo(
+        id=site.pk,
+        code=site.code,
+        name=site.name,
+        origins=frozenset(site.origins),
+        zone=site.zone,
+        default_country=site.default_country,
+        profile=site.profile,
+        languages=tuple(site.languages),
+        presentation=Presentation(site.presentation),
+        quarantines_overdue_partners=site.quarantines_overdue_partners,
+    )

@@ -1,0 +1,83 @@
+"""What a site declares, as words and values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Nature(StrEnum):
+    """What a purpose is to the law; regimes speak of natures, never of a site's own codes."""
+
+    NECESSARY = "necessary"
+    ANALYTICS = "analytics"
+    ADVERTISING = "advertising"
+    PERSONALISATION = "personalisation"
+    FUNCTIONAL = "functional"
+
+
+class Role(StrEnum):
+    """What a partner is to the site (APPI Art. 27(5), Art. 31)."""
+
+    SELF = "self"
+    PROCESSOR = "processor"
+    THIRD_PARTY = "third_party"
+    JOINT_USER = "joint_user"
+
+
+class Transport(StrEnum):
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class OptoutKind(StrEnum):
+    """Telecom Business Act Regs 22-2-31 item 2: which of the two measures an opt-out is."""
+
+    STOP_SENDING = "stop_sending"
+    STOP_USE = "stop_use"
+
+
+class TagStatus(StrEnum):
+    DRAFT = "draft"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class ChoiceKind(StrEnum):
+    """The prefix of a choice id, as in `purpose:analytics`."""
+
+    PURPOSE = "purpose"
+    ITEM = "item"
+    PARTNER = "partner"
+
+
+class Presentation(StrEnum):
+    BAR = "bar"
+    CARD = "card"
+    DIALOG = "dialog"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteInfo:
+    """`origins` are scheme://host[:port] of the pages; `zone` is an IANA zone."""
+
+    id: int
+    code: str
+    name: dict[str, str]
+    origins: frozenset[str]
+    zone: str
+    default_country: str
+    profile: str
+    languages: tuple[str, ...]
+    presentation: Presentation
+    quarantines_overdue_partners: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerInfo:
+    id: int
+    site_id: int
+    code: str
+    legal_name: dict[str, str]
+    sla_hours: int

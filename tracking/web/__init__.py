@@ -1,0 +1,1 @@
+"""What every API door shares. Knows Django REST framework, and nothing of consent."""
