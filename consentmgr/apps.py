@@ -12,5 +12,5 @@ class ConsentmgrConfig(AppConfig):
         # The web process publishes hints through this app.
         from consentmgr import celery, grants, roles  # noqa: F401
 
-        post_migrate.connect(grants.grant_to_app_role, sender=self)
+        post_migrate.connect(grants.grant_after_migration, sender=self)
         post_migrate.connect(roles.make_roles, sender=self)

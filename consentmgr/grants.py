@@ -15,12 +15,15 @@ from psycopg import sql
 EVIDENCE = ("consents_consentrecord", "notices_noticeversion")
 
 
-def grant_to_app_role(*, using: str, **kwargs: Any) -> None:
-    """Let `DATABASE_URL`'s role read and write, but never change evidence or alter a table."""
-    role = str(settings.APP_ROLE)
+def grant_after_migration(*, using: str, **kwargs: Any) -> None:
+    """Grant to the role in `DATABASE_URL`, unless it owns the tables itself."""
+    if settings.APP_ROLE != connections[using].settings_dict["USER"]:
+        grant_to_app_role(using=using, role=str(settings.APP_ROLE))
+
+
+def grant_to_app_role(*, using: str, role: str) -> None:
+    """Let a role read and write, but never change evidence or alter a table."""
     connection = connections[using]
-    if not role or role == connection.settings_dict["USER"]:
-        return
     name = sql.Identifier(role)
     with connection.cursor() as cursor:
         for statement in (

@@ -44,12 +44,12 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "consentmgr.middleware.cross_origin",
     "consentmgr.middleware.content_security_policy",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "consentmgr.middleware.Sessions",
+    "consentmgr.middleware.Common",
+    "consentmgr.middleware.FormTokens",
+    "consentmgr.middleware.Authentication",
+    "consentmgr.middleware.Messages",
+    "consentmgr.middleware.Frames",
 ]
 
 ROOT_URLCONF = "consentmgr.urls"

@@ -145,9 +145,7 @@ class Consents(DecisionView):
     )
     def post(self, request: Request) -> Response:
         """Record a decision, once however often it is sent."""
-        data = self.Input(data=request.data)
-        data.is_valid(raise_exception=True)
-        sent = data.validated_data
+        sent = self.Input.read(request.data)
         granted, refused = from_maps(
             purposes=sent["purposes"], data_items=sent["data_items"], partners=sent["partners"]
         )
@@ -237,9 +235,7 @@ class Revocations(DecisionView):
     )
     def post(self, request: Request) -> Response:
         """Withdraw everything, or some purposes, data items or partners."""
-        data = self.Input(data=request.data)
-        data.is_valid(raise_exception=True)
-        sent = data.validated_data
+        sent = self.Input.read(request.data)
         _, refused = from_maps(
             purposes=dict.fromkeys(sent["purposes"], False),
             data_items=dict.fromkeys(sent["data_items"], False),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tracking.consents import queries, rules
 from tracking.consents.types import (
@@ -40,8 +40,6 @@ Keys = Mapping[str, bytes]
 NEWS_KIND = "consent"
 
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
-# One advisory lock class for "this idempotency key is being recorded".
-_LOCK_CLASS = 0x434D
 
 
 class DecisionInvalid(DomainError):
@@ -89,32 +87,36 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
     token = _own_token(visit.device_token, site, keys)
 
-    with transaction.atomic():
-        _serialize(submission)
+    try:
+        with transaction.atomic():
+            _refuse_retired_grant(site, notice, submission)
+            # A token whose device is gone starts anew, under an id that nobody could have planted.
+            state = None if token is None else queries.find_state(device=token.device, lock=True)
+            is_newest = token is None or state is None or token.serial == state.serial
+            if not is_newest and submission.granted:
+                raise TokenRefused
+            return _record(
+                site=site,
+                notice=notice,
+                regime=regime,
+                jurisdiction=jurisdiction,
+                submission=submission,
+                visit=visit,
+                state=state,
+                # An older copy of a token may take away, and gets no newer one for it.
+                rotates=is_newest,
+                keys=keys,
+                now=now,
+            )
+    except (IntegrityError, NoticeRetired, TokenRefused):
+        # Sent before? The unique idempotency key made us wait for the first copy and then stopped
+        # us; or that copy itself made this token, or a publication since made this notice, old.
         replay = queries.find_recorded(
             site=site, idempotency_key=submission.idempotency_key, keys=keys, now=now
         )
-        if replay is not None:
-            return replay
-        _refuse_retired_grant(site, notice, submission)
-        # A token whose device is gone starts anew, under an id that nobody could have planted.
-        state = None if token is None else queries.find_state(device=token.device, lock=True)
-        is_newest = token is None or state is None or token.serial == state.serial
-        if not is_newest and submission.granted:
-            raise TokenRefused
-        return _record(
-            site=site,
-            notice=notice,
-            regime=regime,
-            jurisdiction=jurisdiction,
-            submission=submission,
-            visit=visit,
-            state=state,
-            # An older copy of a token may take away, and gets no newer one for it.
-            rotates=is_newest,
-            keys=keys,
-            now=now,
-        )
+        if replay is None:
+            raise
+        return replay
 
 
 def revoke(
@@ -214,15 +216,6 @@ def _own_token(text: str | None, site: SiteInfo, keys: Keys) -> DeviceToken | No
 
 
 # --- the write
-
-
-def _serialize(submission: Submission) -> None:
-    """Let equal decisions queue up, so that the second finds the first one's record."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))",
-            [_LOCK_CLASS, f"{submission.site}|{submission.idempotency_key}"],
-        )
 
 
 _INSERT = """

@@ -48,9 +48,7 @@ class Gate(APIView):
     )
     def post(self, request: Request) -> Response:
         """Decide for many tags of this device."""
-        data = self.Input(data=request.data)
-        data.is_valid(raise_exception=True)
-        sent = data.validated_data
+        sent = self.Input.read(request.data)
         decided = queries.decide_tags(
             site_code=sent["site"],
             tag_codes=sent["tags"],
@@ -132,12 +130,11 @@ class GatePayload(APIView):
     )
     def post(self, request: Request, tag: str) -> Response:
         """Strip from an event the data items that this device withholds."""
-        data = self.Input(data=request.data)
-        data.is_valid(raise_exception=True)
+        sent = self.Input.read(request.data)
         stripped = queries.strip_payload(
-            site_code=data.validated_data["site"],
+            site_code=sent["site"],
             tag_code=tag,
-            payload=data.validated_data["payload"],
+            payload=sent["payload"],
             asking=_asking(request),
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from rest_framework import serializers
@@ -9,6 +10,19 @@ from rest_framework import serializers
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that names every key it was not told about, instead of dropping it."""
+
+    @classmethod
+    def read(cls, data: object) -> dict[str, Any]:
+        """
+        Return the checked values.
+
+        All requests share one instance, which checking does not change: building a serializer's
+        fields costs more than checking with them.
+
+        :raises ValidationError: naming each field that is missing, wrong or not known
+        """
+        values: dict[str, Any] = _shared(cls).run_validation(data)
+        return values
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -18,6 +32,11 @@ class StrictSerializer(serializers.Serializer[Any]):
                     {str(key)[:80]: ["This field is not known here."] for key in unknown[:10]}
                 )
         return super().to_internal_value(data)
+
+
+@cache
+def _shared(serializer: type[StrictSerializer]) -> StrictSerializer:
+    return serializer()
 
 
 class StrictBoolean(serializers.BooleanField):

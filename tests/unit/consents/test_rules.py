@@ -1,0 +1,198 @@
+"""What a decision does to a device's choices, and who must be told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking.consents import rules
+from tracking.consents.types import Choices, DeviceClass, Method, Submission, Surface
+from tracking.notices.types import PartnerTerms, TagTerms, Terms
+from tracking.outbox.types import EventState, EventStatus, Outcome
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+IDS = [f"purpose:{code}" for code in "abcdef"]
+SETS = st.frozensets(st.sampled_from(IDS))
+
+
+def submission(**changes: object) -> Submission:
+    given_values = {
+        "site": "shop", "notice": 1, "idempotency_key": "k" * 16, "client_seq": 10,
+        "method": Method.CHOOSE, "surface": Surface.BAR, "language": "ja", "gpc": False,
+        "granted": frozenset(), "refused": frozenset(), **changes,
+    }  # fmt: skip
+    return Submission(**given_values)  # type: ignore[arg-type]
+
+
+def choices(granted: frozenset[str], refused: frozenset[str], *, seq: int = 5) -> Choices:
+    return Choices(
+        granted=granted, refused=refused, decided_at=0, notice=1, with_signal=False, seq=seq
+    )
+
+
+@given(SETS, SETS, SETS, SETS, st.integers(0, 20), st.sampled_from(list(Method)))
+def test_no_decision_grants_what_it_did_not_name(
+    granted_before: frozenset[str],
+    refused_before: frozenset[str],
+    granted: frozenset[str],
+    refused: frozenset[str],
+    seq: int,
+    method: Method,
+) -> None:
+    before = choices(granted_before - refused_before, refused_before, seq=10)
+    sent = submission(granted=granted - refused, refused=refused, client_seq=seq, method=method)
+
+    merged = rules.merge(before=before, submission=sent, asked=frozenset(IDS), held=before.granted)
+
+    assert merged.granted <= before.granted | sent.granted
+    assert not merged.granted & merged.refused
+    assert merged.withdrawn <= before.granted & merged.refused
+    if seq >= 10:
+        assert sent.refused <= merged.refused
+    if seq <= 10:
+        assert merged.granted <= before.granted | (sent.granted - before.refused)
+    if method is Method.REFUSE and seq >= 10:
+        assert merged.granted == frozenset()
+
+
+@given(SETS, SETS)
+def test_a_late_decision_changes_nothing(granted: frozenset[str], refused: frozenset[str]) -> None:
+    before = choices(frozenset(IDS[:3]), frozenset(IDS[3:]), seq=11)
+
+    merged = rules.merge(
+        before=before,
+        submission=submission(granted=granted - refused, refused=refused),
+        asked=frozenset(IDS),
+        held=before.granted,
+    )
+
+    assert merged.is_superseded
+    assert (merged.granted, merged.refused) == (before.granted, before.refused)
+    assert merged.withdrawn == frozenset()
+
+
+def tag(code: str, partner: str, purpose: str, *, optional: tuple[str, ...] = ()) -> TagTerms:
+    return TagTerms(
+        code=code,
+        partner=partner,
+        purposes=(purpose,),
+        required_items=("cookie",),
+        optional_items=optional,
+        transport="client",
+        is_exempt=False,
+        needed_ids=(f"partner:{partner}", f"purpose:{purpose}", "item:cookie"),
+    )
+
+
+TERMS = Terms(
+    number=1,
+    tags={
+        "stats": tag("stats", "one", "analytics", optional=("gender",)),
+        "ads": tag("ads", "one", "advertising"),
+        "retarget": tag("retarget", "two", "advertising"),
+        "mine": tag("mine", "us", "analytics"),
+    },
+    natures={"analytics": "analytics", "advertising": "advertising"},
+    partners={
+        "one": PartnerTerms(role="third_party", effective_at=None),
+        "two": PartnerTerms(role="third_party", effective_at=None),
+        "us": PartnerTerms(role="self", effective_at=None),
+    },
+    material_since={},
+)
+ALL = frozenset(
+    ["partner:one", "partner:two", "partner:us", "purpose:analytics", "purpose:advertising",
+     "item:cookie", "item:gender"]
+)  # fmt: skip
+
+
+def news(held: frozenset[str], refused: set[str]) -> dict[str, set[str]]:
+    now_refused = frozenset(refused)
+    merged = rules.Merge(
+        granted=held - now_refused,
+        refused=now_refused,
+        withdrawn=held & now_refused,
+        is_superseded=False,
+    )
+    planned = rules.plan_news(terms=TERMS, held=held, merged=merged)
+    assert all(outgoing.is_revocation for outgoing in planned)
+    return {outgoing.partner: set(outgoing.withdrawn) for outgoing in planned}
+
+
+def test_whoever_used_the_purpose_is_told() -> None:
+    assert news(ALL, {"purpose:advertising"}) == {
+        "one": {"purpose:advertising"},
+        "two": {"purpose:advertising"},
+    }
+
+
+def test_whoever_could_not_receive_is_not_told() -> None:
+    assert set(news(ALL - {"partner:two"}, {"purpose:advertising"})) == {"one"}
+    assert news(frozenset(), {"purpose:advertising", "item:cookie"}) == {}
+
+
+def test_an_item_withheld_is_told_too() -> None:
+    assert news(ALL, {"item:gender"}) == {"one": {"item:gender"}}
+
+
+def test_a_partner_refused_as_such_loses_everything() -> None:
+    assert news(ALL, {"partner:one"})["one"] == {
+        "partner:one", "purpose:analytics", "purpose:advertising", "item:cookie", "item:gender",
+    }  # fmt: skip
+
+
+def test_the_site_itself_is_no_partner_to_tell() -> None:
+    assert "us" not in news(ALL, set(ALL))
+
+
+def event(**changes: object) -> EventStatus:
+    values = {
+        "addressee": "one", "subject": "s", "kind": "consent", "desired_version": 3,
+        "acked_version": 2, "state": EventState.PENDING, "outcome": Outcome.NONE,
+        "due_at": NOW + timedelta(hours=1), "accepted_at": None, "confirmed_at": None, **changes,
+    }  # fmt: skip
+    return EventStatus(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (event(), "queued"),
+        (event(due_at=NOW - timedelta(seconds=1)), "overdue"),
+        (event(state=EventState.DEAD), "unreachable"),
+        (event(acked_version=3, accepted_at=NOW), "sent"),
+        (event(acked_version=3, accepted_at=NOW, confirmed_at=NOW), "confirmed"),
+    ],
+)
+def test_the_visitor_is_told_how_far_it_is(found: EventStatus, status: str) -> None:
+    assert rules.status_of(event=found, version=3, now=NOW) == status
+
+
+def test_the_cookie_is_short_and_says_everything() -> None:
+    numbers = {"purpose:a": 0, "purpose:b": 5}
+    kept = replace(
+        choices(frozenset({"purpose:a"}), frozenset({"purpose:b", "purpose:gone"}), seq=7),
+        decided_at=1_795_330_800,
+        with_signal=True,
+    )
+
+    assert rules.choices_cookie(choices=kept, numbers=numbers) == "1.1.1795330800.1.7.8.04"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "device_class"),
+    [
+        ("", DeviceClass.UNKNOWN),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile/15E148", DeviceClass.PHONE),
+        ("Mozilla/5.0 (Linux; Android 16; Pixel 11) Mobile Safari/537.36", DeviceClass.PHONE),
+        ("Mozilla/5.0 (Linux; Android 16; SM-X900) Safari/537.36", DeviceClass.TABLET),
+        ("Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X)", DeviceClass.TABLET),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/156.0", DeviceClass.DESKTOP),
+    ],
+)
+def test_a_user_agent_leaves_only_a_class(user_agent: str, device_class: DeviceClass) -> None:
+    assert rules.classify_device(user_agent) is device_class
