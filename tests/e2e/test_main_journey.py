@@ -13,7 +13,8 @@ from tests.e2e.shop_page import ShopPage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-ANALYTICS = {"google", "microsoft", "treasuredata"}
+ANALYTICS = {"google", "microsoft"}
+PERSONALISATION = {"plaid", "treasuredata"}
 ADVERTISING = {"google", "lineyahoo", "criteo"}
 
 
@@ -37,8 +38,15 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
     # A yes: exactly the granted tags' vendors are reached.
     shop.press("許可する")
     shop.settle()
-    assert stack.reached() == ANALYTICS | ADVERTISING | {"plaid"}
-    assert {"_ga", "_gcl_au", "cto_bundle"} <= set(shop.cookies())
+    assert stack.reached() == ANALYTICS | ADVERTISING | PERSONALISATION
+    assert {"_ga", "cto_bundle"} <= set(shop.cookies())
+
+    # An order: the literal gate serves the conversion tag, the server sends its event.
+    shop.open("/demo/order/?item=coat")
+    shop.settle()
+    assert "_gcl_au" in shop.cookies()
+    assert [entry["reach"] for entry in stack.log()["meta"]["requests"]] == ["server_event"]
+    shop.open()
 
     # Again: the same, and no question to the service is needed for it.
     stack.forget()
@@ -46,7 +54,7 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
     shop.page.on("request", lambda request: asked.append(request.url))
     shop.page.reload(wait_until="load")
     shop.settle()
-    assert stack.reached() == ANALYTICS | ADVERTISING | {"plaid"}
+    assert stack.reached() == ANALYTICS | ADVERTISING | PERSONALISATION
     expect(shop.banner).to_have_count(0)
     assert not [url for url in asked if re.search(r"/v1/(consents|bootstrap|gate$)", url)]
 
@@ -77,8 +85,9 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
 
     # The shop obeys: no advertising vendor is reached, its cookies are gone, analytics goes on.
     stack.forget()
-    shop.open()
-    shop.settle()
+    for path in ("/demo/items/coat/", "/demo/order/?item=coat"):
+        shop.open(path)
+        shop.settle()
     log = stack.log()
     tags = {entry["tag"] for partner in log.values() for entry in partner["requests"]}
     assert not tags & {"google_ads", "line_tag", "criteo", "meta_capi"}

@@ -191,8 +191,8 @@ def _config(
 
 def _urls(site_code: str) -> dict[str, str]:
     return {
-        "preferences": reverse("preferences", kwargs={"site": site_code}),
-        "transmission": reverse("external-transmission", kwargs={"site": site_code}),
+        "preferences": reverse("preferences:page", kwargs={"site": site_code}),
+        "transmission": reverse("preferences:transmission", kwargs={"site": site_code}),
         "preferences_js": static("consentmgr/preferences.js"),
     }
 

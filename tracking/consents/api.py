@@ -130,6 +130,11 @@ class Consents(DecisionView):
         surface = serializers.ChoiceField(choices=[s.value for s in Surface])
         language = code()
         gpc = StrictBoolean(required=False, default=False)
+        is_history = StrictBoolean(
+            required=False,
+            default=False,
+            help_text="The visitor decided again since; this one is for the record only.",
+        )
         purposes = answers()
         data_items = answers()
         partners = answers()
@@ -161,6 +166,7 @@ class Consents(DecisionView):
                 gpc=sent["gpc"] or request.headers.get("Sec-GPC") == "1",
                 granted=granted,
                 refused=refused,
+                is_history=sent["is_history"],
             ),
             visit=cookies.read_visit(request),
             keys=settings.CONSENT_KEYS,

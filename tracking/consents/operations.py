@@ -79,7 +79,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
     """
     site = _check_origin(submission.site, visit)
-    notice = _find_notice(site, submission)
+    notice = _version(site, submission.notice)
     _check_choices(notice, submission)
     jurisdiction = regimes.find_jurisdiction(
         country_header=visit.country_header, default_country=site.default_country
@@ -178,8 +178,8 @@ def _check_origin(site_code: str, visit: Visit) -> SiteInfo:
     return site
 
 
-def _find_notice(site: SiteInfo, submission: Submission) -> Notice:
-    notice = notices.find_version(site_code=site.code, number=submission.notice)
+def _version(site: SiteInfo, number: int) -> Notice:
+    notice = notices.find_version(site_code=site.code, number=number)
     if notice is None:
         raise DecisionInvalid(fields={"notice": ["There is no such notice."]})
     return notice
@@ -271,9 +271,9 @@ def _record(
             granted=merged.granted,
             refused=merged.refused,
             decided_at=int(now.timestamp()),
-            notice=notice.number,
+            notice=notice.number if before is None else max(notice.number, before.notice),
             with_signal=submission.gpc,
-            seq=submission.client_seq,
+            seq=submission.client_seq if before is None else max(submission.client_seq, before.seq),
         )
     key, salt = uuid4(), secrets.token_bytes(32)
     device = UUID(bytes=secrets.token_bytes(16)) if state is None else state.device
@@ -290,7 +290,8 @@ def _record(
         "client_seq": submission.client_seq,
     }
     answered = _answered(notice, submission)
-    state_notice = notice.id if choices is not before else _notice_row(site, choices.notice)
+    # A refusal may come on an older notice, which does not know the newer one's choices.
+    state_notice = notice if choices.notice == notice.number else _version(site, choices.notice)
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
@@ -300,9 +301,9 @@ def _record(
                 "version": version,
                 "serial": serial,
                 "seq": choices.seq,
-                "state_granted": _bits(notice, choices.granted),
-                "state_refused": _bits(notice, choices.refused),
-                "state_notice": state_notice,
+                "state_granted": _bits(state_notice, choices.granted),
+                "state_refused": _bits(state_notice, choices.refused),
+                "state_notice": state_notice.id,
                 "state_decided_at": datetime.fromtimestamp(choices.decided_at, tz=UTC),
                 "state_signal": choices.with_signal,
                 "key": key,
@@ -359,7 +360,7 @@ def _record(
             withdrawn=merged.withdrawn,
         ),
         choices=choices,
-        choices_cookie=rules.choices_cookie(choices=choices, numbers=notice.numbers),
+        choices_cookie=rules.choices_cookie(choices=choices, numbers=state_notice.numbers),
         device_token=device_token.sign(token, keys=keys) if rotates else None,
         deliveries=deliveries,
         is_replay=False,
@@ -423,13 +424,6 @@ def _tell_partners(
             )
     outbox.append(site_id=site.id, news=news, now=now)
     return tuple(deliveries)
-
-
-def _notice_row(site: SiteInfo, number: int) -> int:
-    notice = notices.find_version(site_code=site.code, number=number)
-    if notice is None:
-        raise DecisionInvalid(fields={"notice": ["There is no such notice."]})
-    return notice.id
 
 
 def _bits(notice: Notice, ids: frozenset[str]) -> str:

@@ -42,8 +42,9 @@ def merge(
     Return a device's choices after a decision.
 
     `asked`: all ids that can be answered; `held`: ids granted before, or, before any choice, those
-    that a notice regime allowed. The browser's counter orders decisions of one device; at a tie
-    the more restrictive answer wins: a refusal is never lost and a grant never assumed.
+    that a notice regime allowed. The browser's counter orders decisions of one device. A late one
+    grants nothing, and refuses unless its sender calls it history; at a tie the more restrictive
+    answer wins: a refusal is never lost and a grant never assumed.
     """
     granted_before = before.granted if before else frozenset()
     refused_before = before.refused if before else frozenset()
@@ -53,13 +54,16 @@ def merge(
     else:
         granted, refused = submission.granted, submission.refused
     if before is not None and submission.client_seq < before.seq:
-        return Merge(
-            granted=granted_before,
-            refused=refused_before,
-            withdrawn=frozenset(),
-            is_superseded=True,
-        )
-    if before is not None and submission.client_seq == before.seq:
+        # A clock that went back, or a decision that was long on its way: only its refusals count.
+        granted = frozenset()
+        if submission.is_history or not refused:
+            return Merge(
+                granted=granted_before,
+                refused=refused_before,
+                withdrawn=frozenset(),
+                is_superseded=True,
+            )
+    elif before is not None and submission.client_seq == before.seq:
         granted -= refused_before
     granted_now = (granted_before - refused) | granted
     refused_now = (refused_before - granted) | refused

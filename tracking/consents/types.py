@@ -87,7 +87,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One decision as sent. Ids in neither set keep their earlier choice."""
+    """
+    One decision as sent. Ids in neither set keep their earlier choice.
+
+    `is_history`: the sender itself says that the visitor decided again since, and sends this one
+    for the record only.
+    """
 
     site: str
     notice: int
@@ -99,6 +104,7 @@ class Submission:
     gpc: bool
     granted: frozenset[str]
     refused: frozenset[str]
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
@@ -14,6 +14,10 @@ from tracking.lib.short_memory import forget_everything
 from tracking.notices import models, queries, rules
 from tracking.notices.types import Notice
 from tracking.registry import queries as registry
+
+
+# One advisory lock class for "the next version of this site is being published".
+_LOCK_CLASS = 0x434D
 
 
 class NoticeIncomplete(DomainError):
@@ -42,13 +46,10 @@ def publish_notice_version(
     """
     declaration = registry.get_declaration(site_code=site_code)
     site = registry.get_site(code=site_code)
-    # Two publishers must not both take the next number.
-    last = (
-        models.NoticeVersion.objects.select_for_update()
-        .filter(site_id=site.id)
-        .order_by("-number")
-        .first()
-    )
+    with connection.cursor() as cursor:
+        # Two publishers must not both take the next number; rows that never change lock nothing.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, site.id])
+    last = models.NoticeVersion.objects.filter(site_id=site.id).order_by("-number").first()
     number = 1 if last is None else last.number + 1
     defaults = queries.default_wording()
     content: dict[str, Any] = {

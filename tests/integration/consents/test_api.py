@@ -204,6 +204,27 @@ def test_a_late_decision_is_kept_and_changes_nothing(visitor: Visitor) -> None:
     assert ConsentRecord.objects.filter(is_superseded=True).count() == 1
 
 
+def test_a_late_refusal_still_refuses(visitor: Visitor) -> None:
+    visitor.allow()
+
+    response = visitor.revoke(all=True, client_seq=9)
+
+    assert response.json()["choices"]["granted"] == []
+    assert len(response.json()["deliveries"]) == 4
+    assert visitor.get(f"/v1/consents/current?site={SITE}").json()["choices"]["granted"] == []
+
+
+def test_a_late_refusal_that_is_history_is_only_recorded(visitor: Visitor) -> None:
+    visitor.allow()
+
+    response = visitor.post(
+        "/v1/consents", {**visitor.body("refuse"), "client_seq": 9, "is_history": True}
+    )
+
+    assert response.status_code == 201
+    assert set(response.json()["choices"]["granted"]) == visitor.notice.asked_ids
+
+
 def test_at_a_tie_the_more_restrictive_answer_wins(visitor: Visitor) -> None:
     first = visitor.body("refuse")
     visitor.post("/v1/consents", first)
