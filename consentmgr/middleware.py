@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -74,9 +74,8 @@ class PagesOnly(MiddlewareMixin):
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _is_api(request):
-            return self.get_response(request)
-        return super().__call__(request)
+        inner = self.get_response if _is_api(request) else super().__call__
+        return cast(HttpResponseBase, inner(request))
 
 
 class Sessions(PagesOnly, SessionMiddleware): ...
@@ -86,8 +85,16 @@ class Common(PagesOnly, CommonMiddleware): ...
 
 
 class FormTokens(PagesOnly, CsrfViewMiddleware):
-    def process_view(self, request: HttpRequest, *args: Any) -> HttpResponseBase | None:
-        return None if _is_api(request) else super().process_view(request, *args)
+    def process_view(
+        self,
+        request: HttpRequest,
+        callback: Callable[..., HttpResponseBase],
+        callback_args: tuple[Any, ...],
+        callback_kwargs: dict[str, Any],
+    ) -> HttpResponseForbidden | None:
+        if _is_api(request):
+            return None
+        return super().process_view(request, callback, callback_args, callback_kwargs)
 
 
 class Authentication(PagesOnly, AuthenticationMiddleware): ...

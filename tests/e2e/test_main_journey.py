@@ -62,7 +62,7 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
     stack.forget()
     centre = visit.new_page()
     centre.goto(stack.url("/preferences/kloset/?lang=ja"))
-    centre.locator("input[name='purpose:advertising']").uncheck()
+    centre.locator("input[value='purpose:advertising']").uncheck()
     centre.get_by_role("button", name="選んだ内容で保存する").click()
     expect(centre.get_by_role("status").first).to_be_visible()
 

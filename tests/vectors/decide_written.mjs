@@ -115,7 +115,14 @@ export const fixtures = {
   },
 };
 
-function tag(partner, purposes, required_items, optional_items = [], transport = "client", exempt = false) {
+function tag(
+  partner,
+  purposes,
+  required_items,
+  optional_items = [],
+  transport = "client",
+  exempt = false,
+) {
   return { partner, purposes, required_items, optional_items, transport, exempt };
 }
 
@@ -217,7 +224,9 @@ denied("4 effective one second from now", "group_later", "not_yet_effective", {
 denied("4 no date at all", "group_never", "not_yet_effective", {
   choices: chose(joint("group_never")),
 });
-allowed("4 effective exactly now", "group_edge", "granted", { choices: chose(joint("group_edge")) });
+allowed("4 effective exactly now", "group_edge", "granted", {
+  choices: chose(joint("group_edge")),
+});
 denied("4 one second before the date", "group_edge", "not_yet_effective", {
   choices: chose(joint("group_edge")),
   now: NOW - 1,
@@ -264,9 +273,15 @@ denied("5 a refusal is said before a browser signal", "ads", "purpose_refused", 
   choices: chose([], ["purpose:advertising"]),
   ...gpc,
 });
-allowed("5 an optional item refused does not shut the tag", "ga4", "granted", {
-  choices: chose([...GA4, "item:attr.age"], ["item:attr.gender"]),
-}, ["attr.gender"]);
+allowed(
+  "5 an optional item refused does not shut the tag",
+  "ga4",
+  "granted",
+  {
+    choices: chose([...GA4, "item:attr.age"], ["item:attr.gender"]),
+  },
+  ["attr.gender"],
+);
 denied("5 everything refused", "retarget", "partner_refused", {
   choices: chose([], Object.keys(notice.material_since)),
 });
@@ -359,10 +374,16 @@ allowed("7 expired, but notice is enough and was given", "helper", "needs_renewa
   choices: chose(HELPER, [], { decided_at: NOW - 400 * DAY }),
   shown_notice: 3,
 });
-allowed("7 renewal by notice withholds refused items only", "helper", "needs_renewal", {
-  choices: chose(HELPER, ["item:attr.occupation"], { notice: 1 }),
-  shown_notice: 2,
-}, ["attr.occupation"]);
+allowed(
+  "7 renewal by notice withholds refused items only",
+  "helper",
+  "needs_renewal",
+  {
+    choices: chose(HELPER, ["item:attr.occupation"], { notice: 1 }),
+    shown_notice: 2,
+  },
+  ["attr.occupation"],
+);
 denied("7 expired, and the changed notice was not shown", "helper", "needs_renewal", {
   choices: chose(HELPER, [], { notice: 1 }),
   shown_notice: 1,
@@ -412,10 +433,16 @@ allowed("8 some answered, notice carries the rest", "own_stats", "notice_given",
   choices: chose(["purpose:analytics"]),
   shown_notice: 3,
 });
-allowed("8 notice withholds a refused optional item", "own_stats", "notice_given", {
-  choices: chose(["purpose:analytics"], ["item:attr.gender"]),
-  shown_notice: 3,
-}, ["attr.gender"]);
+allowed(
+  "8 notice withholds a refused optional item",
+  "own_stats",
+  "notice_given",
+  {
+    choices: chose(["purpose:analytics"], ["item:attr.gender"]),
+    shown_notice: 3,
+  },
+  ["attr.gender"],
+);
 allowed("8 notice alone withholds nothing that was not refused", "own_stats", "notice_given", {
   choices: chose([]),
   shown_notice: 3,
@@ -430,15 +457,33 @@ denied("8 shown notice zero is older than any", "own_stats", "no_choice", { show
 allowed("9 everything granted", "ga4", "granted", {
   choices: chose([...GA4, "item:attr.gender", "item:attr.age"]),
 });
-allowed("9 optional items never answered are withheld", "ga4", "granted", {
-  choices: chose(GA4),
-}, ["attr.gender", "attr.age"]);
-allowed("9 one of two optional items granted", "ga4", "granted", {
-  choices: chose([...GA4, "item:attr.gender"]),
-}, ["attr.age"]);
-allowed("9 withheld keeps the tag's order", "ga4", "granted", {
-  choices: chose(GA4, ["item:attr.age", "item:attr.gender"]),
-}, ["attr.gender", "attr.age"]);
+allowed(
+  "9 optional items never answered are withheld",
+  "ga4",
+  "granted",
+  {
+    choices: chose(GA4),
+  },
+  ["attr.gender", "attr.age"],
+);
+allowed(
+  "9 one of two optional items granted",
+  "ga4",
+  "granted",
+  {
+    choices: chose([...GA4, "item:attr.gender"]),
+  },
+  ["attr.age"],
+);
+allowed(
+  "9 withheld keeps the tag's order",
+  "ga4",
+  "granted",
+  {
+    choices: chose(GA4, ["item:attr.age", "item:attr.gender"]),
+  },
+  ["attr.gender", "attr.age"],
+);
 allowed("9 server-side sending with a yes", "capi", "granted", {
   choices: chose(["partner:meta", "purpose:advertising", "item:id.mail_hash"]),
 });
@@ -452,7 +497,13 @@ allowed("9 granted under the strictest regime", "retarget", "granted", {
 allowed("9 unknown ids in the choices change nothing", "ads", "granted", {
   choices: chose([...ADS, "purpose:horoscopes"], ["partner:nobody", "item:nothing"]),
 });
-allowed("9 granted decides, whatever was shown", "own_stats", "granted", {
-  choices: chose(["partner:shop", "purpose:analytics", "item:activity.url"]),
-  shown_notice: 3,
-}, ["attr.gender"]);
+allowed(
+  "9 granted decides, whatever was shown",
+  "own_stats",
+  "granted",
+  {
+    choices: chose(["partner:shop", "purpose:analytics", "item:activity.url"]),
+    shown_notice: 3,
+  },
+  ["attr.gender"],
+);

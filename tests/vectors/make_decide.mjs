@@ -12,7 +12,10 @@ import { fixtures, NOW, written } from "./decide_written.mjs";
 
 const file = new URL("decide.json", import.meta.url);
 const rules = new URL("../../static/src/core/decide.ts", import.meta.url);
-const { code } = await esbuild.transform(readFileSync(rules, "utf8"), { loader: "ts", format: "esm" });
+const { code } = await esbuild.transform(readFileSync(rules, "utf8"), {
+  loader: "ts",
+  format: "esm",
+});
 const { decide } = await import("data:text/javascript," + encodeURIComponent(code));
 
 function answer(c) {
@@ -32,7 +35,9 @@ const cases = [];
 for (const one of written) {
   const found = answer(one);
   if (!isDeepStrictEqual(found, one.expected)) {
-    console.error(`${one.name}: written ${JSON.stringify(one.expected)}, decide.ts ${JSON.stringify(found)}`);
+    console.error(
+      `${one.name}: written ${JSON.stringify(one.expected)}, decide.ts ${JSON.stringify(found)}`,
+    );
     process.exit(1);
   }
   cases.push(one);

@@ -263,16 +263,25 @@ def _record(
     before = None if state is None else state.choices
     implied = rules.implied_grants(terms=notice.terms, regime=regime)
     held = implied if before is None else before.granted
-    merged = rules.merge(before=before, submission=submission, asked=notice.asked_ids, held=held)
+    merged = rules.merge(
+        before=before,
+        submission=submission,
+        asked=notice.asked_ids,
+        held=held,
+        meanings=notice.terms.material_since,
+    )
     if merged.is_superseded and before is not None:
         choices = before
     else:
         choices = Choices(
             granted=merged.granted,
             refused=merged.refused,
-            decided_at=int(now.timestamp()),
+            decided_at=before.decided_at
+            if before is not None and merged.has_carried
+            else int(now.timestamp()),
             notice=notice.number if before is None else max(notice.number, before.notice),
-            with_signal=submission.gpc,
+            with_signal=submission.gpc
+            and not (before is not None and merged.has_carried and not before.with_signal),
             seq=submission.client_seq if before is None else max(submission.client_seq, before.seq),
         )
     key, salt = uuid4(), secrets.token_bytes(32)

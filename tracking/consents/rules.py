@@ -14,6 +14,9 @@ from tracking.notices.types import TagTerms, Terms
 from tracking.outbox.types import EventState, EventStatus
 from tracking.regimes.types import Regime
 
+# Later than any notice: what a notice does not speak of was never agreed to.
+NEVER = 2**31
+
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
 
@@ -28,6 +31,8 @@ class Merge:
     granted: frozenset[str]
     refused: frozenset[str]
     withdrawn: frozenset[str]
+    # Older grants go on: they expire when they would have, and no newer signal covers them.
+    has_carried: bool
     is_superseded: bool
 
 
@@ -37,12 +42,13 @@ def merge(
     submission: Submission,
     asked: frozenset[str],
     held: frozenset[str],
+    meanings: Mapping[str, int],
 ) -> Merge:
     """
     Return a device's choices after a decision.
 
     `asked`: all ids that can be answered; `held`: ids granted before, or, before any choice, those
-    that a notice regime allowed. The browser's counter orders decisions of one device. A late one
+    that a notice regime allowed; `meanings`: the version since which each id means what it does. The browser's counter orders decisions of one device. A late one
     grants nothing, and refuses unless its sender calls it history; at a tie the more restrictive
     answer wins: a refusal is never lost and a grant never assumed.
     """
@@ -61,16 +67,24 @@ def merge(
                 granted=granted_before,
                 refused=refused_before,
                 withdrawn=frozenset(),
+                has_carried=True,
                 is_superseded=True,
             )
     elif before is not None and submission.client_seq == before.seq:
         granted -= refused_before
-    granted_now = (granted_before - refused) | granted
+    # What was granted before and is not mentioned now keeps its own age and meaning.
+    carried = frozenset(
+        choice
+        for choice in granted_before - refused - granted
+        if before is not None and meanings.get(choice, NEVER) <= before.notice
+    )
+    granted_now = carried | granted
     refused_now = (refused_before - granted) | refused
     return Merge(
         granted=granted_now,
         refused=refused_now,
         withdrawn=held & refused_now,
+        has_carried=bool(carried),
         is_superseded=False,
     )
 

@@ -15,6 +15,8 @@ from tracking.notices.types import TagTerms, Terms
 from tracking.regimes.types import Regime
 
 _DAY_SECONDS = 86_400
+# What a notice says nothing of was neither shown nor agreed to.
+_NEVER = 2**31
 
 
 def decide(
@@ -61,7 +63,7 @@ def decide(
         if not (is_granted and outlives):
             return _denied(Reason.BROWSER_SIGNAL)
 
-    meanings = [terms.material_since.get(choice, terms.number) for choice in tag.needed_ids]
+    meanings = [terms.material_since.get(choice, _NEVER) for choice in tag.needed_ids]
     is_stale = choices is not None and (
         now >= choices.decided_at + regime.renew_days_granted * _DAY_SECONDS
         or max(meanings) > choices.notice

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
 from tracking.notices import models, rules
-from tracking.notices.types import Notice
+from tracking.notices.types import Notice, Publication
 
 
 class NoNotice(DomainError):
@@ -60,6 +60,17 @@ def get_by_id(*, notice_id: int) -> Notice:
     return _load(notice_id)
 
 
+def list_publications(*, site_code: str) -> list[Publication]:
+    """Return every version of a site, oldest first."""
+    rows = models.NoticeVersion.objects.filter(site__code=site_code).order_by("number")
+    return [
+        Publication(number=number, published_at=published_at, effective_at=effective_at)
+        for number, published_at, effective_at in rows.values_list(
+            "number", "published_at", "effective_at"
+        )
+    ]
+
+
 @cache
 def default_wording() -> dict[str, dict[str, str]]:
     """Return the wording a site starts from, by language."""
@@ -78,6 +89,8 @@ def _load(notice_id: int) -> Notice:
         site_code=row.site.code,
         number=row.number,
         hash=row.content_hash,
+        published_at=row.published_at,
+        effective_at=row.effective_at,
         content=row.content,
         terms=terms,
         numbers=numbers,

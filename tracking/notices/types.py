@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -41,6 +42,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """When a version was published, and from when it holds."""
+
+    number: int
+    published_at: datetime
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """
     One published version. `content` is the frozen catalogue and wording (never change it);
@@ -52,6 +62,8 @@ class Notice:
     site_code: str
     number: int
     hash: str
+    published_at: datetime
+    effective_at: datetime
     content: Mapping[str, Any]
     terms: Terms
     numbers: Mapping[str, int]

@@ -43,16 +43,14 @@ def list_sites() -> tuple[SiteInfo, ...]:
 
 def list_partners(*, site_id: int) -> list[PartnerInfo]:
     """Return the site's partners in the order the site gave them."""
-    return [
-        PartnerInfo(
-            id=partner.pk,
-            site_id=partner.site_id,
-            code=partner.code,
-            legal_name=partner.legal_name,
-            sla_hours=partner.sla_hours,
-        )
-        for partner in models.Partner.objects.filter(site_id=site_id).order_by("position", "code")
-    ]
+    rows = models.Partner.objects.filter(site_id=site_id).order_by("position", "code")
+    return [_partner_info(partner) for partner in rows]
+
+
+def find_partner(*, site_code: str, partner_code: str) -> PartnerInfo | None:
+    """Return one partner of a site."""
+    partner = models.Partner.objects.filter(site__code=site_code, code=partner_code).first()
+    return None if partner is None else _partner_info(partner)
 
 
 def get_declaration(*, site_code: str) -> dict[str, Any]:
@@ -143,6 +141,16 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
             for tag in tags
         ],
     }
+
+
+def _partner_info(partner: models.Partner) -> PartnerInfo:
+    return PartnerInfo(
+        id=partner.pk,
+        site_id=partner.site_id,
+        code=partner.code,
+        legal_name=partner.legal_name,
+        sla_hours=partner.sla_hours,
+    )
 
 
 def _site_info(site: models.Site) -> SiteInfo:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
 
+from tests.factories.clock import NOW
 from tests.factories.registry import ORIGIN, SITE, catalogue, make_site
 from tests.visitors import Visitor, maps
 from tracking.consents.models import ConsentPrivate, ConsentRecord, Device
@@ -191,6 +193,22 @@ def test_choices_left_out_keep_their_earlier_answer(visitor: Visitor) -> None:
     state = response.json()["choices"]
     assert state["refused"] == ["purpose:advertising"]
     assert set(state["granted"]) == visitor.notice.asked_ids - {"purpose:advertising"}
+
+
+def test_a_partial_answer_does_not_make_older_grants_younger(visitor: Visitor) -> None:
+    visitor.allow()
+    long_ago = NOW - timedelta(days=300)
+    Device.objects.update(decided_at=long_ago)
+    visitor.sends_gpc = True
+
+    response = visitor.choose(granted={"purpose:analytics"}, refused=set())
+
+    state = response.json()["choices"]
+    assert state["decided_at"] == int(long_ago.timestamp())
+    assert not state["with_signal"]
+    whole = visitor.allow().json()["choices"]
+    assert whole["decided_at"] > state["decided_at"]
+    assert whole["with_signal"]
 
 
 def test_a_late_decision_is_kept_and_changes_nothing(visitor: Visitor) -> None:

@@ -16,6 +16,7 @@ from tracking.outbox.types import EventState, EventStatus, Outcome
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDS = [f"purpose:{code}" for code in "abcdef"]
+MEANINGS = dict.fromkeys(IDS, 1)
 SETS = st.frozensets(st.sampled_from(IDS))
 
 
@@ -46,7 +47,9 @@ def test_no_decision_grants_what_it_did_not_name(
     before = choices(granted_before - refused_before, refused_before, seq=10)
     sent = submission(granted=granted - refused, refused=refused, client_seq=seq, method=method)
 
-    merged = rules.merge(before=before, submission=sent, asked=frozenset(IDS), held=before.granted)
+    merged = rules.merge(
+        before=before, submission=sent, asked=frozenset(IDS), held=before.granted, meanings=MEANINGS
+    )
 
     assert merged.granted <= before.granted | sent.granted
     assert not merged.granted & merged.refused
@@ -67,11 +70,27 @@ def test_history_changes_nothing(granted: frozenset[str], refused: frozenset[str
         submission=submission(granted=granted - refused, refused=refused, is_history=True),
         asked=frozenset(IDS),
         held=before.granted,
+        meanings=MEANINGS,
     )
 
     assert merged.is_superseded
     assert (merged.granted, merged.refused) == (before.granted, before.refused)
     assert merged.withdrawn == frozenset()
+
+
+def test_a_carried_grant_is_dropped_when_it_no_longer_means_the_same() -> None:
+    before = choices(frozenset({"purpose:a", "purpose:b"}), frozenset())
+
+    merged = rules.merge(
+        before=before,
+        submission=submission(notice=2, granted=frozenset({"purpose:c"})),
+        asked=frozenset(IDS),
+        held=before.granted,
+        meanings={**MEANINGS, "purpose:b": 2},
+    )
+
+    assert merged.granted == {"purpose:a", "purpose:c"}
+    assert merged.has_carried
 
 
 def tag(code: str, partner: str, purpose: str, *, optional: tuple[str, ...] = ()) -> TagTerms:
@@ -115,6 +134,7 @@ def news(held: frozenset[str], refused: set[str]) -> dict[str, set[str]]:
         granted=held - now_refused,
         refused=now_refused,
         withdrawn=held & now_refused,
+        has_carried=True,
         is_superseded=False,
     )
     planned = rules.plan_news(terms=TERMS, held=held, merged=merged)

@@ -119,8 +119,11 @@ def test_again_withdrawn_and_suspected_are_counted_apart() -> None:
 
 
 def test_a_small_class_is_hidden_and_cannot_be_had_by_subtraction() -> None:
-    numbers = report(*A_DAY, shown(14, device_class="tablet"), decided(4, "allow", *BOTH,
-                                                                      device_class="tablet"))  # fmt: skip
+    numbers = report(
+        *A_DAY,
+        shown(14, device_class="tablet"),
+        decided(4, "allow", *BOTH, device_class="tablet"),
+    )
     tablet = next(r for r in numbers.breakdowns[Dimension.DEVICE_CLASS] if r.value == "tablet")
 
     assert tablet.funnel.allowed.is_hidden

@@ -1,0 +1,80 @@
+// The switches of the preferences before they are saved, and what follows from each of them.
+
+import { neededIds } from "./decide.ts";
+import { askedIds } from "./state.ts";
+import type { ChoiceId, Choices, Config, SiteTag } from "./types.ts";
+
+export interface Draft {
+  isOn(id: ChoiceId): boolean;
+  isAsked(id: ChoiceId): boolean;
+  /** Flip one switch. Answers the other ids that were switched on with it, for the visitor to see. */
+  set(id: ChoiceId, on: boolean): ChoiceId[];
+  /** Partners that are off because of this switch, each with the ids that they miss. */
+  consequences(id: ChoiceId): { partner: string; missing: ChoiceId[] }[];
+  /** Tags that run with these switches and need, or would like, this id. */
+  running(id: ChoiceId): SiteTag[];
+  answers(): Map<ChoiceId, boolean>;
+}
+
+export function createDraft(config: Config, choices: Choices | null): Draft {
+  const asked = askedIds(config);
+  const on = new Set(choices?.granted.filter((id) => asked.includes(id)));
+  const tags = Object.values(config.tags).filter((tag) => !tag.exempt);
+  const uses = (tag: SiteTag, id: ChoiceId) =>
+    neededIds(tag).includes(id) || tag.optional_items.some((code) => id === "item:" + code);
+  const missing = (tag: SiteTag) => neededIds(tag).filter((id) => !on.has(id));
+  const purposesOn = (tag: SiteTag) => tag.purposes.every((code) => on.has("purpose:" + code));
+
+  // Switched off on purpose: refused while something that uses it was granted, or here, by hand.
+  // Such a switch stays where the visitor put it; one that a "refuse all" left off may follow.
+  const held = new Set(
+    choices?.refused.filter((id) => tags.some((tag) => uses(tag, id) && purposesOn(tag))),
+  );
+
+  return {
+    isOn: (id) => on.has(id),
+    isAsked: (id) => asked.includes(id),
+    set(id, isOn) {
+      if (!isOn) {
+        on.delete(id);
+        held.add(id);
+        return [];
+      }
+      on.add(id);
+      held.delete(id);
+      const followers = new Set<ChoiceId>();
+      for (const tag of id.startsWith("item:") ? [] : tags) {
+        // A partner that was switched off by hand drags nothing along.
+        if (
+          !neededIds(tag).includes(id) ||
+          !purposesOn(tag) ||
+          held.has("partner:" + tag.partner)
+        ) {
+          continue;
+        }
+        for (const other of missing(tag)) if (!held.has(other)) followers.add(other);
+      }
+      for (const follower of followers) on.add(follower);
+      return [...followers];
+    },
+    consequences(id) {
+      const found: { partner: string; missing: ChoiceId[] }[] = [];
+      for (const tag of tags) {
+        const lacks = missing(tag);
+        const partner = "partner:" + tag.partner;
+        const says = on.has(id)
+          ? lacks.length > 0 &&
+            !id.startsWith("item:") &&
+            neededIds(tag).includes(id) &&
+            !lacks.includes(partner)
+          : lacks.length === 1 && lacks[0] === id && id !== partner;
+        if (says && !found.some((other) => other.partner === tag.partner)) {
+          found.push({ partner: tag.partner, missing: lacks });
+        }
+      }
+      return found;
+    },
+    running: (id) => tags.filter((tag) => !missing(tag).length && uses(tag, id)),
+    answers: () => new Map(asked.map((id) => [id, on.has(id)])),
+  };
+}

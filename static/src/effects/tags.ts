@@ -1,0 +1,156 @@
+// Inert markup ⇄ running tags. A tag is written as `<template data-cm-tag="code">…</template>` or
+// `<script type="text/plain" data-cm-tag="code">`; nothing in it runs or loads until the gate
+// allows that code, and its frames and pixels leave the page as soon as the gate closes.
+
+import type { Decision } from "../core/types.ts";
+
+type Source = HTMLTemplateElement | HTMLScriptElement;
+
+interface Slot {
+  source: Source;
+  code: string;
+  live: ChildNode[] | null;
+  /** Opened for this page view only, by a tap on the placeholder. */
+  once: boolean;
+  placeholder: Element | null;
+}
+
+export interface TagsHost {
+  decide(code: string): Decision;
+  /** A script element for a tag that is declared by its address alone. */
+  scriptFor(code: string): HTMLScriptElement | null;
+  copyScript(inert: HTMLScriptElement): HTMLScriptElement;
+  /** What stands in for an embed that may not load; null = leave the place empty. */
+  placeholder(
+    code: string,
+    decision: Decision,
+    embed: Element,
+    openOnce: () => void,
+  ): Element | null;
+  report(code: string, decision: Decision): void;
+}
+
+const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
+const EMBEDS = "iframe,embed,object,video,audio";
+
+export interface Tags {
+  /** Open what may be open. Before that only exempt tags run: a stored refusal may yet be found. */
+  open(): void;
+  /** Bring every tag in line with the gate. Answers the closed tags whose scripts had run. */
+  update(isDecision?: boolean): string[];
+}
+
+export function watchTags(host: TagsHost): Tags {
+  const slots = new Map<Source, Slot>();
+  const queues: Record<string, Promise<void>> = {};
+  const reported: Record<string, string> = {};
+  /** Tags that put a script on this page; that cannot be undone without a reload. */
+  const ran = new Set<string>();
+  let isOpen = false;
+
+  function release(slot: Slot): void {
+    const { source, code } = slot;
+    const content = document.createDocumentFragment();
+    if (source instanceof HTMLTemplateElement) {
+      content.append(document.importNode(source.content, true));
+    } else if (source.src || source.text.trim()) {
+      content.append(source.cloneNode(true));
+    }
+    const declared = content.firstElementChild ? null : host.scriptFor(code);
+    if (declared) content.append(declared);
+
+    // Scripts go in one by one, each after the one before it has loaded.
+    const waiting = [...content.querySelectorAll("script")].map((inert) => {
+      const mark = document.createComment("");
+      inert.replaceWith(mark);
+      return { script: inert === declared ? declared : host.copyScript(inert), mark };
+    });
+    const live = (slot.live = [...content.childNodes]);
+    slot.placeholder?.remove();
+    slot.placeholder = null;
+    source.before(content);
+    for (const { script, mark } of waiting) {
+      queues[code] = (queues[code] ?? Promise.resolve()).then(async () => {
+        if (slot.live !== live) return;
+        ran.add(code);
+        live.push(script);
+        const waits = script.src && !script.hasAttribute("async");
+        if (waits) script.async = false;
+        const loaded = new Promise((done) => {
+          script.onload = script.onerror = done;
+        });
+        mark.replaceWith(script);
+        if (waits) await loaded;
+      });
+    }
+  }
+
+  function hold(slot: Slot, decision: Decision): void {
+    const { source } = slot;
+    const embed = source instanceof HTMLTemplateElement && source.content.querySelector(EMBEDS);
+    if (!embed) return;
+    slot.placeholder = host.placeholder(slot.code, decision, embed, () => {
+      slot.once = true;
+      settle(slot);
+    });
+    if (slot.placeholder) source.before(slot.placeholder);
+  }
+
+  function settle(slot: Slot): void {
+    const { code } = slot;
+    const decision = host.decide(code);
+    const allowed = slot.once || (decision.allowed && (isOpen || decision.reason === "exempt"));
+    if (allowed && !slot.live) release(slot);
+    if (!allowed && slot.live) {
+      for (const node of slot.live) node.remove();
+      slot.live = null;
+    }
+    // At once, so that the page does not move later.
+    if (!allowed && !decision.allowed && !slot.placeholder) hold(slot, decision);
+    if (isOpen && reported[code] !== decision.reason) {
+      reported[code] = decision.reason;
+      host.report(code, decision);
+    }
+  }
+
+  function scan(root: Document | Element): void {
+    const found = [...root.querySelectorAll<Source>(SOURCES)];
+    if (root instanceof Element && root.matches(SOURCES)) found.push(root as Source);
+    for (const source of found) {
+      if (slots.has(source)) continue;
+      const slot = {
+        source,
+        code: source.dataset.cmTag!,
+        live: null,
+        once: false,
+        placeholder: null,
+      };
+      slots.set(source, slot);
+      settle(slot);
+    }
+  }
+
+  function update(isDecision?: boolean): string[] {
+    for (const [source, slot] of slots) {
+      if (isDecision) slot.once = false;
+      if (source.isConnected) settle(slot);
+      else slots.delete(source);
+    }
+    return [...ran].filter((code) => !host.decide(code).allowed);
+  }
+
+  scan(document);
+  new MutationObserver((records) => {
+    for (const { addedNodes } of records) {
+      for (const node of addedNodes) if (node instanceof Element) scan(node);
+    }
+  }).observe(document, { childList: true, subtree: true });
+
+  return {
+    open() {
+      isOpen = true;
+      update();
+    },
+    update,
+  };
+}

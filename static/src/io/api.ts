@@ -1,0 +1,89 @@
+// The only place that calls the service.
+
+import type { Maps, Method, Recorded, Surface } from "../core/types.ts";
+import { readLocal, writeLocal } from "./storage.ts";
+
+const DEVICE = "cm_device";
+
+export interface ConsentBody extends Partial<Maps> {
+  site: string;
+  notice: number;
+  idempotency_key: string;
+  client_seq: number;
+  method: Method;
+  surface: Surface;
+  language: string;
+  gpc?: boolean;
+  /** The visitor decided again since: for the record only. */
+  is_history?: boolean;
+}
+
+export interface Answer<T> {
+  /** 0 = no answer at all. */
+  status: number;
+  body: T | null;
+  /** Milliseconds that the service asks us to wait, or 0. */
+  retryAfter: number;
+}
+
+/**
+ * Do cookies of the service count as first-party on this page? Two equal last labels, three where
+ * the second looks like a registry's (co.jp). A wrong "no" only means that the device token travels
+ * in a header, which always works.
+ */
+export function isSameSite(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [x, y] = [a.split(".").reverse(), b.split(".").reverse()];
+  let same = 0;
+  while (same < x.length && x[same] === y[same]) same++;
+  return /[a-z]/.test(x[0]!) && same > (x[0]!.length < 3 && (x[1] ?? "").length < 4 ? 2 : 1);
+}
+
+export interface Api {
+  readonly endpoint: string;
+  record(body: ConsentBody): Promise<Answer<Recorded>>;
+  bootstrap<T>(language: string): Promise<Answer<T>>;
+  revocation<T>(key: string): Promise<Answer<T>>;
+  shown(body: object): void;
+}
+
+export function createApi(endpoint: string, site: string): Api {
+  const byHeader = !isSameSite(new URL(endpoint).hostname, location.hostname);
+
+  async function call<T>(path: string, body?: object, anonymous = false): Promise<Answer<T>> {
+    const headers: Record<string, string> = {};
+    if (body) headers["Content-Type"] = "application/json";
+    if (byHeader && !anonymous) headers["X-Consent-Device"] = readLocal(DEVICE) ?? "new";
+    try {
+      const response = await fetch(endpoint + path, {
+        method: body ? "POST" : "GET",
+        headers,
+        body: body ? JSON.stringify(body) : null,
+        keepalive: !!body,
+        cache: "no-store",
+        credentials: byHeader || anonymous ? "omit" : "include",
+        signal: AbortSignal.timeout?.(10_000) ?? null,
+      });
+      const wait = response.headers.get("Retry-After") ?? "";
+      const json = (await response.json().catch(() => null)) as (T & Partial<Recorded>) | null;
+      if (byHeader && json?.device_token) writeLocal(DEVICE, json.device_token);
+      // A token that the service no longer believes: start anew.
+      if (byHeader && response.status === 403) writeLocal(DEVICE, "new");
+      return {
+        status: response.status,
+        body: json,
+        retryAfter: +wait * 1000 || Date.parse(wait) - Date.now() || 0,
+      };
+    } catch {
+      return { status: 0, body: null, retryAfter: 0 };
+    }
+  }
+
+  return {
+    endpoint,
+    record: (body) => call("/v1/consents", body),
+    bootstrap: (language) => call(`/v1/bootstrap?site=${site}&language=${language}`),
+    revocation: (key) => call(`/v1/revocations/${key}?site=${site}`),
+    shown: (body) => void call("/v1/shown", body, true),
+  };
+}

@@ -1,0 +1,63 @@
+// A modal dialog after the ARIA pattern: focus goes in, Tab stays in, Escape closes and decides
+// nothing, focus goes back. The browser's own <dialog> makes the rest of the page inert.
+
+export function openDialog(
+  dialog: HTMLDialogElement,
+  root: ShadowRoot,
+  first: HTMLElement,
+  otherwise: HTMLElement | null,
+): void {
+  const before = (root.activeElement ?? document.activeElement) as HTMLElement | null;
+  const overflow = document.documentElement.style.overflow;
+  root.append(dialog);
+  dialog.showModal();
+  document.documentElement.style.overflow = "hidden";
+  first.focus();
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Tab") return;
+    const stops = [...dialog.querySelectorAll<HTMLElement>("a[href],button,input,summary")].filter(
+      (node) => node.tabIndex >= 0 && node.getClientRects().length && !node.matches(":disabled"),
+    );
+    const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+    const active = root.activeElement;
+    if (active === edge || (event.shiftKey && active === first)) {
+      event.preventDefault();
+      (event.shiftKey ? stops[stops.length - 1] : stops[0])?.focus();
+    }
+  });
+  dialog.addEventListener("close", () => {
+    document.documentElement.style.overflow = overflow;
+    dialog.remove();
+    // What opened it may be gone by now: the bar is, once a decision was made.
+    const isBack = before?.isConnected && before !== document.body;
+    (isBack ? before : otherwise)?.focus();
+  });
+}
+
+/** Tabs after the ARIA pattern: one stop for Tab, arrows move and select. */
+export function wireTabs(tabs: HTMLElement[], panels: HTMLElement[]): void {
+  const select = (index: number, focus: boolean) => {
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(i === index));
+      tab.tabIndex = i === index ? 0 : -1;
+      panels[i]!.hidden = i !== index;
+    });
+    if (focus) tabs[index]!.focus();
+  };
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => select(index, false));
+    tab.addEventListener("keydown", (event) => {
+      const rtl = getComputedStyle(tab).direction === "rtl" ? -1 : 1;
+      const to = {
+        ArrowRight: index + rtl,
+        ArrowLeft: index - rtl,
+        Home: 0,
+        End: tabs.length - 1,
+      }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      select((to + tabs.length) % tabs.length, true);
+    });
+  });
+  select(0, false);
+}

@@ -1,0 +1,259 @@
+import { IDBFactory } from "fake-indexeddb";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createOutbox, newKey, type Entry, type Outcome } from "../../static/src/io/outbox.ts";
+import type { ConsentBody } from "../../static/src/io/api.ts";
+import { chosen, clearBrowser, fakeApi, isolate, release, settle } from "./site.ts";
+
+let outcome: { [K in keyof Outcome]: ReturnType<typeof vi.fn> };
+const recorded = () => ({
+  status: 201,
+  body: { receipt: { key: "r" }, choices: chosen(), deliveries: [] } as never,
+});
+
+function entry(
+  seq: number,
+  method: ConsentBody["method"] = "refuse",
+  refuses = method !== "allow",
+): Entry {
+  const key = newKey();
+  return {
+    idempotency_key: key,
+    body: {
+      site: "kloset",
+      notice: 3,
+      idempotency_key: key,
+      client_seq: seq,
+      method,
+      surface: "bar",
+      language: "ja",
+      ...(method !== "refuse" && { purposes: { analytics: !refuses } }),
+    },
+    choices: chosen({ seq }),
+    refuses,
+  };
+}
+
+beforeEach(() => {
+  isolate();
+  vi.stubGlobal("indexedDB", new IDBFactory());
+  outcome = { recorded: vi.fn(), dropped: vi.fn(), stuck: vi.fn() };
+});
+afterEach(() => {
+  release();
+  vi.useRealTimers();
+  clearBrowser();
+});
+
+const open = (api: ReturnType<typeof fakeApi>) => createOutbox(api, outcome as unknown as Outcome);
+const seqs = (entries: { client_seq: number }[]) => entries.map((one) => one.client_seq);
+
+describe("the outbox", () => {
+  test("keeps what was not acknowledged and deletes it by id after a 2xx", async () => {
+    const api = fakeApi(0, recorded);
+    const outbox = open(api);
+    const [first, second] = [entry(1), entry(2)];
+    await outbox.put(first);
+    await outbox.put(second);
+    expect(await outbox.send(first)).toBe(false);
+    expect(await outbox.all()).toHaveLength(2);
+    expect(await outbox.send(first)).toBe(true);
+    expect((await outbox.all()).map((one) => one.idempotency_key)).toEqual([
+      second.idempotency_key,
+    ]);
+    expect(outcome.recorded).toHaveBeenCalledOnce();
+    expect(api.sent[0]!.idempotency_key).toBe(api.sent[1]!.idempotency_key);
+  });
+
+  test("outlives the page: another one finds it and sends it", async () => {
+    await open(fakeApi(0)).put(entry(7));
+    const api = fakeApi(recorded);
+    const outbox = open(api);
+    await outbox.flush();
+    expect(seqs(api.sent)).toEqual([7]);
+    expect(await outbox.all()).toEqual([]);
+  });
+
+  test("sends the newest first", async () => {
+    const api = fakeApi(recorded);
+    const outbox = open(api);
+    for (const seq of [3, 9, 5]) await outbox.put(entry(seq));
+    await outbox.flush();
+    expect(seqs(api.sent)).toEqual([9, 5, 3]);
+  });
+
+  test("a refusal made while others are sent goes next and is not lost", async () => {
+    const api = fakeApi();
+    const outbox = open(api);
+    await outbox.put(entry(2, "allow"));
+    await outbox.put(entry(1, "allow"));
+    api.replies.push((body) => {
+      if (body.client_seq === 2) void outbox.put(entry(8));
+      return recorded();
+    });
+    const record = api.record;
+    api.record = async (body) => {
+      await settle(5);
+      return record.call(api, body);
+    };
+    await outbox.flush();
+    expect(seqs(api.sent)).toEqual([2, 8, 1]);
+    expect(await outbox.all()).toEqual([]);
+  });
+
+  test.each([0, 408, 429, 500, 502, 503])(
+    "keeps everything on %i and tries again later",
+    async (status) => {
+      const api = fakeApi(status);
+      const outbox = open(api);
+      await outbox.put(entry(1));
+      await outbox.put(entry(2));
+      await outbox.flush();
+      expect(seqs(api.sent)).toEqual([2]);
+      expect(await outbox.all()).toHaveLength(2);
+      api.replies[0] = recorded;
+      await outbox.flush();
+      expect(await outbox.all()).toEqual([]);
+    },
+  );
+
+  test("waits as long as the service asks, and no shorter", async () => {
+    const timer = vi.spyOn(globalThis, "setTimeout");
+    const outbox = open(fakeApi(() => ({ status: 503, retryAfter: 90_000 })));
+    await outbox.send(entry(1));
+    expect(timer.mock.calls.map((call) => call[1])).toContain(90_000);
+  });
+
+  test("backs off from two seconds to five minutes, with jitter", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const timer = vi.spyOn(globalThis, "setTimeout");
+    const outbox = open(fakeApi(503));
+    await outbox.all();
+    timer.mockClear();
+    for (let i = 0; i < 9; i++) await outbox.send(entry(1));
+    const waits = timer.mock.calls.map((call) => call[1]).filter((ms) => ms! >= 1000);
+    expect(waits.slice(0, 4)).toEqual([2000, 4000, 8000, 16_000]);
+    expect(waits[waits.length - 1]).toBe(300_000);
+  });
+
+  test("a refusal that is not taken becomes a minimal one, in one step", async () => {
+    const api = fakeApi(400, recorded);
+    const outbox = open(api);
+    const one = entry(4, "choose");
+    await outbox.put(one);
+    await outbox.flush();
+    expect(api.sent[1]).toEqual({
+      site: "kloset",
+      notice: 3,
+      client_seq: 4,
+      method: "refuse",
+      surface: "bar",
+      language: "ja",
+      idempotency_key: expect.not.stringMatching(one.idempotency_key),
+    });
+    expect(await outbox.all()).toEqual([]);
+    expect(outcome.dropped).not.toHaveBeenCalled();
+  });
+
+  test("a minimal refusal that is not taken either is kept and reported", async () => {
+    const outbox = open(fakeApi(400));
+    await outbox.put(entry(4, "choose"));
+    await outbox.flush();
+    expect(outcome.stuck).toHaveBeenCalledWith(400);
+    expect(await outbox.all()).toMatchObject([
+      { minimal: true, body: { method: "refuse", client_seq: 4 } },
+    ]);
+  });
+
+  test.each([409, 400, 403])("a grant that is not taken (%i) is dropped", async (status) => {
+    const outbox = open(fakeApi(status));
+    const one = entry(4, "allow");
+    await outbox.put(one);
+    await outbox.flush();
+    expect(outcome.dropped).toHaveBeenCalledWith(one);
+    expect(await outbox.all()).toEqual([]);
+  });
+
+  test("two tabs: one flushes at a time and each entry is acknowledged once", async () => {
+    let queue: Promise<unknown> = Promise.resolve();
+    let holders = 0;
+    const request = (_: string, work: () => Promise<void>) =>
+      (queue = queue.then(async () => {
+        expect(++holders).toBe(1);
+        await work();
+        holders--;
+      }));
+    vi.stubGlobal("navigator", { ...navigator, locks: { request } });
+    const api = fakeApi(recorded);
+    const [a, b] = [open(api), open(api)];
+    await a.put(entry(1));
+    await b.put(entry(2));
+    await Promise.all([a.flush(), b.flush()]);
+    expect(seqs(api.sent)).toEqual([2, 1]);
+    expect(outcome.recorded).toHaveBeenCalledTimes(2);
+  });
+
+  test("sends again when the network or the visitor comes back", async () => {
+    const api = fakeApi(0);
+    const outbox = open(api);
+    await outbox.put(entry(1));
+    outbox.watch();
+    await settle();
+    dispatchEvent(new Event("online"));
+    await settle();
+    document.dispatchEvent(new Event("visibilitychange"));
+    await settle();
+    expect(api.sent).toHaveLength(3);
+  });
+});
+
+describe("without IndexedDB", () => {
+  test.each([
+    ["it is missing", undefined],
+    [
+      "it throws",
+      {
+        open() {
+          throw new DOMException("blocked", "SecurityError");
+        },
+      },
+    ],
+  ])("%s: localStorage keeps the list", async (_, indexedDB) => {
+    vi.stubGlobal("indexedDB", indexedDB);
+    await open(fakeApi(0)).put(entry(3));
+    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toHaveLength(1);
+    const api = fakeApi(recorded);
+    await open(api).flush();
+    expect(seqs(api.sent)).toEqual([3]);
+    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toEqual([]);
+  });
+
+  test("it never answers: after a second it counts as blocked", async () => {
+    vi.useFakeTimers();
+    vi.stubGlobal("indexedDB", { open: () => ({}) });
+    const outbox = open(fakeApi(0));
+    const put = outbox.put(entry(3));
+    await vi.advanceTimersByTimeAsync(1000);
+    await put;
+    expect(await outbox.all()).toHaveLength(1);
+  });
+
+  test("nor localStorage: memory keeps it for this page", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    vi.stubGlobal("localStorage", {
+      getItem() {
+        throw new Error();
+      },
+      setItem() {
+        throw new Error();
+      },
+    });
+    const api = fakeApi(0, recorded);
+    const outbox = open(api);
+    await outbox.put(entry(3));
+    await outbox.flush();
+    await outbox.flush();
+    expect(seqs(api.sent)).toEqual([3, 3]);
+    expect(await outbox.all()).toEqual([]);
+    vi.unstubAllGlobals();
+  });
+});

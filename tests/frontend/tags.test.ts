@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { forget, matches } from "../../static/src/effects/cookies.ts";
+import { watchTags, type Tags, type TagsHost } from "../../static/src/effects/tags.ts";
+import { copyScript } from "../../static/src/io/script.ts";
+import type { Decision } from "../../static/src/core/types.ts";
+import { clearBrowser, isolate, release, settle, site } from "./site.ts";
+
+// Inline scripts of the page run in jsdom's own window, not in the test's.
+const page = (globalThis as unknown as { jsdom: { window: Record<string, unknown> } }).jsdom.window;
+let open: Record<string, string | undefined> = {};
+let tags: Tags;
+const report = vi.fn();
+
+function start(markup: string, more: Partial<TagsHost> = {}): void {
+  document.body.innerHTML = markup;
+  tags = watchTags({
+    decide: (code): Decision =>
+      open[code]
+        ? { allowed: true, reason: open[code], withheld: [] }
+        : { allowed: false, reason: "no_choice", withheld: [] },
+    scriptFor: () => null,
+    copyScript,
+    placeholder: () => null,
+    report,
+    ...more,
+  });
+}
+
+beforeEach(isolate);
+afterEach(() => {
+  release();
+  open = {};
+  report.mockClear();
+  delete page.order;
+  clearBrowser();
+});
+
+const INLINE = (word: string) => `<script>(window.order ??= []).push("${word}")</script>`;
+
+describe("release and hold", () => {
+  test("nothing inert runs or loads while the gate is closed", async () => {
+    start(`<template data-cm-tag="a">${INLINE("a")}<img src="/p.gif"><iframe src="/f"></iframe></template>
+      <script type="text/plain" data-cm-tag="a">window.order = ["plain"]</script>`);
+    tags.open();
+    await settle();
+    expect(page.order).toBeUndefined();
+    expect(document.querySelector("body > img, body > iframe")).toBeNull();
+  });
+
+  test("before open() only exempt tags run, even when others are allowed", async () => {
+    open = { need: "exempt", a: "granted" };
+    start(
+      `<template data-cm-tag="a">${INLINE("a")}</template><template data-cm-tag="need">${INLINE("need")}</template>`,
+    );
+    await settle();
+    expect(page.order).toEqual(["need"]);
+    tags.open();
+    await settle();
+    expect(page.order).toEqual(["need", "a"]);
+  });
+
+  test("scripts run in order, each after the one before it has loaded", async () => {
+    open = { a: "granted" };
+    start(
+      `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("2")}<div><script src="/3.js"></script></div>${INLINE("4")}</template>`,
+    );
+    tags.open();
+    await settle();
+    expect(document.querySelectorAll("body > script, body > div script")).toHaveLength(1);
+    document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
+    await settle();
+    expect(page.order).toEqual(["2"]);
+    // A vendor that is down holds nothing back.
+    document.querySelector('script[src="/3.js"]')!.dispatchEvent(new Event("error"));
+    await settle();
+    expect(page.order).toEqual(["2", "4"]);
+  });
+
+  test("an async script is not waited for, and one tag does not wait for another", async () => {
+    open = { a: "granted", b: "granted" };
+    start(`<template data-cm-tag="a"><script async src="/1.js"></script>${INLINE("a")}</template>
+      <template data-cm-tag="b"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a2")}</template>`);
+    tags.open();
+    await settle();
+    expect(page.order).toEqual(["a", "a2"]);
+  });
+
+  test("text/plain scripts come alive once, with their own type", async () => {
+    open = { a: "granted" };
+    start(`<script type="text/plain" data-cm-tag="a">(window.order ??= []).push("plain")</script>
+      <script type="text/plain" data-type="module" data-cm-tag="a" src="/m.js" crossorigin></script>`);
+    tags.open();
+    tags.update();
+    await settle();
+    expect(page.order).toEqual(["plain"]);
+    const live = document.querySelector<HTMLScriptElement>(
+      'script[src="/m.js"]:not([data-cm-tag])',
+    )!;
+    expect([live.type, live.crossOrigin]).toEqual(["module", ""]);
+  });
+
+  test("a tag without markup of its own is loaded by its address", async () => {
+    open = { a: "granted" };
+    const scriptFor = vi.fn(() => {
+      const script = document.createElement("script");
+      script.src = "/declared.js";
+      return script;
+    });
+    start(`<template data-cm-tag="a"></template>`, { scriptFor });
+    tags.open();
+    await settle();
+    expect(scriptFor).toHaveBeenCalledWith("a");
+    expect(document.querySelector('script[src="/declared.js"]')).not.toBeNull();
+  });
+
+  test("nodes that are added later wait for the gate, too", async () => {
+    open = { a: "granted" };
+    start("");
+    tags.open();
+    document.body.insertAdjacentHTML(
+      "beforeend",
+      `<section><template data-cm-tag="a">${INLINE("late")}</template>
+      <template data-cm-tag="b">${INLINE("never")}</template></section>`,
+    );
+    await settle();
+    expect(page.order).toEqual(["late"]);
+  });
+
+  test("frames and pixels leave the page when the gate closes, and a script that ran is named", async () => {
+    open = { a: "granted", b: "granted" };
+    start(`<template data-cm-tag="a"><img id="pixel" src="/p.gif"><link rel="preload" id="hint"></template>
+      <template data-cm-tag="b">${INLINE("b")}</template>`);
+    tags.open();
+    await settle();
+    expect(document.querySelector("#pixel")).not.toBeNull();
+    open = {};
+    expect(tags.update()).toEqual(["b"]);
+    expect(document.querySelector("#pixel, #hint, body > script")).toBeNull();
+    open = { a: "granted" };
+    expect(tags.update()).toEqual(["b"]);
+    expect(document.querySelector("#pixel")).not.toBeNull();
+  });
+
+  test("closing stops the scripts that still wait in the queue", async () => {
+    open = { a: "granted" };
+    start(
+      `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("too late")}</template>`,
+    );
+    tags.open();
+    await settle();
+    const first = document.querySelector('script[src="/1.js"]')!;
+    open = {};
+    tags.update();
+    first.dispatchEvent(new Event("load"));
+    await settle();
+    expect(page.order).toBeUndefined();
+  });
+
+  test("each tag is reported when its reason changes", () => {
+    start(`<template data-cm-tag="a"></template><template data-cm-tag="a"></template>`);
+    tags.open();
+    tags.update();
+    open = { a: "granted" };
+    tags.update();
+    expect(
+      report.mock.calls.map(([code, decision]) => [code, (decision as Decision).reason]),
+    ).toEqual([
+      ["a", "no_choice"],
+      ["a", "granted"],
+    ]);
+  });
+});
+
+describe("placeholders", () => {
+  const FRAME = `<template data-cm-tag="a"><iframe id="film" src="/f"></iframe></template>`;
+  const standIn = () => Object.assign(document.createElement("div"), { id: "stand-in" });
+
+  test("stand where a frame may not load, and only there", () => {
+    const placeholder = vi.fn(standIn);
+    start(FRAME + `<template data-cm-tag="a"><img src="/p.gif"></template>`, { placeholder });
+    expect(document.querySelector("#stand-in")).not.toBeNull();
+    tags.open();
+    tags.update();
+    expect(placeholder).toHaveBeenCalledOnce();
+    expect(document.querySelector("#stand-in")!.nextElementSibling!.tagName).toBe("TEMPLATE");
+    open = { a: "granted" };
+    tags.update();
+    expect(document.querySelector("#stand-in")).toBeNull();
+    expect(document.querySelector("#film")).not.toBeNull();
+    open = {};
+    tags.update();
+    expect(document.querySelector("#stand-in")).not.toBeNull();
+    expect(document.querySelector("#film")).toBeNull();
+  });
+
+  test("once opens this frame only, until the next decision", () => {
+    const opens: (() => void)[] = [];
+    start(FRAME + FRAME.replace("film", "other"), {
+      placeholder: (_code, _decision, _embed, once) => {
+        opens.push(once);
+        return standIn();
+      },
+    });
+    tags.open();
+    opens[0]!();
+    tags.update();
+    expect(document.querySelector("#film")).not.toBeNull();
+    expect(document.querySelector("#other")).toBeNull();
+    tags.update(true);
+    expect(document.querySelector("#film")).toBeNull();
+  });
+});
+
+describe("what a tag left behind", () => {
+  const { tags: known } = site();
+
+  test("names match exactly or by prefix", () => {
+    expect(matches("_ga", "_ga")).toBe(true);
+    expect(matches("_ga", "_gat")).toBe(false);
+    expect(matches("_ga_*", "_ga_X1")).toBe(true);
+    expect(matches("_ga_*", "_ga")).toBe(false);
+  });
+
+  test("declared cookies and storage keys go, on every path; others stay", () => {
+    document.cookie = "_ga=1;Path=/";
+    document.cookie = "_ga_ABC=1;Path=/shop";
+    document.cookie = "_gallery=1;Path=/";
+    document.cookie = "cart=1;Path=/";
+    localStorage.setItem("ga.client", "1");
+    sessionStorage.setItem("ga.session", "1");
+    localStorage.setItem("basket", "1");
+    forget([known.stats!], []);
+    expect(document.cookie.split("; ").sort()).toEqual(["_gallery=1", "cart=1"]);
+    expect([localStorage.length, sessionStorage.length]).toEqual([1, 0]);
+  });
+
+  test("a cookie on a parent domain goes, too", () => {
+    document.cookie = "cto_bundle=1;Path=/;Domain=kloset.example";
+    expect(document.cookie).toContain("cto_bundle");
+    forget([known.ads!], []);
+    expect(document.cookie).not.toContain("cto_bundle");
+  });
+
+  test("a name that a running tag declares as well stays", () => {
+    document.cookie = "_shared=1;Path=/";
+    forget([known.more_ads!], [known.own!]);
+    expect(document.cookie).toBe("_shared=1");
+    forget([known.more_ads!, known.own!], []);
+    expect(document.cookie).toBe("");
+  });
+});
