@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-EVIDENCE = ("consents_consentrecord", "notices_noticeversion")
+EVIDENCE = ("consents_consentrecord", "notices_noticeversion", "delivery_attempt")
 
 
 def grant_after_migration(*, using: str, **kwargs: Any) -> None:

@@ -9,6 +9,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from consentmgr import health
 from tracking.banner import urls as banner
 
+handler400 = "consentmgr.error_pages.bad_request"
+handler404 = "consentmgr.error_pages.not_found"
+handler500 = "consentmgr.error_pages.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

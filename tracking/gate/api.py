@@ -70,7 +70,7 @@ class GateTag(APIView):
     @extend_schema(
         operation_id="decide_tag",
         parameters=[SITE],
-        responses={200: DecisionOutput, **errors(400)},
+        responses={200: DecisionOutput, **errors(400, 404)},
     )
     def get(self, request: Request, tag: str) -> Response:
         """Decide for one tag of this device."""
@@ -94,7 +94,7 @@ class GateLoader(APIView):
                 description="The tag's loader, or an empty script; "
                 "`X-Consent-Decision` says `allowed` or `denied` and why.",
             ),
-            **errors(400),
+            **errors(400, 404),
         },
     )
     def get(self, request: Request, tag: str) -> HttpResponse:
@@ -126,7 +126,7 @@ class GatePayload(APIView):
     @extend_schema(
         operation_id="strip_payload",
         request=Input,
-        responses={200: Output, **errors(400, 403, 413, 415)},
+        responses={200: Output, **errors(400, 403, 404, 413, 415)},
     )
     def post(self, request: Request, tag: str) -> Response:
         """Strip from an event the data items that this device withholds."""

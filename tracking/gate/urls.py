@@ -4,7 +4,7 @@ from tracking.gate import api
 
 urlpatterns = [
     path("gate", api.Gate.as_view()),
-    path("gate/<slug:tag>.js", api.GateLoader.as_view()),
-    path("gate/<slug:tag>", api.GateTag.as_view()),
-    path("gate/<slug:tag>/payload", api.GatePayload.as_view()),
+    path("gate/<str:tag>.js", api.GateLoader.as_view()),
+    path("gate/<str:tag>", api.GateTag.as_view()),
+    path("gate/<str:tag>/payload", api.GatePayload.as_view()),
 ]

@@ -1,0 +1,60 @@
+"""Tell partners what is due without Celery: Redis may be dead and revocations still leave."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
+
+from tracking.delivery import operations
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+# Nobody else needs this process: one run may go on for as long as there is something to tell.
+RUN_SECONDS = 3600.0
+AFTER_TROUBLE_SECONDS = 3.0
+
+
+class Command(BaseCommand):
+    help = "Tell partners what is due, once or for as long as this runs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        how = parser.add_mutually_exclusive_group(required=True)
+        how.add_argument("--once", action="store_true", help="until nothing is due, then end")
+        how.add_argument("--loop", action="store_true", help="until SIGTERM or Ctrl-C")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stopped = threading.Event()
+        if options["once"]:
+            done = operations.deliver_due(**_how(stopped))
+            self.stdout.write(f"{done.sent} sent, {done.accepted} accepted")
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        while not stopped.is_set():
+            pause = PAUSE_SECONDS
+            try:
+                operations.deliver_due(**_how(stopped), seconds=RUN_SECONDS)
+            except (OperationalError, InterfaceError, PoolTimeout) as error:
+                # The database is away: what was on its way is sent again after its lease.
+                logger.error("database away: %s", type(error).__name__)
+                pause = AFTER_TROUBLE_SECONDS
+            close_old_connections()
+            stopped.wait(pause)
+
+
+def _how(stopped: threading.Event) -> dict[str, Any]:
+    return {
+        "keys": settings.CONSENT_KEYS,
+        "allow_loopback": settings.ALLOW_LOOPBACK_PARTNERS,
+        "clock": timezone.now,
+        "is_stopped": stopped.is_set,
+    }

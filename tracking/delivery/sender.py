@@ -1,0 +1,89 @@
+"""
+Many messages on their way at the same time, from code that talks to the database in between.
+
+HTTP runs in an event loop of its own thread; the caller's thread keeps the database to itself. So a
+partner that hangs costs one waiting task, and no settlement ever waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from tracking.delivery.transports import TRANSPORTS
+from tracking.delivery.types import Message, Reply
+from tracking.lib.outbound_http import OutboundClient
+
+logger = logging.getLogger(__name__)
+
+# Name lookups block a thread each; a slow name server of one partner must not use them all.
+_LOOKUP_THREADS = 32
+
+
+class Sender:
+    """Use it as `with Sender(...) as sender`; the thread starts with the first message."""
+
+    def __init__(self, *, allow_loopback: bool) -> None:
+        self._allow_loopback = allow_loopback
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._lookups: ThreadPoolExecutor | None = None
+        self._client: OutboundClient | None = None
+
+    def __enter__(self) -> Sender:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drop what is still on its way: its lease runs out and it is sent again."""
+        if self._loop is None or self._thread is None or self._lookups is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    def submit(self, message: Message) -> Future[Reply]:
+        """Start sending and return the reply to come; it never holds an exception."""
+        return asyncio.run_coroutine_threadsafe(self._send(message), self._started())
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._lookups = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
+            self._loop.set_default_executor(self._lookups)
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="delivery-sender", daemon=True
+            )
+            self._thread.start()
+            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        return self._loop
+
+    async def _open(self) -> None:
+        self._client = await OutboundClient(allow_loopback=self._allow_loopback).__aenter__()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._client is not None:
+            await self._client.__aexit__(None, None, None)
+
+    async def _send(self, message: Message) -> Reply:
+        if self._client is None:
+            raise RuntimeError("The client opens before the first message.")
+        try:
+            return await TRANSPORTS[message.transport](message=message, client=self._client)
+        except Exception as error:
+            # One message that cannot be made must not stop the others.
+            logger.error("message not sent: %s", type(error).__name__)
+            return Reply(status=None, duration_ms=0, error=type(error).__name__)

@@ -1,0 +1,123 @@
+"""Signed webhooks as Standard Webhooks 1.0.0 describes them."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+
+from tracking.delivery import rules
+from tracking.delivery.types import Message, Reply
+from tracking.lib import canonical_json
+from tracking.lib.outbound_http import OutboundClient, OutboundFailed, OutboundRefused
+
+TOLERANCE = timedelta(minutes=5)
+SECRET_PREFIX = "whsec_"  # noqa: S105  # how a secret is written, not one
+SECRET_BYTES = range(24, 65)
+
+_USER_AGENT = "ConsentManager/1 (Standard Webhooks)"
+
+
+class SignatureRefused(Exception):
+    """Nobody who holds the secret signed this within the last minutes."""
+
+
+async def send(*, message: Message, client: OutboundClient) -> Reply:
+    """Sign and post one message; every secret signs, so that either side may change first."""
+    began = time.monotonic()
+    status: int | None = None
+    error = retry_after = ""
+    try:
+        body = canonical_json.dumps(dict(message.payload))
+        answer = await client.post(
+            url=message.url,
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": _USER_AGENT,
+                **sign(
+                    key=rules.message_id(message.key),
+                    body=body,
+                    secrets=message.secrets,
+                    attempted_at=message.attempted_at,
+                ),
+            },
+            body=body,
+        )
+    except OutboundRefused:
+        error = "refused_address"
+    except OutboundFailed as failure:
+        error = failure.reason
+    else:
+        status = answer.status
+        retry_after = answer.headers.get("retry-after", "")
+    return Reply(
+        status=status,
+        duration_ms=int((time.monotonic() - began) * 1000),
+        error=error,
+        retry_after=retry_after,
+    )
+
+
+def sign(
+    *, key: str, body: bytes, secrets: Sequence[str], attempted_at: datetime
+) -> dict[str, str]:
+    """Return the three headers for one attempt."""
+    # The library relabels the zone instead of converting: only UTC comes out right.
+    moment = attempted_at.astimezone(UTC)
+    text = body.decode()
+    return {
+        "webhook-id": key,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(
+            Webhook(secret).sign(msg_id=key, timestamp=moment, data=text) for secret in secrets
+        ),
+    }
+
+
+def verify(
+    *, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+) -> None:
+    """
+    Check that a body was signed with one of the secrets, at most TOLERANCE ago or ahead.
+
+    The library signs; comparing is done here, because its own `verify` reads the clock itself and
+    raises ValueError for a signature without a comma.
+
+    :raises SignatureRefused: without saying what was wrong
+    """
+    key = headers.get("webhook-id", "")
+    stamp = headers.get("webhook-timestamp", "")
+    given = headers.get("webhook-signature", "").split(" ")
+    if not key or not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):
+        raise SignatureRefused
+    if abs(now.timestamp() - int(stamp)) > TOLERANCE.total_seconds():
+        raise SignatureRefused
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise SignatureRefused from error
+    signed_at = datetime.fromtimestamp(int(stamp), tz=UTC)
+    expected = [
+        Webhook(secret).sign(msg_id=key, timestamp=signed_at, data=text).encode()
+        for secret in secrets
+    ]
+    # No early end: how long it takes tells nothing about which secret nearly fitted.
+    matches = [hmac.compare_digest(one, other.encode()) for one in expected for other in given[:8]]
+    if not any(matches):
+        raise SignatureRefused
+
+
+def is_usable_secret(secret: str) -> bool:
+    """Tell whether a secret is `whsec_` and the base64 of 24 to 64 bytes."""
+    if not secret.startswith(SECRET_PREFIX):
+        return False
+    try:
+        plain = binascii.a2b_base64(secret.removeprefix(SECRET_PREFIX), strict_mode=True)
+        Webhook(secret)
+    except (binascii.Error, ValueError, EmptyWebhookSecretError):
+        return False
+    return len(plain) in SECRET_BYTES

@@ -1,0 +1,86 @@
+"""The only reads of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from tracking.outbox import models
+from tracking.outbox.types import Backlog, EventState, EventStatus, Outcome
+
+
+def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[EventStatus]:
+    """Return what is known of these subjects, in no particular order."""
+    return [
+        EventStatus(
+            addressee=row.addressee,
+            subject=row.subject,
+            kind=row.kind,
+            desired_version=row.desired_version,
+            acked_version=row.acked_version,
+            state=EventState(row.state),
+            outcome=Outcome(row.outcome),
+            due_at=row.due_at,
+            accepted_at=row.accepted_at,
+            confirmed_at=row.confirmed_at,
+        )
+        for row in models.OutboxEvent.objects.filter(
+            site_id=site_id, subject__in=list(subjects), kind=kind
+        )
+    ]
+
+
+def list_overdue_addressees(*, site_id: int) -> frozenset[str]:
+    """Return who owes an acknowledgement past its deadline."""
+    return frozenset(
+        models.OutboxEvent.objects.filter(
+            site_id=site_id, acked_version__lt=F("desired_version"), due_at__lt=Now()
+        )
+        .values_list("addressee", flat=True)
+        .distinct()
+    )
+
+
+_BACKLOGS = """
+SELECT addressee,
+       count(*) FILTER (WHERE is_unsaid AND state = 'pending'),
+       count(*) FILTER (WHERE is_unsaid AND state = 'dead'),
+       count(*) FILTER (WHERE is_unsaid AND due_at < %(now)s),
+       min(created_at) FILTER (WHERE is_unsaid),
+       min(due_at) FILTER (WHERE is_unsaid),
+       count(*) FILTER (WHERE NOT is_unsaid),
+       min(accepted_at) FILTER (WHERE NOT is_unsaid)
+  FROM (SELECT addressee, state, created_at, due_at, accepted_at, true AS is_unsaid
+          FROM outbox_outboxevent
+         WHERE site_id = %(site_id)s AND acked_version < desired_version
+         UNION ALL
+        SELECT addressee, state, created_at, due_at, accepted_at, false
+          FROM outbox_outboxevent
+         WHERE site_id = %(site_id)s AND acked_version >= desired_version
+           AND confirmed_at IS NULL) open_events
+ GROUP BY addressee
+ ORDER BY addressee
+"""
+
+
+def list_backlogs(*, site_id: int, now: datetime) -> list[Backlog]:
+    """Return what is unsaid or unconfirmed, per addressee that has any of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKLOGS, {"site_id": site_id, "now": now})
+        return [
+            Backlog(
+                addressee=row[0],
+                waiting=row[1],
+                dead=row[2],
+                overdue=row[3],
+                oldest_unsaid_at=row[4],
+                oldest_due_at=row[5],
+                unconfirmed=row[6],
+                oldest_unconfirmed_at=row[7],
+            )
+            for row in cursor.fetchall()
+        ]

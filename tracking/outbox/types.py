@@ -1,0 +1,114 @@
+"""What the outbox keeps, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class EventState(StrEnum):
+    """PENDING covers both "to be sent" and "sent, all versions acknowledged"."""
+
+    PENDING = "pending"
+    DEAD = "dead"
+
+
+class Outcome(StrEnum):
+    """How the last attempt ended, or what the addressee said later."""
+
+    NONE = ""
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    IDENTIFIER_NOT_HELD = "identifier_not_held"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """
+    What `append` takes: tell `addressee` about `subject`.
+
+    One row is kept per (site, addressee, subject, kind): a newer version replaces what was still
+    unsaid. `only_if_told`: keep silent towards an addressee that never heard of the subject.
+    """
+
+    addressee: str
+    subject: str
+    kind: str
+    version: int
+    payload: Mapping[str, Any]
+    due_at: datetime
+    only_if_told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStatus:
+    """How far one addressee is; times are UTC, None = not yet."""
+
+    addressee: str
+    subject: str
+    kind: str
+    desired_version: int
+    acked_version: int
+    state: EventState
+    outcome: Outcome
+    due_at: datetime
+    accepted_at: datetime | None
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """How many events of one addressee may be out at the same time, over all processes."""
+
+    site_id: int
+    addressee: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedEvent:
+    """
+    A leased event: whoever holds `lease_token` may settle it until `lease_until`.
+
+    `attempts` counts this one too; `trying_since` is the clock of giving up.
+    """
+
+    id: int
+    site_id: int
+    addressee: str
+    subject: str
+    kind: str
+    version: int
+    payload: Mapping[str, Any]
+    message_key: UUID
+    attempts: int
+    due_at: datetime
+    created_at: datetime
+    trying_since: datetime
+    lease_token: UUID
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """
+    What one addressee is still owed or still owes us; None = nothing of that sort.
+
+    `waiting` and `dead` are unsaid, `overdue` of them past their deadline; `unconfirmed` was
+    accepted and waits for the addressee's own confirmation.
+    """
+
+    addressee: str
+    waiting: int
+    dead: int
+    overdue: int
+    oldest_unsaid_at: datetime | None
+    oldest_due_at: datetime | None
+    unconfirmed: int
+    oldest_unconfirmed_at: datetime | None
