@@ -17,7 +17,7 @@ EVIDENCE = ("consents_consentrecord", "notices_noticeversion", "delivery_attempt
 
 def grant_after_migration(*, using: str, **kwargs: Any) -> None:
     """Grant to the role in `DATABASE_URL`, unless it owns the tables itself."""
-    if settings.APP_ROLE != connections[using].settings_dict["USER"]:
+    if connections[using].settings_dict["USER"] != settings.APP_ROLE:
         grant_to_app_role(using=using, role=str(settings.APP_ROLE))
 
 

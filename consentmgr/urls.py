@@ -25,6 +25,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("tracking.preferences.urls")),
+    # One sign-in for the console and its admin.
+    path(
+        "console/admin/login/",
+        RedirectView.as_view(pattern_name="console:sign-in", query_string=True),
+    ),
     path("console/admin/", admin.site.urls),
     path("console/", include("tracking.insights.urls")),
 ]

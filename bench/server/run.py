@@ -3,8 +3,8 @@ Measure the gate and the consent write against bare DRF views, in one run.
 
     .venv/bin/python bench/server/run.py [--rounds 3] [--seconds 6]
 
-Needs `wrk`, `taskset` and two cores: one web worker on core 0, load and servers on core 1. Targets take
-turns within every round, because machines are noisy: read the ratios, not the requests per second.
+Needs `wrk`, `taskset` and two cores: one web worker on core 0, load and servers on core 1. Targets
+take turns within every round, because machines are noisy: read the ratios, not the rates.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def prepare() -> int:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE bench_consent (id bigserial PRIMARY KEY, device uuid, site int, policy int,"
-            " decisions smallint[], proof bytea, created timestamptz);"
+            "CREATE TABLE bench_consent (id bigserial PRIMARY KEY, device uuid, site int,"
+            " policy int, decisions smallint[], proof bytea, created timestamptz);"
             "CREATE INDEX ON bench_consent (device, created)"
         )
     settings = connection.settings_dict

@@ -28,6 +28,9 @@ from tracking.web.fields import (
 from tracking.web.site import SITE, named_site
 
 
+SURFACES = [surface.value for surface in Surface]
+
+
 class ChoicesOutput(serializers.Serializer[Any]):
     """A device's choices as they stand; ids look like `purpose:analytics`."""
 
@@ -58,7 +61,7 @@ class ReceiptOutput(serializers.Serializer[Any]):
     site = serializers.CharField()
     notice = NoticeOutput()
     method = serializers.ChoiceField(choices=[m.value for m in Method])
-    surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+    surface = serializers.ChoiceField(choices=SURFACES)
     regime = serializers.CharField()
     language = serializers.CharField()
     choices = ChoiceMapsOutput()
@@ -127,7 +130,7 @@ class Consents(DecisionView):
         idempotency_key = StrictText(min_length=16, max_length=64)
         client_seq = millisecond_counter()
         method = serializers.ChoiceField(choices=[m.value for m in Method])
-        surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+        surface = serializers.ChoiceField(choices=SURFACES)
         language = code()
         gpc = StrictBoolean(required=False, default=False)
         is_history = StrictBoolean(
@@ -216,7 +219,7 @@ class Revocations(DecisionView):
         site = code()
         idempotency_key = StrictText(min_length=16, max_length=64)
         client_seq = millisecond_counter()
-        surface = serializers.ChoiceField(choices=[s.value for s in Surface])
+        surface = serializers.ChoiceField(choices=SURFACES)
         language = code()
         all = StrictBoolean(required=False, default=False)
         purposes = serializers.ListField(child=code(), required=False, default=list)

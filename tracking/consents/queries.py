@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Func, TextField, Value
 
 from tracking.consents import models, rules
 from tracking.consents.types import (
     Choices,
-    DailyCount,
     DeliveryStatus,
     Method,
     Receipt,
@@ -92,6 +90,25 @@ def find_choices(*, site_code: str, token_text: str | None, keys: Keys) -> Choic
     site = registry.get_site(code=site_code)
     state = _find_own(site, token_text, keys)
     return None if state is None else state.choices
+
+
+def find_gate_choices(*, site_code: str, token_text: str | None, keys: Keys) -> Choices | None:
+    """
+    Return what the gate goes by: as `find_choices`, but an outdated token still refuses.
+
+    After a lost answer a browser holds the token before the newest; what its device refused since
+    must not read as "no decision yet".
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    token = device_token.verify(token_text, keys=keys) if token_text else None
+    if token is None or token.site_id != site.id:
+        return None
+    state = find_state(device=token.device)
+    if state is None or state.serial == token.serial:
+        return None if state is None else state.choices
+    return replace(state.choices, granted=frozenset())
 
 
 def get_choices_cookie(*, site_code: str, choices: Choices) -> str:
@@ -184,39 +201,6 @@ def find_recorded(
     )
 
 
-def count_daily(*, site: SiteInfo, since: datetime, until: datetime) -> list[DailyCount]:
-    """Return decisions per day of the site's zone and dimension; suspects left out."""
-    day = Func(
-        Func(Value(site.zone), F("recorded_at"), function="timezone"),
-        Value("YYYY-MM-DD"),
-        function="to_char",
-        output_field=TextField(),
-    )
-    rows = (
-        _counted(site, since, until)
-        .annotate(day=day)
-        .values(
-            "day", "language", "device_class", "regime", "surface", "notice__number", "prior",
-            "method",
-        )
-        .annotate(count=Count("*"))
-    )  # fmt: skip
-    return [
-        DailyCount(
-            day=row["day"],
-            language=row["language"],
-            device_class=row["device_class"],
-            regime=row["regime"],
-            surface=row["surface"],
-            notice=row["notice__number"],
-            prior=row["prior"],
-            method=row["method"],
-            count=row["count"],
-        )
-        for row in rows
-    ]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionCount:
     """
@@ -290,61 +274,7 @@ def count_decisions(*, site: SiteInfo, since: datetime, until: datetime) -> list
         ]
 
 
-_GRANTS = """
-SELECT to_char(timezone(%(zone)s, r.recorded_at), 'YYYY-MM-DD') AS day, c.code,
-       count(*) FILTER (WHERE c.number < length(r.granted) AND get_bit(r.granted, c.number) = 1
-                          AND r.prior = 'first'),
-       count(*) FILTER (WHERE c.number < length(r.refused) AND get_bit(r.refused, c.number) = 1
-                          AND r.prior = 'first'),
-       count(*) FILTER (WHERE c.number < length(r.withdrawn)
-                          AND get_bit(r.withdrawn, c.number) = 1 AND r.prior = 'again')
-  FROM consents_consentrecord r
-  JOIN registry_choicenumber c ON c.site_id = r.site_id AND c.kind = %(kind)s
- WHERE r.site_id = %(site)s AND r.recorded_at >= %(since)s AND r.recorded_at < %(until)s
-   AND NOT r.is_suspect AND NOT r.is_superseded
-   AND (%(language)s = '' OR r.language = %(language)s)
-   AND (%(device_class)s = '' OR r.device_class = %(device_class)s)
- GROUP BY 1, 2
-"""
-
-
-def count_choices(
-    *,
-    site: SiteInfo,
-    kind: str,
-    since: datetime,
-    until: datetime,
-    language: str = "",
-    device_class: str = "",
-) -> list[tuple[str, str, int, int, int]]:
-    """Return (day, code, granted at first, refused at first, withdrawn later) per choice."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _GRANTS,
-            {
-                "zone": site.zone,
-                "kind": kind,
-                "site": site.id,
-                "since": since,
-                "until": until,
-                "language": language,
-                "device_class": device_class,
-            },
-        )
-        return [(row[0], row[1], row[2], row[3], row[4]) for row in cursor.fetchall()]
-
-
 # --- inside
-
-
-def _counted(site: SiteInfo, since: datetime, until: datetime):  # type: ignore[no-untyped-def]
-    return models.ConsentRecord.objects.filter(
-        site_id=site.id,
-        recorded_at__gte=since,
-        recorded_at__lt=until,
-        is_suspect=False,
-        is_superseded=False,
-    )
 
 
 def _find_own(site: SiteInfo, token_text: str | None, keys: Keys) -> DeviceState | None:

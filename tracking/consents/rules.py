@@ -48,9 +48,11 @@ def merge(
     Return a device's choices after a decision.
 
     `asked`: all ids that can be answered; `held`: ids granted before, or, before any choice, those
-    that a notice regime allowed; `meanings`: the version since which each id means what it does. The browser's counter orders decisions of one device. A late one
-    grants nothing, and refuses unless its sender calls it history; at a tie the more restrictive
-    answer wins: a refusal is never lost and a grant never assumed.
+    that a notice regime allowed; `meanings`: the version since which each id means what it does.
+
+    The browser's counter orders decisions of one device. A late one grants nothing, and refuses
+    unless its sender calls it history; at a tie the more restrictive answer wins: a refusal is
+    never lost and a grant never assumed.
     """
     granted_before = before.granted if before else frozenset()
     refused_before = before.refused if before else frozenset()

@@ -174,21 +174,6 @@ class Recorded:
     is_replay: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DailyCount:
-    """Decisions of one day (in the site's zone) that share every dimension."""
-
-    day: str
-    language: str
-    device_class: str
-    regime: str
-    surface: str
-    notice: int
-    prior: str
-    method: str
-    count: int
-
-
 _MAP_OF = {"purpose": "purposes", "item": "data_items", "partner": "partners"}
 
 

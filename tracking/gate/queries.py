@@ -70,7 +70,9 @@ def decide_tags(
             return _all_denied(tag_codes, Reason.UNKNOWN_TAG)
         regime = _regime(site, asking, now)
         choices = (
-            consents.find_choices(site_code=site_code, token_text=asking.device_token, keys=keys)
+            consents.find_gate_choices(
+                site_code=site_code, token_text=asking.device_token, keys=keys
+            )
             if asking.device_token and not asking.is_doubtful
             else None
         )

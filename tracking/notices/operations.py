@@ -15,7 +15,6 @@ from tracking.notices import models, queries, rules
 from tracking.notices.types import Notice
 from tracking.registry import queries as registry
 
-
 # One advisory lock class for "the next version of this site is being published".
 _LOCK_CLASS = 0x434D
 

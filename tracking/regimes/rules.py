@@ -15,8 +15,10 @@ _DATA = Path(__file__).parent / "data"
 
 # EU member states, and Iceland, Liechtenstein, Norway of the EEA (ISO 3166-1 alpha-2).
 EEA = frozenset(
-    ("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK")
-    .split(" ")
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE",
+        "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
 )  # fmt: skip
 
 

@@ -98,6 +98,28 @@ def visitor_epoch() -> object:
     return NOW - timedelta(hours=1)
 
 
+def test_a_refusal_whose_answer_got_lost_is_not_forgotten(visitor: Visitor) -> None:
+    visitor.client.cookies["cm_shown"] = "1"
+    visitor.allow()
+    before = visitor.client.cookies["cm_device"].value
+    visitor.refuse()
+    visitor.client.cookies["cm_device"] = before
+
+    decisions = visitor.gate(*ALL)
+
+    assert {tag for tag, d in decisions.items() if d["allowed"]} == {"cart"}
+    assert decisions["stats"]["reason"] == "partner_refused"
+
+
+def test_an_older_copy_of_a_token_opens_nothing(visitor: Visitor) -> None:
+    visitor.allow()
+    before = visitor.client.cookies["cm_device"].value
+    visitor.allow()
+    visitor.client.cookies["cm_device"] = before
+
+    assert allowed(visitor) == {"cart"}
+
+
 def test_the_literal_gate_serves_the_loader_or_an_inert_script(visitor: Visitor) -> None:
     denied = visitor.get(f"/v1/gate/ads.js?site={SITE}")
     visitor.allow()

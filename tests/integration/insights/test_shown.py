@@ -1,0 +1,118 @@
+"""Counting showings: strict input, the site's own pages only, nothing about the visitor."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.factories.registry import ORIGIN, SITE
+from tracking.insights import operations
+from tracking.insights.models import DailyShown
+from tracking.notices.types import Notice
+
+pytestmark = pytest.mark.django_db
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {
+        "site": SITE,
+        "notice": 1,
+        "language": "ja",
+        "surface": "bar",
+        "device_class": "phone",
+        "first": True,
+        **changes,
+    }
+
+
+def post(sent: object, origin: str | None = ORIGIN) -> Any:
+    headers = {} if origin is None else {"Origin": origin}
+    return Client().post("/v1/shown", sent, content_type="application/json", headers=headers)
+
+
+def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
+    for sent in (body(), body(), body(first=False), body(language="en")):
+        response = post(sent)
+        assert response.status_code == 204
+        assert not response.cookies
+
+    counts = {(row.language, row.is_first): row.count for row in DailyShown.objects.all()}
+    assert counts == {("ja", True): 2, ("ja", False): 1, ("en", True): 1}
+    assert DailyShown.objects.filter(regime="jp-a", notice_number=1).count() == 3
+
+
+def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
+    settings.TRUSTED_COUNTRY_HEADER = "X-Country"
+    Client().post(
+        "/v1/shown",
+        body(),
+        content_type="application/json",
+        headers={"Origin": ORIGIN, "X-Country": "FR"},
+    )
+
+    assert DailyShown.objects.get().regime == "eu"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        body(notice=9),
+        body(notice="1"),
+        body(language="fr"),
+        body(surface="page"),
+        body(device_class="fridge"),
+        body(first="yes"),
+        body(device="abc"),
+        {k: v for k, v in body().items() if k != "first"},
+        [],
+    ],
+    ids=lambda sent: str(sent)[:60],
+)
+def test_what_does_not_say_what_it_must_is_refused(notice: Notice, sent: object) -> None:
+    response = post(sent)
+
+    assert response.status_code == 400
+    assert set(response.json()) == {"code", "message", "fields"}
+    assert not DailyShown.objects.exists()
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://shop.example"])
+def test_only_the_site_itself_reports(notice: Notice, origin: str | None) -> None:
+    assert post(body(), origin=origin).status_code == 403
+    assert not DailyShown.objects.exists()
+
+
+def test_an_unknown_site_is_not_found(notice: Notice) -> None:
+    assert post(body(site="elsewhere")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (datetime(2026, 11, 22, 14, 59, 59, tzinfo=UTC), date(2026, 11, 22)),
+        (datetime(2026, 11, 22, 15, 0, 0, tzinfo=UTC), date(2026, 11, 23)),
+    ],
+)
+def test_the_day_is_the_sites(notice: Notice, moment: datetime, day: date) -> None:
+    operations.count_shown(
+        site_code=SITE,
+        notice_number=1,
+        language="ja",
+        surface="bar",
+        device_class="phone",
+        is_first=True,
+        origin=ORIGIN,
+        country_header="",
+        now=moment,
+    )
+
+    assert DailyShown.objects.get().day == day
+
+
+def test_one_statement_counts(notice: Notice, django_assert_num_queries: Any) -> None:
+    post(body())
+    with django_assert_num_queries(1):
+        post(body())

@@ -1,0 +1,322 @@
+"""The API of the numbers: counting a showing, reading the opt-in rates."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
+from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tracking.consents import cookies
+from tracking.consents.types import DeviceClass, Surface
+from tracking.insights import operations, queries, rules
+from tracking.insights.types import PERMISSION, Filters, Funnel, Number, OptInReport, Rate
+from tracking.web.errors import errors
+from tracking.web.fields import StrictBoolean, StrictInteger, StrictSerializer, code
+from tracking.web.site import SITE, named_site
+
+_SHOWN_BY = (Surface.BAR, Surface.CARD, Surface.DIALOG, Surface.LINK)
+_CLASSES = (DeviceClass.PHONE, DeviceClass.TABLET, DeviceClass.DESKTOP)
+
+
+class Showing(APIView):
+    @extend_schema_serializer(component_name="Showing")
+    class Input(StrictSerializer):
+        site = code()
+        notice = StrictInteger(min_value=1, max_value=2**31 - 1)
+        language = code()
+        surface = serializers.ChoiceField(choices=[surface.value for surface in _SHOWN_BY])
+        device_class = serializers.ChoiceField(choices=[one.value for one in _CLASSES])
+        first = StrictBoolean(help_text="The first time for this browser, not again.")
+
+    @extend_schema(
+        operation_id="count_shown",
+        request=Input,
+        responses={
+            204: OpenApiResponse(description="Counted."),
+            **errors(400, 403, 404, 413, 415, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Count that the banner was shown. Carries no identifier and reads no cookie."""
+        sent = self.Input.read(request.data)
+        operations.count_shown(
+            site_code=sent["site"],
+            notice_number=sent["notice"],
+            language=sent["language"],
+            surface=sent["surface"],
+            device_class=sent["device_class"],
+            is_first=sent["first"],
+            origin=request.headers.get("Origin"),
+            country_header=cookies.read_country(request),
+            now=timezone.now(),
+        )
+        return Response(status=204)
+
+
+class MaySeeNumbers(BasePermission):
+    """
+    Somebody signed in with the permission, asking from our own pages or from no page at all: a
+    script on a shop's page must not read the numbers with a visiting colleague's session.
+    """
+
+    message = "Sign in with an account that may see statistics."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        origin = request.headers.get("Origin")
+        is_ours = origin is None or origin == f"{request.scheme}://{request.get_host()}"
+        return is_ours and request.user is not None and request.user.has_perm(PERMISSION)
+
+
+class NumberOutput(serializers.Serializer[Any]):
+    """`value` is null where there are some, but fewer people than may be told of."""
+
+    value = serializers.IntegerField(allow_null=True)
+    is_partial = serializers.BooleanField(help_text="At least this many: small numbers left out.")
+
+
+class FunnelOutput(serializers.Serializer[Any]):
+    shown = NumberOutput()
+    decided = NumberOutput()
+    allowed = NumberOutput()
+    chosen = NumberOutput()
+    refused = NumberOutput()
+    ignored = NumberOutput()
+
+
+class RateOutput(serializers.Serializer[Any]):
+    granted = serializers.IntegerField()
+    shown = serializers.IntegerField()
+    decided = serializers.IntegerField()
+    of_shown = serializers.FloatField(allow_null=True, help_text="granted ÷ shown")
+    of_decided = serializers.FloatField(allow_null=True, help_text="granted ÷ decided")
+    is_partial = serializers.BooleanField()
+
+
+class CSVRenderer(BaseRenderer):
+    """Lets `?format=csv` through; the text itself comes from the report."""
+
+    media_type = "text/csv"
+    format = "csv"
+    charset = "utf-8"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> str:
+        # An error arrives as a map; a table as text.
+        return data if isinstance(data, str) else f"{data.get('code')},{data.get('message')}\r\n"
+
+
+class OptIn(APIView):
+    authentication_classes = [SessionAuthentication]
+    permission_classes = [MaySeeNumbers]
+    renderer_classes = [JSONRenderer, CSVRenderer]
+
+    class Query(StrictSerializer):
+        site = code()
+        days = serializers.ChoiceField(choices=rules.PERIODS, default=rules.PERIODS[1])
+        language = code(required=False, allow_blank=True, default="")
+        device_class = serializers.ChoiceField(
+            choices=[one.value for one in DeviceClass], required=False, allow_blank=True, default=""
+        )
+        format = serializers.ChoiceField(choices=["json", "csv"], required=False)
+
+    @extend_schema_serializer(component_name="OptInReport")
+    class Output(serializers.Serializer[Any]):
+        @extend_schema_serializer(component_name="OptInDay")
+        class Day(serializers.Serializer[Any]):
+            day = serializers.DateField()
+            funnel = FunnelOutput()
+            shown_again = NumberOutput()
+
+        @extend_schema_serializer(component_name="OptInPurpose")
+        class Purpose(serializers.Serializer[Any]):
+            @extend_schema_serializer(component_name="OptInPurposeDay")
+            class PurposeDay(RateOutput):
+                day = serializers.DateField()
+
+            code = serializers.CharField()
+            name = serializers.DictField(child=serializers.CharField())
+            today = RateOutput()
+            week_before = RateOutput()
+            period = RateOutput()
+            by_day = PurposeDay(many=True)
+            withdrawn = NumberOutput()
+
+        @extend_schema_serializer(component_name="OptInBreakdownRow")
+        class Row(serializers.Serializer[Any]):
+            value = serializers.CharField()
+            funnel = FunnelOutput()
+
+        site = serializers.CharField()
+        days = serializers.IntegerField()
+        smallest = serializers.IntegerField(help_text="Fewer people than this are never told of.")
+        funnel = FunnelOutput()
+        shown_again = NumberOutput()
+        by_day = Day(many=True)
+        purposes = Purpose(many=True)
+        breakdowns = serializers.DictField(child=Row(many=True))
+
+    @extend_schema(
+        operation_id="get_opt_in",
+        parameters=[
+            SITE,
+            OpenApiParameter("days", int, enum=list(rules.PERIODS)),
+            OpenApiParameter("language", str),
+            OpenApiParameter("device_class", str, enum=[one.value for one in DeviceClass]),
+            OpenApiParameter("format", str, enum=["json", "csv"]),
+        ],
+        responses={
+            (200, "application/json"): Output,
+            (200, "text/csv"): OpenApiResponse(
+                OpenApiTypes.STR, description="One line per day; empty = too few to tell."
+            ),
+            **errors(400, 403, 404, 503),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Return the opt-in rates, for people who are signed in and may see statistics."""
+        named_site(request)
+        asked = self.Query.read({key: request.query_params[key] for key in request.query_params})
+        report = queries.get_opt_in_report(
+            filters=Filters(
+                site=asked["site"],
+                days=asked["days"],
+                language=asked["language"],
+                device_class=asked["device_class"],
+            ),
+            now=timezone.now(),
+        )
+        headers = {"Cache-Control": "private, no-store"}
+        if request.accepted_renderer.format == "csv":
+            name = f"opt-in-{report.filters.site}-{report.today:%Y%m%d}.csv"
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            return Response(as_csv(report), headers=headers)
+        return Response(as_json(report), headers=headers)
+
+
+def as_json(report: OptInReport) -> dict[str, object]:
+    """Return the report as the API answers it."""
+    return {
+        "site": report.filters.site,
+        "days": report.filters.days,
+        "smallest": report.smallest,
+        "funnel": _funnel(report.funnel),
+        "shown_again": _number(report.shown_again),
+        "by_day": [
+            {
+                "day": row.day.isoformat(),
+                "funnel": _funnel(row.funnel),
+                "shown_again": _number(row.shown_again),
+            }
+            for row in report.by_day
+        ],
+        "purposes": [
+            {
+                "code": purpose.code,
+                "name": dict(purpose.name),
+                "today": _rate(purpose.today),
+                "week_before": _rate(purpose.week_before),
+                "period": _rate(purpose.period),
+                "by_day": [
+                    {"day": day.isoformat(), **_rate(rate)}
+                    for day, rate in zip(report.days, purpose.by_day, strict=True)
+                ],
+                "withdrawn": _number(purpose.withdrawn),
+            }
+            for purpose in report.purposes
+        ],
+        "breakdowns": {
+            dimension.value: [{"value": row.value, "funnel": _funnel(row.funnel)} for row in rows]
+            for dimension, rows in report.breakdowns.items()
+        },
+    }
+
+
+def as_csv(report: OptInReport) -> str:
+    """
+    Return one line per day. Columns add up to the page's numbers; an empty field stands for a
+    number too small to tell, which is in no sum either.
+    """
+    text = io.StringIO()
+    # Excel reads UTF-8 only behind this mark.
+    text.write("\ufeff")
+    writer = csv.writer(text)
+    writer.writerow(
+        [
+            "day", "shown", "decided", "allowed", "chosen", "refused", "ignored", "shown_again",
+            *(
+                f"{purpose.code}_{column}"
+                for purpose in report.purposes
+                for column in ("granted", "of_shown", "of_decided")
+            ),
+        ]
+    )  # fmt: skip
+    for index, row in enumerate(report.by_day):
+        numbers = (
+            row.funnel.shown, row.funnel.decided, row.funnel.allowed, row.funnel.chosen,
+            row.funnel.refused, row.funnel.ignored, row.shown_again,
+        )  # fmt: skip
+        rates = [purpose.by_day[index] for purpose in report.purposes]
+        writer.writerow(
+            [
+                row.day.isoformat(),
+                *("" if number.is_hidden else number.value for number in numbers),
+                *(
+                    value
+                    for rate in rates
+                    for value in (
+                        (rate.granted, rate.shown, rate.decided) if rate.shown else ("", "", "")
+                    )
+                ),
+            ]
+        )
+    return text.getvalue()
+
+
+def _number(number: Number) -> dict[str, object]:
+    return {
+        "value": None if number.is_hidden else number.value,
+        "is_partial": number.is_partial,
+    }
+
+
+def _funnel(funnel: Funnel) -> dict[str, object]:
+    return {
+        "shown": _number(funnel.shown),
+        "decided": _number(funnel.decided),
+        "allowed": _number(funnel.allowed),
+        "chosen": _number(funnel.chosen),
+        "refused": _number(funnel.refused),
+        "ignored": _number(funnel.ignored),
+    }
+
+
+def _rate(rate: Rate) -> dict[str, object]:
+    return {
+        "granted": rate.granted,
+        "shown": rate.shown,
+        "decided": rate.decided,
+        "of_shown": rate.of_shown,
+        "of_decided": rate.of_decided,
+        "is_partial": rate.is_partial,
+    }

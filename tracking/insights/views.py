@@ -1,0 +1,105 @@
+"""The console: signing in, and the dashboard."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone, translation
+from django.views.decorators.http import require_safe
+from psycopg_pool import PoolTimeout
+
+from tracking.insights import page, queries, rules
+from tracking.insights.types import PERMISSION, Filters
+from tracking.registry.types import SiteInfo
+
+logger = logging.getLogger(__name__)
+
+
+class SignIn(LoginView):
+    """The one way in, for the dashboard and the admin alike."""
+
+    template_name = "console/sign_in.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        language = _language(request)
+        with translation.override(language):
+            response = super().dispatch(request, *args, **kwargs)
+            if hasattr(response, "render"):
+                response = response.render()
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs, **_frame(self.request))
+
+
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show the opt-in rates to people who may see them."""
+    try:
+        response = _dashboard(request)
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        logger.error("database away: %s", type(error).__name__)
+        response = render(request, "console/away.html", _frame(request), status=503)
+        response["Retry-After"] = "5"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@login_required
+def _dashboard(request: HttpRequest) -> HttpResponse:
+    frame = _frame(request)
+    if not request.user.has_perm(PERMISSION):
+        body = frame["text"]["forbidden_body"].format(name=request.user.get_username())
+        return render(request, "console/forbidden.html", {**frame, "body": body}, status=403)
+    sites = {site.code: site for site in queries.list_sites()}
+    if not sites:
+        return render(request, "insights/no_site.html", frame)
+    site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
+    now = timezone.now()
+    board = page.build_dashboard(
+        report=queries.get_opt_in_report(filters=_filters(request, site), now=now),
+        health=queries.get_health(site=site.code, now=now),
+        sites={code: one.name for code, one in sites.items()},
+        site_languages=site.languages,
+        zone=site.zone,
+        language=frame["language"],
+        origin=f"{request.scheme}://{request.get_host()}",
+        now=now,
+    )
+    return render(request, "insights/dashboard.html", {**frame, "board": board})
+
+
+def _filters(request: HttpRequest, site: SiteInfo) -> Filters:
+    """Return what the address asks for; what it cannot ask for falls back to the default."""
+    days, language = request.GET.get("days", ""), request.GET.get("language", "")
+    device_class = request.GET.get("device_class", "")
+    return Filters(
+        site=site.code,
+        days=next((period for period in rules.PERIODS if str(period) == days), rules.PERIODS[1]),
+        language=language if language in site.languages else "",
+        device_class=device_class if device_class in page.DEVICE_CLASSES else "",
+    )
+
+
+def _language(request: HttpRequest) -> str:
+    asked = request.GET.get("lang", "") or request.POST.get("lang", "")
+    return asked if asked in page.LANGUAGES else "ja"
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
+    """Return what every page of the console prints around its content."""
+    language = _language(request)
+    languages = []
+    for code, name in page.LANGUAGES.items():
+        query = request.GET.copy()
+        query["lang"] = code
+        languages.append((code, name, f"?{query.urlencode()}"))
+    return {"language": language, "languages": languages, "text": page.texts(language=language)}

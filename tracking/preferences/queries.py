@@ -1,0 +1,181 @@
+"""What the two pages read: one look at the notice and the device, then rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracking.consents import queries as consents
+from tracking.consents.types import Choices, DeliveryStatus, Receipt
+from tracking.gate import queries as gate
+from tracking.gate.types import Decision
+from tracking.notices import queries as notices
+from tracking.notices.types import Notice
+from tracking.preferences import rules
+from tracking.preferences.types import Frame, PreferencePage, Reader, TransmissionPage
+from tracking.regimes import rules as regimes
+from tracking.registry import queries as registry
+from tracking.registry.types import SiteInfo
+
+Keys = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormBasis:
+    """
+    What a sent form is read against: the notice that it was made from (None if there is no such
+    version), this device's choices, and the language.
+    """
+
+    notice: Notice | None
+    choices: Choices | None
+    language: str
+
+
+def get_form_basis(*, site_code: str, notice_number: int, reader: Reader, keys: Keys) -> FormBasis:
+    """
+    Return what a sent form is read against.
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.find_version(site_code=site.code, number=notice_number)
+    languages = site.languages if notice is None else notice.content["languages"]
+    return FormBasis(
+        notice=notice,
+        choices=consents.find_choices(
+            site_code=site.code, token_text=_trusted_token(reader), keys=keys
+        ),
+        language=_language(reader, languages),
+    )
+
+
+def get_preference_page(
+    *, site_code: str, reader: Reader, saved_key: str, keys: Keys, now: datetime
+) -> PreferencePage:
+    """
+    Return the preference centre for one device.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.get_current(site_code=site.code)
+    token = _trusted_token(reader)
+    receipts = consents.list_receipts(site_code=site.code, token_text=token, keys=keys)
+    withdrawal = next((receipt for receipt in receipts if receipt.withdrawn), None)
+    deliveries: Sequence[DeliveryStatus] = ()
+    if withdrawal is not None:
+        deliveries = consents.list_deliveries(
+            site_code=site.code, key=withdrawal.key, token_text=token, keys=keys, now=now
+        )
+    return rules.build_preference_page(
+        frame=_frame(site, notice, reader),
+        notice=notice,
+        choices=consents.find_choices(site_code=site.code, token_text=token, keys=keys),
+        decisions=_decide_all(notice, reader, keys, now),
+        receipts=receipts,
+        versions=_versions(notice, receipts),
+        deliveries=deliveries,
+        withdrawal_key="" if withdrawal is None else str(withdrawal.key),
+        saved_key=saved_key,
+        zone=site.zone,
+        is_signal_honoured=_is_signal_honoured(site, reader, now),
+    )
+
+
+def get_transmission_page(
+    *,
+    site_code: str,
+    reader: Reader,
+    saved_key: str,
+    saved_tag: str,
+    keys: Keys,
+    now: datetime,
+) -> TransmissionPage:
+    """
+    Return the external-transmission page, with the state of each tag on one device.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.get_current(site_code=site.code)
+    token = _trusted_token(reader)
+    choices = consents.find_choices(site_code=site.code, token_text=token, keys=keys)
+    frame = _frame(site, notice, reader)
+    saved = ""
+    if saved_key:
+        receipts = consents.list_receipts(site_code=site.code, token_text=token, keys=keys)
+        receipt = next((receipt for receipt in receipts if str(receipt.key) == saved_key), None)
+        if receipt is not None:
+            saved = rules.saved_message(frame=frame, receipt=receipt, choices=choices)
+    return rules.build_transmission_page(
+        frame=frame,
+        notice=notice,
+        choices_granted=choices.granted if choices else frozenset(),
+        decisions=_decide_all(notice, reader, keys, now),
+        zone=site.zone,
+        saved=saved,
+        saved_tag=saved_tag if saved else "",
+        is_signal_honoured=_is_signal_honoured(site, reader, now),
+    )
+
+
+# --- inside
+
+
+def _trusted_token(reader: Reader) -> str | None:
+    return None if reader.is_doubtful else reader.device_token
+
+
+def _language(reader: Reader, offered: Sequence[str]) -> str:
+    return rules.choose_language(
+        asked=reader.asked_language, accept=reader.accept_language, offered=offered
+    )
+
+
+def _frame(site: SiteInfo, notice: Notice, reader: Reader) -> Frame:
+    return rules.make_frame(
+        notice=notice,
+        site_name=site.name,
+        language=_language(reader, notice.content["languages"]),
+    )
+
+
+def _decide_all(
+    notice: Notice, reader: Reader, keys: Keys, now: datetime
+) -> Mapping[str, Decision]:
+    return gate.decide_tags(
+        site_code=notice.site_code,
+        tag_codes=list(notice.terms.tags),
+        asking=gate.Asking(
+            device_token=reader.device_token,
+            gpc=reader.gpc,
+            shown_notice=reader.shown_notice,
+            country_header=reader.country_header,
+            is_doubtful=reader.is_doubtful,
+        ),
+        keys=keys,
+        now=now,
+    ).by_tag
+
+
+def _versions(notice: Notice, receipts: Sequence[Receipt]) -> dict[int, Notice]:
+    found = {notice.number: notice}
+    for receipt in receipts:
+        if receipt.notice_number not in found:
+            version = notices.find_version(site_code=notice.site_code, number=receipt.notice_number)
+            if version is not None:
+                found[version.number] = version
+    return found
+
+
+def _is_signal_honoured(site: SiteInfo, reader: Reader, now: datetime) -> bool:
+    """Say whether the browser sends its privacy signal and the regime acts on it."""
+    jurisdiction = regimes.find_jurisdiction(
+        country_header=reader.country_header, default_country=site.default_country
+    )
+    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    return reader.gpc and bool(regime.signal_natures)

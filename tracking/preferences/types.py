@@ -1,0 +1,251 @@
+"""What the two pages show, ready to print: every text is in the visitor's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tracking.consents.types import Method
+
+
+class View(StrEnum):
+    """The three ways to look at the same choices."""
+
+    PURPOSES = "purposes"
+    ITEMS = "items"
+    PARTNERS = "partners"
+
+
+class Act(StrEnum):
+    """The buttons of the two pages."""
+
+    REFUSE = "refuse"
+    SAVE = "save"
+    ALLOW = "allow"
+    # What an allowed purpose still lacks, named on the page.
+    ADD = "add"
+    # One tag of the external-transmission page.
+    TAG_OFF = "tag-off"
+    TAG_ON = "tag-on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What a page's reader asked for; nothing of it is kept."""
+
+    asked_language: str
+    accept_language: str
+    device_token: str | None
+    country_header: str
+    gpc: bool
+    shown_notice: int | None
+    is_doubtful: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a form says, as choice ids; ids in neither set keep their earlier choice."""
+
+    method: Method
+    granted: frozenset[str]
+    refused: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One partner of a purpose, and what it receives for it."""
+
+    partner: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurposeRow:
+    """`id` is the choice id. `why` says why a necessary purpose cannot be switched off."""
+
+    id: str
+    name: str
+    description: str
+    is_on: bool
+    is_switchable: bool
+    why: tuple[str, ...]
+    uses: tuple[Use, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    id: str
+    name: str
+    description: str
+    is_on: bool
+    consequences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerRow:
+    id: str
+    code: str
+    legal_name: str
+    service_name: str
+    country: str
+    role: str
+    role_detail: str
+    address: str
+    is_on: bool
+    is_switchable: bool
+    gets: tuple[str, ...]
+    may_get: tuple[str, ...]
+    purposes: tuple[str, ...]
+    policy_url: str
+    optout_url: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A purpose that is allowed while nothing of it may run, and the ids that would let it."""
+
+    sentence: str
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A time to print, and its ISO form for machines."""
+
+    text: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    key: str
+    moment: Moment
+    act: str
+    surface: str
+    version: str
+    granted: tuple[str, ...]
+    refused: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressLine:
+    """`status`: queued, sent, confirmed, overdue or unreachable."""
+
+    partner: str
+    status: str
+    status_text: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the newest withdrawal has got; `refresh_seconds` is 0 once nothing is open."""
+
+    summary: str
+    total: int
+    confirmed: int
+    lines: tuple[ProgressLine, ...]
+    refresh_seconds: int
+    withdrawal_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What every page of this room prints around its content."""
+
+    site: str
+    site_name: str
+    language: str
+    languages: tuple[tuple[str, str], ...]
+    text: Mapping[str, str]
+    wording: Mapping[str, str]
+    notice: int
+    company: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencePage:
+    frame: Frame
+    title: tuple[str, ...]
+    buttons: Mapping[str, tuple[str, ...]]
+    purposes: tuple[PurposeRow, ...]
+    items: tuple[ItemRow, ...]
+    partners: tuple[PartnerRow, ...]
+    partner_count: int
+    gaps: tuple[Gap, ...]
+    on_names: tuple[str, ...]
+    off_names: tuple[str, ...]
+    history: tuple[HistoryEntry, ...]
+    older: str
+    progress: Progress | None
+    # The message about the record that the address names, if it is this device's newest.
+    saved: str
+    is_signal_honoured: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A run of text; `gloss` explains a term, and is printed where `is_first`."""
+
+    text: str
+    gloss: str = ""
+    is_first: bool = False
+
+
+Glossed = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagEntry:
+    """One tag of the external-transmission page."""
+
+    code: str
+    # Set on the first entry of a partner.
+    anchor: str
+    name: str
+    partner_name: str
+    service_name: str
+    country: str
+    role: str
+    role_detail: str
+    address: str
+    sent: Glossed
+    sent_optional: Glossed
+    our_purpose: Glossed
+    their_purpose: Glossed
+    policy_codes: str
+    transport: str
+    stop: str
+    effect: Glossed
+    exemption: tuple[str, ...]
+    cookies: tuple[str, ...]
+    storage: tuple[str, ...]
+    retention: Glossed
+    policy_url: str
+    optout_url: str
+    is_on: bool
+    is_exempt: bool
+    reason: str
+    withheld: str
+    off_scope: str
+    on_scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransmissionPage:
+    frame: Frame
+    title: tuple[str, ...]
+    lead: Glossed
+    gated: tuple[TagEntry, ...]
+    exempt: tuple[TagEntry, ...]
+    partners: tuple[tuple[str, str], ...]
+    published: str
+    effective: str
+    saved: str
+    saved_tag: str
+    is_signal_honoured: bool

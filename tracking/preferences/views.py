@@ -1,0 +1,253 @@
+"""The preference centre and the external-transmission page: plain HTML, no script needed."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+from psycopg_pool import PoolTimeout
+
+from tracking.consents import cookies
+from tracking.consents import operations as consents
+from tracking.consents.types import Method, Recorded, Submission, Surface
+from tracking.notices.queries import NoNotice
+from tracking.preferences import queries, rules
+from tracking.preferences.types import Answer, Reader
+from tracking.registry.queries import UnknownSite
+
+logger = logging.getLogger(__name__)
+
+View = Callable[[HttpRequest, str], HttpResponse]
+
+RETRY_AFTER_SECONDS = 5
+_FORM_FIELDS = ("notice", "form_key", "act", "tag", "lang", "view")
+
+
+def _page(view: View) -> View:
+    """Never cached, since it shows one device's state; and honest while the database is away."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, site: str) -> HttpResponse:
+        try:
+            response = view(request, site)
+        except (UnknownSite, NoNotice) as error:
+            raise Http404 from error
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            logger.error("database away: %s", type(error).__name__)
+            response = _away(request, site)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    return require_http_methods(["GET", "HEAD", "POST"])(wrapped)
+
+
+@_page
+def preferences(request: HttpRequest, site: str) -> HttpResponse:
+    """Show this device's choices, history and deliveries; record what its form sends."""
+    if request.method == "POST":
+        return _record(request, site, show=_show_preferences, address="preferences:page")
+    return _show_preferences(request, site)
+
+
+@_page
+def transmission(request: HttpRequest, site: str) -> HttpResponse:
+    """Show every tag with its state on this device; switch one tag's partner on or off."""
+    if request.method == "POST":
+        return _record(request, site, show=_show_transmission, address="preferences:transmission")
+    return _show_transmission(request, site)
+
+
+def _show_preferences(
+    request: HttpRequest, site: str, message: str = "", status: int = 200
+) -> HttpResponse:
+    page = queries.get_preference_page(
+        site_code=site,
+        reader=_reader(request),
+        saved_key=request.GET.get("saved", ""),
+        keys=settings.CONSENT_KEYS,
+        now=timezone.now(),
+    )
+    context = {
+        "page": page,
+        "view": rules.read_view(request.POST.get("view", "") or request.GET.get("view", "")),
+        "saved_key": page.saved and request.GET["saved"],
+        # Whoever reads slowly may stop the page from renewing itself (WCAG 2.2.1).
+        "is_still": request.GET.get("still") == "1",
+        **_form_context(message),
+    }
+    return render(request, "preferences/page.html", context, status=status)
+
+
+def _show_transmission(
+    request: HttpRequest, site: str, message: str = "", status: int = 200
+) -> HttpResponse:
+    page = queries.get_transmission_page(
+        site_code=site,
+        reader=_reader(request),
+        saved_key=request.GET.get("saved", ""),
+        saved_tag=request.GET.get("tag", ""),
+        keys=settings.CONSENT_KEYS,
+        now=timezone.now(),
+    )
+    context = {"page": page, **_form_context(message)}
+    return render(request, "preferences/transmission.html", context, status=status)
+
+
+def _form_context(message: str) -> dict[str, object]:
+    return {"form_key": secrets.token_urlsafe(18), "message": message}
+
+
+def _record(
+    request: HttpRequest,
+    site: str,
+    *,
+    show: Callable[[HttpRequest, str, str, int], HttpResponse],
+    address: str,
+) -> HttpResponse:
+    """
+    Record what a form says and go back to the page.
+
+    A grant on a retired notice or with an outdated token is not recorded; what the same form
+    switches off is, since a refusal is never lost.
+    """
+    reader = _reader(request)
+    number = request.POST.get("notice", "")
+    basis = queries.get_form_basis(
+        site_code=site,
+        notice_number=int(number)
+        if number.isascii() and number.isdigit() and len(number) < 9
+        else 0,
+        reader=reader,
+        keys=settings.CONSENT_KEYS,
+    )
+    text = rules.texts(language=basis.language)
+    act, tag = rules.read_act(request.POST.get("act", "")), request.POST.get("tag", "")
+    answer = None
+    if basis.notice is not None and act is not None:
+        answer = rules.read_answer(
+            act=act,
+            ticked=request.POST.getlist("on"),
+            tag_code=tag,
+            notice=basis.notice,
+            choices=basis.choices,
+        )
+    if basis.notice is None or answer is None:
+        return show(request, site, text["invalid"], 400)
+    now = timezone.now()
+    submission = Submission(
+        site=site,
+        notice=basis.notice.number,
+        idempotency_key=rules.idempotency_key(
+            form_key=request.POST.get("form_key", ""), answer=answer, notice=basis.notice.number
+        ),
+        client_seq=rules.next_seq(choices=basis.choices, now=now),
+        method=answer.method,
+        surface=Surface.PAGE,
+        language=basis.language,
+        gpc=reader.gpc,
+        granted=answer.granted,
+        refused=answer.refused,
+    )
+    visit = cookies.read_visit(request, is_own_page=True)
+    try:
+        recorded = consents.record_consent(
+            submission=submission, visit=visit, keys=settings.CONSENT_KEYS, now=now
+        )
+    except (consents.NoticeRetired, consents.TokenRefused) as error:
+        kept = None
+        if answer.refused:
+            kept = consents.record_consent(
+                submission=replace(submission, granted=frozenset(), method=Method.CHOOSE),
+                visit=visit,
+                keys=settings.CONSENT_KEYS,
+                now=now,
+            )
+        return _ask_again(request, site, show, error, answer, text, kept)
+    except consents.DecisionInvalid:
+        return show(request, site, text["invalid"], 400)
+    if recorded.device_token is None and not recorded.is_replay:
+        # An older copy of the token took something away: recorded, but this copy reads nothing.
+        response = show(request, site, text["token_outdated_kept"], 200)
+        cookies.keep(response, recorded)
+        return response
+    return _go_back(request, site, address, recorded, tag)
+
+
+def _ask_again(
+    request: HttpRequest,
+    site: str,
+    show: Callable[[HttpRequest, str, str, int], HttpResponse],
+    error: Exception,
+    answer: Answer,
+    text: rules.Words,
+    kept: Recorded | None,
+) -> HttpResponse:
+    if isinstance(error, consents.TokenRefused):
+        message = text["token_outdated" if kept is None else "token_outdated_kept"]
+    else:
+        message = text["notice_changed_nothing" if kept is None else "notice_changed"]
+    response = show(request, site, message, 409)
+    if kept is not None:
+        cookies.keep(response, kept)
+    if isinstance(error, consents.TokenRefused):
+        cookies.drop_token(response)
+    return response
+
+
+def _go_back(
+    request: HttpRequest, site: str, address: str, recorded: Recorded, tag: str
+) -> HttpResponse:
+    query = {"saved": str(recorded.receipt.key)}
+    for name in ("lang", "view"):
+        if request.POST.get(name):
+            query[name] = request.POST[name]
+    fragment = ""
+    if address == "preferences:transmission":
+        query["tag"], fragment = tag, f"#tag-{tag}"
+    response = HttpResponse(status=303)
+    response["Location"] = f"{reverse(address, args=[site])}?{urlencode(query)}{fragment}"
+    cookies.keep(response, recorded)
+    return response
+
+
+def _away(request: HttpRequest, site: str) -> HttpResponse:
+    """Say that nothing was stored and nothing lost, and carry the answer to the next attempt."""
+    reader = _reader(request)
+    language = rules.choose_language(
+        asked=reader.asked_language, accept=reader.accept_language, offered=("ja", "en")
+    )
+    sent = [(name, request.POST[name]) for name in _FORM_FIELDS if name in request.POST]
+    sent += [("on", choice) for choice in request.POST.getlist("on")[:1024]]
+    context = {
+        "text": rules.texts(language=language),
+        "language": language,
+        "site": site,
+        "sent": sent,
+        "is_decision": request.method == "POST",
+    }
+    response = render(request, "preferences/away.html", context, status=503)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _reader(request: HttpRequest) -> Reader:
+    return Reader(
+        asked_language=request.POST.get("lang", "") or request.GET.get("lang", ""),
+        accept_language=request.headers.get("Accept-Language", ""),
+        device_token=cookies.read_token(request),
+        country_header=cookies.read_country(request),
+        gpc=request.headers.get("Sec-GPC") == "1",
+        shown_notice=cookies.read_shown_notice(request),
+        is_doubtful=cookies.are_doubtful(request),
+    )
