@@ -1,0 +1,158 @@
+"""`manage.py test`: every check that a change must pass, or pytest with the given arguments."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consentmgr.local import bootstrap, toolchain
+from consentmgr.local.bootstrap import ROOT
+from consentmgr.local.report import say
+
+NODE_STAMP = ROOT / "node_modules" / ".package-lock.sha256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a step went; `seconds` is wall time."""
+
+    name: str
+    is_passed: bool
+    seconds: float
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Run pytest with the arguments, or without any every check.
+
+    A failing step does not keep later steps from running. Returns the exit status.
+    """
+    if arguments:
+        environ = dict(os.environ)
+        if bootstrap.test_lock(arguments) == "e2e":
+            try:
+                environ["CHROME_BIN"] = str(toolchain.browser(environ))
+            except toolchain.ToolMissing as error:
+                say(str(error))
+                return 1
+        return subprocess.run(_pytest(*arguments), cwd=ROOT, env=environ).returncode
+    return _run_all()
+
+
+def _run_all() -> int:
+    # Imported here: pytest arguments alone must not wait for it.
+    from consentmgr.local import testing
+
+    began = time.monotonic()
+    environ = dict(os.environ)
+    outcomes: list[Outcome] = []
+
+    def step(name: str, work: Callable[[], bool]) -> None:
+        say(f"\n── {name}")
+        started = time.monotonic()
+        try:
+            is_passed = work()
+        except (toolchain.ToolMissing, bootstrap.SetupFailed) as error:
+            say(str(error))
+            is_passed = False
+        seconds = time.monotonic() - started
+        outcomes.append(Outcome(name=name, is_passed=is_passed, seconds=seconds))
+        say(f"   {'passed' if is_passed else 'FAILED'} in {seconds:.1f} s")
+
+    with testing.throwaway_servers(environ) as variables:
+        for name, command in PYTHON_STEPS.items():
+            step(name, _command(command, environ | variables))
+    step("node", lambda: _use_node(environ))
+    step("npm packages", lambda: _install_npm_packages(environ))
+    for script in ("types", "test", "build:check"):
+        step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
+    step("browser", lambda: _use_browser(environ))
+
+    say(f"\n{summary(outcomes)}")
+    failed = [outcome.name for outcome in outcomes if not outcome.is_passed]
+    without_browser = ["-m", "not e2e"] if "browser" in failed else []
+    # Last, and nothing after it when all is well: its closing line is the result.
+    say("\n── pytest")
+    status = subprocess.run(_pytest(*without_browser), cwd=ROOT, env=environ).returncode
+    if status != 0:
+        failed.append("pytest")
+    if failed:
+        say(f"\nFAILED: {', '.join(failed)} ({time.monotonic() - began:.0f} s)")
+    return 1 if failed else 0
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Return one line per step."""
+    return "\n".join(
+        f"  {'passed' if one.is_passed else 'FAILED'}  {one.seconds:6.1f} s  {one.name}"
+        for one in outcomes
+    )
+
+
+def _tool(name: str, *arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name(name)), *arguments]
+
+
+def _manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+def _pytest(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", *arguments]
+
+
+PYTHON_STEPS: Mapping[str, list[str]] = {
+    "ruff check": _tool("ruff", "check", "."),
+    "ruff format": _tool("ruff", "format", "--check", "."),
+    "mypy": _tool("mypy"),
+    "lint-imports": _tool("lint-imports"),
+    "migrations": _manage("makemigrations", "--check", "--dry-run"),
+    "API schema": _manage("spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
+}
+
+
+def _command(command: Sequence[str], environ: Mapping[str, str]) -> Callable[[], bool]:
+    """Return a step that runs a command and passes when it exits with 0."""
+
+    def work() -> bool:
+        try:
+            answer = subprocess.run(command, cwd=ROOT, env=dict(environ), stdin=subprocess.DEVNULL)
+        except OSError as error:
+            say(f"{command[0]}: {error.strerror}")
+            return False
+        return answer.returncode == 0
+
+    return work
+
+
+def _use_node(environ: dict[str, str]) -> bool:
+    """Put a usable Node on the PATH of the steps that follow."""
+    node = toolchain.node(environ, venv=bootstrap.venv_folder(os.environ))
+    environ["PATH"] = node.path
+    say(f"Node {node.version}")
+    return True
+
+
+def _install_npm_packages(environ: Mapping[str, str]) -> bool:
+    """Install what package-lock.json names, unless exactly that is installed."""
+    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
+    if NODE_STAMP.exists() and NODE_STAMP.read_text(encoding="ascii") == wanted:
+        say("up to date")
+        return True
+    if not _command(["npm", "ci", "--no-audit", "--no-fund"], environ)():
+        return False
+    NODE_STAMP.write_text(wanted, encoding="ascii")
+    return True
+
+
+def _use_browser(environ: dict[str, str]) -> bool:
+    """Tell the tests which browser to drive."""
+    environ["CHROME_BIN"] = str(toolchain.browser(environ))
+    say(environ["CHROME_BIN"])
+    return True
