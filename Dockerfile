@@ -31,6 +31,6 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
 USER 10001
 EXPOSE 8000
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
-     "--blocking-threads", "4", "--backpressure", "64", "--no-ws", "--respawn-failed-workers", \
-     "--workers-kill-timeout", "10", "consentmgr.wsgi:application"]
+     "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", \
+     "10", "consentmgr.wsgi:application"]
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["python", "docker/healthcheck.py", "web"]

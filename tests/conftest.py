@@ -14,6 +14,12 @@ from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's tests last: its driver leaves an event loop in this thread."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """Rows of one test must not answer for the next."""

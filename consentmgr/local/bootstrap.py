@@ -275,7 +275,7 @@ def _install(installer: Installer, *, venv: Path, lock: str) -> str | None:
     total = package_count(lock)
     seen: set[str] = set()
     tail: list[str] = []
-    say(f"Installing {total} locked packages into {_shown(venv)} with {installer.name}.")
+    say(f"Installing the {lock} lock ({total} packages) into {_shown(venv)} with {installer.name}.")
     # A private certificate authority is known to the system, not to uv's own bundle; a habit of
     # installing for the user (pip's configuration) does not fit an environment.
     environ = {"UV_SYSTEM_CERTS": "1", **os.environ, "PIP_USER": "0"}

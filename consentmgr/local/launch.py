@@ -27,7 +27,7 @@ NOBODY = 65534
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 # What a program gets to end by itself once the parent is gone.
-GRACE_S = 5.0
+GRACE_S = 4.0
 
 
 def main(argv: Sequence[str]) -> NoReturn:

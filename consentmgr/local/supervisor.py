@@ -99,7 +99,7 @@ class Service:
         self.data = data
         self.environ = {**environ, "PYTHONUNBUFFERED": "1"}
         self.port = port
-        self.partner_port = int(environ["DEMO_PARTNER_PORT"])
+        self.partner_port = port_number(environ, name="DEMO_PARTNER_PORT")
         self.has_demo = environ["DEMO"].lower() in {"1", "true", "yes", "on"}
         # The service answers only to the names it was given.
         names = [name.strip().lstrip(".") for name in environ["ALLOWED_HOSTS"].split(",")]
@@ -153,7 +153,7 @@ class Service:
                 "web",
                 str(bin_folder / "granian"),
                 *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
-                *("--workers", "2", "--blocking-threads", "4", "--backpressure", "64"),
+                *("--workers", "2", "--blocking-threads", "4"),
                 *("--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "3"),
                 *("--log-level", "warning", "consentmgr.wsgi:application"),
                 stop=((signal.SIGTERM, 6.0),),
@@ -414,15 +414,15 @@ def only_one(data: Path, *, port: int) -> Iterator[int]:
         yield file.fileno()
 
 
-def port_number(environ: Mapping[str, str]) -> int:
+def port_number(environ: Mapping[str, str], *, name: str = "PORT") -> int:
     """
-    Return PORT.
+    Return the port that a variable names.
 
     :raises UpFailed: if it is not a number between 1 and 64535
     """
-    given = environ.get("PORT") or str(environment.DEFAULT_PORT)
+    given = environ.get(name) or str(environment.DEFAULT_PORT)
     if not given.isascii() or not given.isdigit() or not 0 < int(given) < 65536 - 1000:
-        raise UpFailed(f"PORT is {given!r}; it must be a number from 1 to 64535.")
+        raise UpFailed(f"{name} is {given!r}; it must be a number from 1 to 64535.")
     return int(given)
 
 

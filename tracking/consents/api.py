@@ -27,7 +27,6 @@ from tracking.web.fields import (
 )
 from tracking.web.site import SITE, named_site
 
-
 SURFACES = [surface.value for surface in Surface]
 
 

@@ -23,7 +23,7 @@ from tracking.consents.types import (
     Surface,
     Visit,
 )
-from tracking.lib import bits, device_token
+from tracking.lib import bits, device_token, prepared
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
@@ -301,8 +301,9 @@ def _record(
     answered = _answered(notice, submission)
     # A refusal may come on an older notice, which does not know the newer one's choices.
     state_notice = notice if choices.notice == notice.number else _version(site, choices.notice)
-    with connection.cursor() as cursor:
-        cursor.execute(
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        prepared.execute(
+            cursor,
             _INSERT,
             {
                 "device": device,

@@ -18,7 +18,7 @@ from tracking.consents.types import (
     Recorded,
     Surface,
 )
-from tracking.lib import bits, device_token
+from tracking.lib import bits, device_token, prepared
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
@@ -50,15 +50,15 @@ class DeviceState:
 _STATE = """
 SELECT version, serial, last_record_key, granted::text, refused::text,
        extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq
-  FROM consents_device WHERE id = %s
+  FROM consents_device WHERE id = %(device)s
 """
 
 
 def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
     """Return a device's state; `lock` serializes the decisions of one device."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STATE + ("FOR UPDATE" if lock else ""), [device])
-        row = cursor.fetchone()
+    statement = _STATE + ("FOR UPDATE" if lock else "")
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        row = prepared.execute(cursor, statement, {"device": device}).fetchone()
     if row is None:
         return None
     notice = notices.get_by_id(notice_id=row[6])

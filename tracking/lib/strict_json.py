@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import NoReturn
@@ -27,19 +28,23 @@ def loads(body: bytes) -> object:
     """
     try:
         text = body.decode("utf-8")
-        if _depth(text) > MAX_DEPTH:
+        # Most bodies have too few brackets to be too deep.
+        if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
             raise InvalidJSON(f"The body is nested deeper than {MAX_DEPTH} levels.")
         value = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_int=_small_int,
+            parse_float=_finite,
         )
     except InvalidJSON:
         raise
     except (ValueError, RecursionError) as error:
         raise InvalidJSON("The body is not valid JSON in UTF-8.") from error
-    _check_strings(value)
+    # Written out, neither a NUL nor a lone surrogate is JSON in UTF-8: only escapes can bring one.
+    if "\\u" in text:
+        _check_strings(value)
     return value
 
 
@@ -82,6 +87,13 @@ def _small_int(digits: str) -> int:
     return int(digits)
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise InvalidJSON("A number is too large.")
+    return number
+
+
 def _check_strings(value: object) -> None:
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
@@ -93,5 +105,3 @@ def _check_strings(value: object) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_strings(item)
-    elif isinstance(value, float) and value in {float("inf"), float("-inf")}:
-        raise InvalidJSON("A number is too large.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from tracking.lib import prepared
 from tracking.outbox import hints
 from tracking.outbox.types import ClaimedEvent, News, Outcome, Slot
 
@@ -58,8 +59,9 @@ def append(*, site_id: int, news: Sequence[News], now: datetime) -> None:
         return
     if not connection.in_atomic_block:
         raise RuntimeError("outbox.append belongs in the transaction of what happened.")
-    with connection.cursor() as cursor:
-        cursor.execute(
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        prepared.execute(
+            cursor,
             _APPEND,
             {
                 "site_id": site_id,

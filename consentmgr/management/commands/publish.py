@@ -6,7 +6,7 @@ import tomllib
 from argparse import ArgumentParser
 from getpass import getuser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -45,6 +45,6 @@ class Command(BaseCommand):
                     now=timezone.now(),
                 )
         except DomainError as error:
-            gaps = "".join(f"\n  {gap}" for gap in error.fields.get("gaps", []))
+            gaps = "".join(f"\n  {gap}" for gap in cast(list[str], error.fields.get("gaps", [])))
             raise CommandError(f"Nothing was changed. {error.message}{gaps}") from error
         self.stdout.write(f"{notice.site_code}: version {notice.number} is in effect.")

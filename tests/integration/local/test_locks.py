@@ -52,3 +52,9 @@ def test_locks_hold_hashes_and_nothing_local(lock: str) -> None:
     assert "requirements/renew" in text.splitlines()[1]
     for requirement in re.split(r"\n(?=[A-Za-z])", text)[1:]:
         assert "--hash=sha256:" in requirement
+
+
+@pytest.mark.parametrize("lock", ["production", "runtime"])
+def test_what_celerys_redis_transport_imports_is_locked(lock: str) -> None:
+    # kombu declares it only for an extra that we do not take; without it no worker starts.
+    assert "packaging" in {name for name, _ in _versions(lock)}

@@ -183,27 +183,40 @@ def test_a_killed_supervisor_leaves_no_server_behind(folder: Path) -> None:
 
 
 PARENT = """
-import os, subprocess, sys, time
-from consentmgr.local import launch
-reading, writing = os.pipe()
-child = subprocess.Popen(
-    [sys.executable, "-I", "-S", launch.__file__, "same", "15", str(os.getpid()), str(reading),
-     "sh", "-c", "echo $$; exec sleep 60"],
-    pass_fds=(reading,), start_new_session=True,
-)
+import sys, time
+from pathlib import Path
+from consentmgr.local import processes
+processes.start(processes.Program(
+    name="stubborn",
+    command=("sh", "-c", "trap '' TERM; sleep 60 & echo $$ $!; wait; sleep 60"),
+    log=Path(sys.argv[1]),
+    is_guarded=True,
+))
 time.sleep(60)
 """
 
 
-def test_a_pipe_keeps_watch_where_the_kernel_does_not() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert servers.is_alive(pid)
+def test_a_guarded_program_that_hangs_is_killed_after_its_parent(tmp_path: Path) -> None:
+    log = tmp_path / "stubborn.log"
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(log)], cwd=ROOT) as parent:
+        assert _wait(lambda: log.exists() and log.read_text("utf-8").endswith("\n"))
+        pids = [int(pid) for pid in log.read_text("utf-8").split()]
+        assert len(pids) == 2
+        assert all(servers.is_alive(pid) for pid in pids)
         parent.kill()
-    assert _wait(lambda: not servers.is_alive(pid))
+    assert _wait(lambda: not any(servers.is_alive(pid) for pid in pids))
+
+
+def test_a_guard_dies_as_its_program_does(tmp_path: Path) -> None:
+    running = processes.start(
+        processes.Program(
+            name="short",
+            command=("sh", "-c", "kill -9 $$"),
+            log=tmp_path / "short.log",
+            is_guarded=True,
+        )
+    )
+    assert running.process.wait(10) == -signal.SIGKILL
 
 
 def test_stubborn_programs_are_killed_with_their_children(tmp_path: Path) -> None:

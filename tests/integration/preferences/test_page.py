@@ -128,7 +128,7 @@ def test_a_withdrawal_shows_how_far_the_partners_are(notice: Notice) -> None:
     browser = Browser("en").open(PAGE).press("allow").open(PAGE).press("refuse")
 
     assert "Withdrawn. Nothing more is sent from this device." in browser.html
-    assert "We asked 4 companies" in browser.html
+    assert "already received: 4." in browser.html
     assert "Adco Inc. will be told by" in browser.html
     assert '<meta http-equiv="refresh" content="5">' in browser.html
     address = browser.response.wsgi_request.get_full_path()
@@ -148,7 +148,7 @@ def test_the_progress_ends_when_everybody_confirmed(notice: Notice) -> None:
         event.save()
     html = browser.open(address).html
 
-    assert "4 have confirmed" in html
+    assert "Confirmed so far: 4" in html
     assert '<meta http-equiv="refresh"' not in html
     assert "Every partner has confirmed." in html
 
@@ -169,7 +169,7 @@ def test_a_partial_withdrawal_does_not_say_that_all_sending_stopped(notice: Noti
     browser.press("save", ticks=set(notice.asked_ids) - {"partner:adco"})
 
     assert "Nothing more is sent" not in browser.html
-    assert "We asked 1 companies" in browser.html
+    assert "already received: 1." in browser.html
 
 
 def test_a_purpose_that_cannot_run_yet_says_what_it_lacks(notice: Notice) -> None:
