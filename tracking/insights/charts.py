@@ -22,8 +22,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineChart:
-    """`ticks` are the labels of the axis from top to bottom, `marks` x positions of events."""
+    """
+    `ticks` are the labels of the axis from top to bottom, `marks` x positions of events. One day
+    alone is no trend: then there is nothing to draw.
+    """
 
+    is_trend: bool
     lines: tuple[Line, ...]
     ticks: tuple[str, ...]
     marks: tuple[float, ...]
@@ -39,6 +43,7 @@ def line_chart(
     top = next(limit for limit in _TOPS if highest <= limit or limit == _TOPS[-1])
     days = max((len(shares) for _, shares in series), default=0)
     return LineChart(
+        is_trend=any(sum(share is not None for share in shares) > 1 for _, shares in series),
         lines=tuple(
             Line(
                 name=name,

@@ -325,7 +325,7 @@ class _Writer:
                     "device_class": filters.device_class,
                 }
             ),
-            script_line=f'<script src="{origin}/b/{filters.site}.js" async></script>',
+            script_line=f'<script src="{origin}/b/{filters.site}.js"></script>',
             has_any=report.has_any,
             is_empty=not report.funnel.shown.value and not report.funnel.shown.is_hidden,
         )

@@ -12,7 +12,7 @@ from tracking.gate import queries as gate
 from tracking.gate.types import Decision
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import rules
+from tracking.preferences import page, wording
 from tracking.preferences.types import Frame, PreferencePage, Reader, TransmissionPage
 from tracking.regimes import rules as regimes
 from tracking.registry import queries as registry
@@ -70,7 +70,7 @@ def get_preference_page(
         deliveries = consents.list_deliveries(
             site_code=site.code, key=withdrawal.key, token_text=token, keys=keys, now=now
         )
-    return rules.build_preference_page(
+    return page.build_preference_page(
         frame=_frame(site, notice, reader),
         notice=notice,
         choices=consents.find_choices(site_code=site.code, token_text=token, keys=keys),
@@ -110,8 +110,8 @@ def get_transmission_page(
         receipts = consents.list_receipts(site_code=site.code, token_text=token, keys=keys)
         receipt = next((receipt for receipt in receipts if str(receipt.key) == saved_key), None)
         if receipt is not None:
-            saved = rules.saved_message(frame=frame, receipt=receipt, choices=choices)
-    return rules.build_transmission_page(
+            saved = page.saved_message(frame=frame, receipt=receipt, choices=choices)
+    return page.build_transmission_page(
         frame=frame,
         notice=notice,
         choices_granted=choices.granted if choices else frozenset(),
@@ -131,13 +131,13 @@ def _trusted_token(reader: Reader) -> str | None:
 
 
 def _language(reader: Reader, offered: Sequence[str]) -> str:
-    return rules.choose_language(
+    return wording.choose_language(
         asked=reader.asked_language, accept=reader.accept_language, offered=offered
     )
 
 
 def _frame(site: SiteInfo, notice: Notice, reader: Reader) -> Frame:
-    return rules.make_frame(
+    return page.make_frame(
         notice=notice,
         site_name=site.name,
         language=_language(reader, notice.content["languages"]),

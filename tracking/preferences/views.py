@@ -22,7 +22,7 @@ from tracking.consents import cookies
 from tracking.consents import operations as consents
 from tracking.consents.types import Method, Recorded, Submission, Surface
 from tracking.notices.queries import NoNotice
-from tracking.preferences import queries, rules
+from tracking.preferences import queries, rules, wording
 from tracking.preferences.types import Answer, Reader
 from tracking.registry.queries import UnknownSite
 
@@ -131,7 +131,7 @@ def _record(
         reader=reader,
         keys=settings.CONSENT_KEYS,
     )
-    text = rules.texts(language=basis.language)
+    text = wording.texts(language=basis.language)
     act, tag = rules.read_act(request.POST.get("act", "")), request.POST.get("tag", "")
     answer = None
     if basis.notice is not None and act is not None:
@@ -190,7 +190,7 @@ def _ask_again(
     show: Callable[[HttpRequest, str, str, int], HttpResponse],
     error: Exception,
     answer: Answer,
-    text: rules.Words,
+    text: wording.Words,
     kept: Recorded | None,
 ) -> HttpResponse:
     if isinstance(error, consents.TokenRefused):
@@ -224,13 +224,13 @@ def _go_back(
 def _away(request: HttpRequest, site: str) -> HttpResponse:
     """Say that nothing was stored and nothing lost, and carry the answer to the next attempt."""
     reader = _reader(request)
-    language = rules.choose_language(
+    language = wording.choose_language(
         asked=reader.asked_language, accept=reader.accept_language, offered=("ja", "en")
     )
     sent = [(name, request.POST[name]) for name in _FORM_FIELDS if name in request.POST]
     sent += [("on", choice) for choice in request.POST.getlist("on")[:1024]]
     context = {
-        "text": rules.texts(language=language),
+        "text": wording.texts(language=language),
         "language": language,
         "site": site,
         "sent": sent,

@@ -135,6 +135,7 @@ def test_a_lock_that_names_another_program_does_not_block(
     try:
         lock.write_text(f"{sleeper.pid}\n{rest}", "utf-8")
         _start(place, started)
+        assert servers.answers_postgres(place.run)
     finally:
         sleeper.kill()
         sleeper.wait()

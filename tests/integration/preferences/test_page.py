@@ -17,7 +17,7 @@ from tracking.consents.models import ConsentRecord, Device
 from tracking.lib.short_memory import forget_everything
 from tracking.notices.types import Notice
 from tracking.outbox.models import OutboxEvent
-from tracking.preferences import rules
+from tracking.preferences import wording
 from tracking.registry import operations as registry
 
 pytestmark = pytest.mark.django_db
@@ -400,18 +400,18 @@ def test_times_are_written_in_the_sites_zone() -> None:
 
     at = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
-    assert rules.moment(at=at, zone="Asia/Tokyo", language="ja").text == (
+    assert wording.moment(at=at, zone="Asia/Tokyo", language="ja").text == (
         "2026年11月23日（月）00:00（日本時間）"
     )
-    assert rules.moment(at=at, zone="Europe/Berlin", language="en").text == (
+    assert wording.moment(at=at, zone="Europe/Berlin", language="en").text == (
         "Sun 22 Nov 2026, 16:00 (Europe/Berlin)"
     )
 
 
 def test_the_pages_words_are_there_in_both_languages() -> None:
-    japanese, english = rules.texts(language="ja"), rules.texts(language="en")
+    japanese, english = wording.texts(language="ja"), wording.texts(language="en")
 
     assert set(japanese) == set(english)
     assert all(japanese.values())
     assert all(english.values())
-    assert rules.texts(language="fr") is english
+    assert wording.texts(language="fr") is english

@@ -173,3 +173,13 @@ def test_the_console_speaks_both_languages_in_full() -> None:
     assert set(japanese) == set(english)
     assert all(japanese.values())
     assert all(english.values())
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_trend"),
+    [([], False), ([None, 0.4], False), ([0.1, None, 0.4], True)],
+)
+def test_a_trend_needs_two_days(shares: list[float | None], is_trend: bool) -> None:
+    chart = charts.line_chart(series=[("a", shares), ("b", [None] * len(shares))], marks=[])
+
+    assert chart.is_trend is is_trend

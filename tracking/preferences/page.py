@@ -1,0 +1,564 @@
+"""From a notice and a device's choices to what the two pages print. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tracking.consents.types import Choices, DeliveryStatus, Receipt
+from tracking.gate.types import Decision, Reason
+from tracking.notices.types import Notice
+from tracking.preferences import wording
+from tracking.preferences.types import (
+    Frame,
+    Gap,
+    Glossed,
+    HistoryEntry,
+    ItemRow,
+    PartnerRow,
+    Piece,
+    PreferencePage,
+    Progress,
+    ProgressLine,
+    PurposeRow,
+    TagEntry,
+    TransmissionPage,
+    Use,
+)
+
+_LANGUAGE_NAMES = {"ja": "日本語", "en": "English"}
+_MOST_HISTORY = 12
+# While partners are being told; later, when only overdue ones are left.
+_REFRESH_SECONDS = 5
+_REFRESH_SECONDS_OVERDUE = 60
+
+
+def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -> Frame:
+    """Return what every page prints around its content."""
+    content = notice.content
+    company = content["company"]
+    return Frame(
+        site=notice.site_code,
+        site_name=wording.pick(site_name, language) or notice.site_code,
+        language=language,
+        languages=tuple((code, _LANGUAGE_NAMES.get(code, code)) for code in content["languages"]),
+        text=wording.texts(language=language),
+        wording=content["wording"].get(language) or next(iter(content["wording"].values())),
+        notice=notice.number,
+        company={
+            "name": wording.pick(company.get("name"), language),
+            "address": wording.pick(company.get("address"), language),
+            "representative": wording.pick(company.get("representative"), language),
+            "email": company.get("email", ""),
+        },
+    )
+
+
+def build_preference_page(
+    *,
+    frame: Frame,
+    notice: Notice,
+    choices: Choices | None,
+    decisions: Mapping[str, Decision],
+    receipts: Sequence[Receipt],
+    versions: Mapping[int, Notice],
+    deliveries: Sequence[DeliveryStatus],
+    withdrawal_key: str,
+    saved_key: str,
+    zone: str,
+    is_signal_honoured: bool,
+) -> PreferencePage:
+    """Return the page; `versions` holds the notices that the receipts speak of."""
+    book = _Book(frame=frame, notice=notice, choices=choices, decisions=decisions)
+    partners = tuple(book.partner_rows())
+    saved = next((r for r in receipts if saved_key and str(r.key) == saved_key), None)
+    said = frame.wording
+    history = tuple(
+        _history_entry(frame, receipt, versions.get(receipt.notice_number, notice), zone)
+        for receipt in receipts[:_MOST_HISTORY]
+    )
+    older = len(receipts) - len(history)
+    asked = [f"purpose:{purpose['code']}" for purpose in notice.content["purposes"]]
+    asked = [choice for choice in asked if choice in notice.asked_ids]
+    return PreferencePage(
+        frame=frame,
+        title=wording.phrases(text=said["prefs_title"], language=frame.language),
+        buttons={
+            act: wording.phrases(text=text, language=frame.language)
+            for act, text in (
+                ("refuse", said["refuse_all"]),
+                ("save", said["save"]),
+                ("allow", said["allow_all"]),
+                ("add", frame.text["complete_button"]),
+                ("again", frame.text["change_again"]),
+            )
+        },
+        purposes=tuple(book.purpose_rows()),
+        items=tuple(book.item_rows()),
+        partners=partners,
+        partner_count=sum(row.is_switchable for row in partners),
+        gaps=tuple(book.gaps()),
+        on_names=tuple(book.name(choice) for choice in asked if choice in book.granted),
+        off_names=tuple(book.name(choice) for choice in asked if choice not in book.granted),
+        history=history,
+        older=frame.text["history_older"].format(count=older) if older else "",
+        progress=_progress(frame, deliveries, withdrawal_key, zone) if deliveries else None,
+        saved="" if saved is None else saved_message(frame=frame, receipt=saved, choices=choices),
+        is_signal_honoured=is_signal_honoured,
+    )
+
+
+def saved_message(*, frame: Frame, receipt: Receipt, choices: Choices | None) -> str:
+    """Return what to say of a record; that all sending stopped only where nothing is left on."""
+    is_all_off = bool(receipt.withdrawn) and not (choices and choices.granted)
+    return frame.wording["saved_withdrawn" if is_all_off else "saved"]
+
+
+def build_transmission_page(
+    *,
+    frame: Frame,
+    notice: Notice,
+    choices_granted: frozenset[str],
+    decisions: Mapping[str, Decision],
+    zone: str,
+    saved: str,
+    saved_tag: str,
+    is_signal_honoured: bool,
+) -> TransmissionPage:
+    """Return the external-transmission page: one entry per tag, never a merged list (ET-01)."""
+    language, text = frame.language, frame.text
+    glossary = _Glossary(terms=wording.glossary(language=language))
+    # In the order of the page, since the first use of a term is the one that is explained.
+    lead = glossary.mark(text["transmission_lead"].format(site=frame.site_name))
+    book = _Book(frame=frame, notice=notice, choices=None, decisions=decisions)
+    tags = notice.content["tags"]
+    anchored: dict[str, str] = {}
+    entries = []
+    for tag in (*book.gated, *(tag for tag in tags if tag["exemption_code"])):
+        anchor = "" if tag["partner"] in anchored else tag["partner"]
+        anchored[tag["partner"]] = book.partner_name(tag["partner"])
+        entries.append(book.tag_entry(tag, glossary, choices_granted, anchor))
+    return TransmissionPage(
+        frame=frame,
+        title=wording.phrases(text=text["transmission_title"], language=language),
+        lead=lead,
+        gated=tuple(entry for entry in entries if not entry.is_exempt),
+        exempt=tuple(entry for entry in entries if entry.is_exempt),
+        partners=tuple(anchored.items()),
+        published=text["published"].format(
+            number=notice.number,
+            date=wording.day_text(at=notice.published_at, zone=zone, language=language),
+        ),
+        effective=text["effective"].format(
+            date=wording.day_text(at=notice.effective_at, zone=zone, language=language)
+        ),
+        saved=saved,
+        saved_tag=saved_tag,
+        is_signal_honoured=is_signal_honoured,
+    )
+
+
+class _Glossary:
+    """Marks terms that need explaining; the first use of each prints its explanation (ET-05)."""
+
+    def __init__(self, *, terms: Mapping[str, str]) -> None:
+        self._terms = terms
+        self._seen: set[str] = set()
+        longest_first = sorted(terms, key=len, reverse=True)
+        # A Latin term must stand alone: "tag" is not explained inside "stage".
+        self._pattern = re.compile(
+            "|".join(
+                rf"(?<![A-Za-z]){re.escape(term)}(?![A-Za-z])"
+                if term.isascii()
+                else re.escape(term)
+                for term in longest_first
+            )
+            or r"(?!)"
+        )
+
+    def mark(self, text: str) -> Glossed:
+        pieces: list[Piece] = []
+        end = 0
+        for found in self._pattern.finditer(text):
+            if found.start() > end:
+                pieces.append(Piece(text=text[end : found.start()]))
+            term = found.group()
+            gloss = self._terms[term]
+            # A text that explains the term itself needs no second explanation.
+            is_explained = text[found.end() : found.end() + 1] in {"（", "("}
+            is_first = gloss not in self._seen and not is_explained
+            self._seen.add(gloss)
+            pieces.append(Piece(text=term, gloss=gloss, is_first=is_first))
+            end = found.end()
+        if end < len(text):
+            pieces.append(Piece(text=text[end:]))
+        return tuple(pieces)
+
+
+class _Book:
+    """A notice, opened in one language for one device."""
+
+    def __init__(
+        self,
+        *,
+        frame: Frame,
+        notice: Notice,
+        choices: Choices | None,
+        decisions: Mapping[str, Decision],
+    ) -> None:
+        content = notice.content
+        self.frame, self.text, self.language = frame, frame.text, frame.language
+        self.notice, self.choices, self.decisions = notice, choices, decisions
+        self.granted = choices.granted if choices else frozenset()
+        self.purposes = {purpose["code"]: purpose for purpose in content["purposes"]}
+        self.items = {item["code"]: item for item in content["data_items"]}
+        self.partners = {partner["code"]: partner for partner in content["partners"]}
+        self.tags: Sequence[wording.Content] = content["tags"]
+        self.gated = [tag for tag in self.tags if not tag["exemption_code"]]
+
+    # names
+
+    def name(self, choice: str) -> str:
+        kind, _, code = choice.partition(":")
+        if kind == "purpose":
+            return self.purpose_name(code)
+        return self.item_name(code) if kind == "item" else self.partner_name(code)
+
+    def purpose_name(self, code: str) -> str:
+        return wording.pick(self.purposes.get(code, {}).get("name"), self.language) or code
+
+    def item_name(self, code: str) -> str:
+        return wording.pick(self.items.get(code, {}).get("name"), self.language) or code
+
+    def partner_name(self, code: str) -> str:
+        return wording.pick(self.partners.get(code, {}).get("legal_name"), self.language) or code
+
+    def join(self, names: Iterable[str]) -> str:
+        return ("、" if self.language == "ja" else ", ").join(names)
+
+    # rows
+
+    def purpose_rows(self) -> Iterator[PurposeRow]:
+        for purpose in self.purposes.values():
+            choice = f"purpose:{purpose['code']}"
+            tags = [tag for tag in self.tags if purpose["code"] in tag["purposes"]]
+            is_switchable = choice in self.notice.asked_ids
+            if not is_switchable and purpose["nature"] != "necessary":
+                continue
+            yield PurposeRow(
+                id=choice,
+                name=wording.pick(purpose["name"], self.language),
+                description=wording.pick(purpose["description"], self.language),
+                is_on=choice in self.granted or not is_switchable,
+                is_switchable=is_switchable,
+                why=()
+                if is_switchable
+                else tuple(
+                    dict.fromkeys(reason for tag in tags for reason in self.exemption(tag)[:1])
+                ),
+                uses=tuple(self._uses(tags)),
+                notes=tuple(self._purpose_notes(choice, tags)) if is_switchable else (),
+            )
+
+    def _uses(self, tags: Sequence[wording.Content]) -> Iterator[Use]:
+        gets: dict[str, dict[str, None]] = {}
+        for tag in tags:
+            gets.setdefault(tag["partner"], {}).update(
+                dict.fromkeys((*tag["required_items"], *tag["optional_items"]))
+            )
+        for code, items in gets.items():
+            name = self.partner_name(code)
+            yield Use(
+                partner=name,
+                sentence=self.text["uses_line"].format(
+                    partner=name,
+                    country=self.country(code),
+                    items=self.join(self.item_name(item) for item in items),
+                ),
+            )
+
+    def _purpose_notes(self, choice: str, tags: Sequence[wording.Content]) -> Iterator[str]:
+        decided = [self.decisions[tag["code"]] for tag in tags if tag["code"] in self.decisions]
+        if choice not in self.granted and any(
+            decision.allowed and decision.reason is not Reason.EXEMPT for decision in decided
+        ):
+            yield self.text["notice_running"]
+        if choice in self.granted and decided and not any(d.allowed for d in decided):
+            missing = self._missing(tags)
+            if missing:
+                names = self.join(self.name(lacking) for lacking in missing)
+                yield self.text["not_running"].format(missing=names)
+
+    def _missing(self, tags: Sequence[wording.Content]) -> tuple[str, ...]:
+        needed = dict.fromkeys(
+            choice for tag in tags for choice in self.notice.terms.tags[tag["code"]].needed_ids
+        )
+        return tuple(choice for choice in needed if choice not in self.granted)
+
+    def item_rows(self) -> Iterator[ItemRow]:
+        for code, item in self.items.items():
+            choice = f"item:{code}"
+            if choice not in self.notice.asked_ids:
+                continue
+            needing = dict.fromkeys(t["partner"] for t in self.gated if code in t["required_items"])
+            able = dict.fromkeys(
+                tag["partner"]
+                for tag in self.gated
+                if code in tag["optional_items"] and tag["partner"] not in needing
+            )
+            consequences = []
+            if needing:
+                consequences.append(self._off_consequence(list(needing), item))
+            if able:
+                names = self.join(self.partner_name(partner) for partner in able)
+                consequences.append(self.text["item_optional"].format(partners=names))
+            yield ItemRow(
+                id=choice,
+                name=wording.pick(item["name"], self.language),
+                description=wording.pick(item["description"], self.language),
+                is_on=choice in self.granted,
+                consequences=tuple(consequences),
+            )
+
+    def _off_consequence(self, partners: Sequence[str], item: wording.Content) -> str:
+        """Return the notice's own sentence; Japanese takes several partners in one of them."""
+        sentence = self.frame.wording["off_consequence"]
+        name = wording.pick(item["name"], self.language)
+        names = [self.partner_name(partner) for partner in partners]
+        if self.language == "ja":
+            return sentence.format(partner=self.join(names), item=name)
+        return " ".join(sentence.format(partner=partner, item=name) for partner in names)
+
+    def partner_rows(self) -> Iterator[PartnerRow]:
+        for code, partner in self.partners.items():
+            choice = f"partner:{code}"
+            tags = [tag for tag in self.tags if tag["partner"] == code]
+            if not tags:
+                continue
+            role = partner["role"]
+            is_switchable = choice in self.notice.asked_ids
+            gets = dict.fromkeys(item for tag in tags for item in tag["required_items"])
+            may_get = dict.fromkeys(
+                item for tag in tags for item in tag["optional_items"] if item not in gets
+            )
+            purposes = dict.fromkeys(purpose for tag in tags for purpose in tag["purposes"])
+            yield PartnerRow(
+                id=choice,
+                code=code,
+                legal_name=self.partner_name(code),
+                service_name=wording.pick(partner["service_name"], self.language),
+                country=self.country(code),
+                role=self.text[f"role_{role}"],
+                role_detail=self.text[f"role_{role}_detail"],
+                address=self.address(code),
+                is_on=choice in self.granted or not is_switchable,
+                is_switchable=is_switchable,
+                gets=tuple(self.item_name(item) for item in gets),
+                may_get=tuple(self.item_name(item) for item in may_get),
+                purposes=tuple(self.purpose_name(purpose) for purpose in purposes),
+                policy_url=partner["policy_url"],
+                optout_url=partner["optout_url"],
+                notes=tuple(self._partner_notes(tags)),
+            )
+
+    def _partner_notes(self, tags: Sequence[wording.Content]) -> Iterator[str]:
+        reasons = {
+            self.decisions[tag["code"]].reason for tag in tags if tag["code"] in self.decisions
+        }
+        if Reason.PARTNER_OVERDUE in reasons:
+            yield self.text["overdue_partner"]
+        if Reason.NOT_YET_EFFECTIVE in reasons:
+            yield self.text["not_yet_effective"]
+
+    def gaps(self) -> Iterator[Gap]:
+        for code in self.purposes:
+            tags = [tag for tag in self.gated if code in tag["purposes"]]
+            if f"purpose:{code}" not in self.granted or not tags:
+                continue
+            lacking = [self._missing([tag]) for tag in tags]
+            # Where one tag runs, what keeps another from running is the visitor's wish.
+            if all(lacking):
+                wanted = {choice for missing in lacking for choice in missing}
+                ids = tuple(choice for choice in self.notice.numbers if choice in wanted)
+                yield Gap(
+                    sentence=self.text["complete_body"].format(purpose=self.purpose_name(code)),
+                    ids=ids,
+                    names=tuple(self.name(choice) for choice in ids),
+                )
+
+    # facts of partners and tags
+
+    def country(self, code: str) -> str:
+        return wording.country_name(code=self.partners[code]["country"], language=self.language)
+
+    def address(self, code: str) -> str:
+        partner = self.partners[code]
+        address = wording.pick(partner["address"], self.language)
+        representative = wording.pick(partner["representative"], self.language)
+        if address and representative:
+            return self.text["address_line"].format(address=address, representative=representative)
+        return address or representative
+
+    def exemption(self, tag: wording.Content) -> tuple[str, ...]:
+        """Return why a tag is exempt, in words, and the paragraph it rests on (ET-11)."""
+        code = tag["exemption_code"]
+        if not code:
+            return ()
+        number = re.search(r"\((\d)\)\s*$", code)
+        key = f"exemption_{number.group(1)}" if number else "exemption_other"
+        return (
+            self.text.get(key, self.text["exemption_other"]),
+            self.text["exemption_law"].format(code=code),
+        )
+
+    def tag_entry(
+        self, tag: wording.Content, glossary: _Glossary, granted: frozenset[str], anchor: str
+    ) -> TagEntry:
+        text, language = self.text, self.language
+        code, partner = tag["code"], self.partners[tag["partner"]]
+        decision = self.decisions.get(code)
+        is_on = decision is not None and decision.allowed
+        siblings = [
+            wording.pick(other["name"], language)
+            for other in self.gated
+            if other["partner"] == tag["partner"] and other["code"] != code
+        ]
+        needed = [c for c in self.notice.terms.tags[code].needed_ids if c not in granted]
+        policy_codes = dict.fromkeys(
+            number
+            for purpose in tag["purposes"]
+            for number in self.purposes[purpose]["policy_codes"]
+        )
+        effect = wording.pick(tag["optout_effect"], language) or text["effect_none"]
+        return TagEntry(
+            code=code,
+            anchor=anchor,
+            name=wording.pick(tag["name"], language),
+            partner_name=self.partner_name(tag["partner"]),
+            service_name=wording.pick(partner["service_name"], language),
+            country=self.country(tag["partner"]),
+            role=text[f"role_{partner['role']}"],
+            role_detail=text[f"role_{partner['role']}_detail"],
+            address=self.address(tag["partner"]),
+            sent=glossary.mark(self.join(self.item_name(i) for i in tag["required_items"])),
+            sent_optional=glossary.mark(
+                self.join(self.item_name(i) for i in tag["optional_items"])
+            ),
+            our_purpose=glossary.mark(wording.pick(tag["our_purpose"], language)),
+            their_purpose=glossary.mark(wording.pick(tag["their_purpose"], language)),
+            policy_codes=text["policy_numbers"].format(codes=self.join(policy_codes))
+            if policy_codes
+            else "",
+            transport=text[f"transport_{tag['transport']}"],
+            stop=text[tag["optout_kind"]],
+            effect=glossary.mark(effect),
+            exemption=self.exemption(tag),
+            cookies=tuple(
+                text["cookie_line"].format(
+                    name=cookie["name"],
+                    lifetime=self.lifetime(cookie.get("lifetime_days")),
+                )
+                for cookie in tag["cookies"]
+            ),
+            storage=tuple(tag["storage_keys"]),
+            retention=glossary.mark(wording.pick(tag["retention"], language)),
+            policy_url=partner["policy_url"],
+            optout_url=partner["optout_url"],
+            is_on=is_on,
+            is_exempt=bool(tag["exemption_code"]),
+            reason=self.reason(decision),
+            withheld=text["withheld"].format(
+                items=self.join(self.item_name(item) for item in decision.withheld)
+            )
+            if decision is not None and is_on and decision.withheld
+            else "",
+            off_scope=text["button_off_scope"].format(tags=self.join(siblings)) if siblings else "",
+            on_scope=text["button_on_scope"].format(
+                choices=self.join(self.name(choice) for choice in needed)
+            )
+            if needed
+            else "",
+        )
+
+    def reason(self, decision: Decision | None) -> str:
+        if decision is None:
+            return self.text["reason_unknown"]
+        if decision.allowed and decision.reason is Reason.NEEDS_RENEWAL:
+            return self.text["reason_needs_renewal_on"]
+        return self.text.get(f"reason_{decision.reason.value}", self.text["reason_unknown"])
+
+    def lifetime(self, days: int | None) -> str:
+        """Return a cookie's lifetime in the unit that people would use."""
+        if not days:
+            return self.text["lifetime_session"]
+        if days % 365 == 0:
+            unit, count = "year", days // 365
+        elif days % 30 == 0 and days >= 60:
+            unit, count = "month", days // 30
+        else:
+            unit, count = "day", days
+        key = f"lifetime_{unit}" if count == 1 else f"lifetime_{unit}s"
+        return self.text[key].format(count=count)
+
+
+def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -> HistoryEntry:
+    """Return a receipt in the words of the version it was given on."""
+    book = _Book(frame=frame, notice=version, choices=None, decisions={})
+    order = list(version.numbers)
+
+    def names(choices: frozenset[str]) -> tuple[str, ...]:
+        return tuple(book.name(choice) for choice in order if choice in choices)
+
+    return HistoryEntry(
+        key=str(receipt.key),
+        moment=wording.moment(at=receipt.recorded_at, zone=zone, language=frame.language),
+        act=frame.text[f"method_{receipt.method.value}"],
+        surface=frame.text[f"surface_{receipt.surface.value}"],
+        version=frame.text["history_version"].format(number=receipt.notice_number),
+        granted=names(receipt.granted),
+        refused=names(receipt.refused - receipt.withdrawn),
+        withdrawn=names(receipt.withdrawn),
+    )
+
+
+def _progress(
+    frame: Frame, deliveries: Sequence[DeliveryStatus], withdrawal_key: str, zone: str
+) -> Progress:
+    confirmed = sum(delivery.status == "confirmed" for delivery in deliveries)
+    open_ones = {d.status for d in deliveries} - {"confirmed"}
+    refresh = 0
+    if open_ones:
+        soon = open_ones & {"queued", "sent"}
+        refresh = _REFRESH_SECONDS if soon else _REFRESH_SECONDS_OVERDUE
+    return Progress(
+        summary=frame.wording["delivery_progress"].format(
+            total=len(deliveries), confirmed=confirmed
+        ),
+        total=len(deliveries),
+        confirmed=confirmed,
+        lines=tuple(_progress_line(frame, delivery, zone) for delivery in deliveries),
+        refresh_seconds=refresh,
+        withdrawal_key=withdrawal_key,
+    )
+
+
+def _progress_line(frame: Frame, delivery: DeliveryStatus, zone: str) -> ProgressLine:
+    partner = wording.pick(delivery.legal_name, frame.language) or delivery.partner
+    at = delivery.due_at
+    if delivery.status == "confirmed" and delivery.confirmed_at is not None:
+        at = delivery.confirmed_at
+    sentence = {
+        "queued": frame.wording["delivery_pending"],
+        "sent": frame.text["sent_line"],
+        "confirmed": frame.text["confirmed_line"],
+        "overdue": frame.wording["delivery_overdue"],
+        "unreachable": frame.text["unreachable_line"],
+    }[delivery.status]
+    return ProgressLine(
+        partner=partner,
+        status=delivery.status,
+        status_text=frame.text[f"status_{delivery.status}"],
+        sentence=sentence.format(
+            partner=partner, time=wording.moment(at=at, zone=zone, language=frame.language).text
+        ),
+    )
