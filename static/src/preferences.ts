@@ -145,9 +145,10 @@ function build(host: PreferencesHost, data: Bootstrap): void {
   }
 
   const consequences = (id: ChoiceId) =>
-    draft.consequences(id).map(({ partner, missing }) =>
+    draft.consequences(id).map(({ tag, missing }) =>
       say("off_consequence", {
-        partner: nameOf("partner:")(partner),
+        // The tag and not its partner, whose other tags may go on.
+        partner: tag.name[language] ?? nameOf("partner:")(tag.partner),
         item: join(missing.map((other) => names[other] ?? other)),
       }),
     );
@@ -347,11 +348,14 @@ function build(host: PreferencesHost, data: Bootstrap): void {
     const withdrew =
       before.some((id) => answers.get(id) === false) ||
       Object.values(device.decisions()).filter((one) => one.allowed).length < ran;
-    if (withdrew) tell(say("saved_withdrawn"));
+    if (withdrew) tell(withdrawn());
     else dialog.close();
     host.decided(outcome);
-    if (withdrew && !(await outcome.sent)) tell(say("saved_withdrawn"), say("offline_note"));
+    if (withdrew && !(await outcome.sent)) tell(withdrawn(), say("offline_note"));
   }
+
+  /** Says that sending stopped only where all of it did. */
+  const withdrawn = () => say(device.choices?.granted.length ? "saved" : "saved_withdrawn");
 
   /** One line for all partners that have the same deadline, or are late. */
   function outstanding(partners: Progress["partners"]): string[] {
@@ -383,7 +387,7 @@ function build(host: PreferencesHost, data: Bootstrap): void {
       if (code === 404) takeSession("cm_receipt");
       if (code !== 200 || !body?.total) continue;
       tell(
-        say("saved_withdrawn"),
+        withdrawn(),
         say("delivery_progress", { total: body.total, confirmed: body.confirmed }),
         ...outstanding(body.partners),
       );
@@ -400,7 +404,7 @@ function build(host: PreferencesHost, data: Bootstrap): void {
   update();
   openDialog(dialog, root, title, root.querySelector<HTMLElement>(".cm-corner"));
   // The page was loaded again because of what was withdrawn here.
-  if (takeSession("cm_saved")) tell(say("saved_withdrawn"));
+  if (takeSession("cm_saved")) tell(withdrawn());
   const key = peekSession("cm_receipt");
   if (key) void follow(key);
 }

@@ -62,19 +62,19 @@ describe("what follows from a switch", () => {
     expect(draft.isOn("partner:google")).toBe(true);
   });
 
-  test("an item that goes off names the partners that stop with it", () => {
+  test("an item that goes off names the tags that stop with it", () => {
     const draft = createDraft(config, everything());
     draft.set("item:id.cookie", false);
     expect(
       draft
         .consequences("item:id.cookie")
-        .map((one) => one.partner)
+        .map((one) => one.tag.partner)
         .sort(),
     ).toEqual(["criteo", "google"]);
     draft.set("item:attr.gender", false);
     expect(draft.consequences("item:attr.gender")).toEqual([]);
     expect(draft.consequences("purpose:advertising")).toEqual([
-      { partner: "criteo", missing: ["item:id.cookie"] },
+      { tag: config.tags.ads, missing: ["item:id.cookie"] },
     ]);
   });
 });
@@ -300,6 +300,12 @@ describe("the dialog", () => {
     expect(service.sent).toMatchObject([{ method }]);
   });
 
+  test("only a withdrawal of everything says that all sending stopped", async () => {
+    await open(everything());
+    await press(0);
+    expect(dialog()!.querySelector(".cm-status p")!.textContent).toBe("saved_withdrawn");
+  });
+
   test("a withdrawal stays open and says how far it got, until everybody confirmed", async () => {
     vi.useFakeTimers();
     try {
@@ -320,10 +326,10 @@ describe("the dialog", () => {
       const status = () =>
         [...dialog()!.querySelectorAll(".cm-status p")].map((one) => one.textContent);
       expect(service.sent[0]).toMatchObject({ method: "withdraw", partners: { google: false } });
-      expect(status()).toEqual(["saved_withdrawn", "1 of 2", "Google LLC pending"]);
+      expect(status()).toEqual(["saved", "1 of 2", "Google LLC pending"]);
       progress = { total: 2, confirmed: 2, partners: [] };
       await vi.advanceTimersByTimeAsync(4000);
-      expect(status()).toEqual(["saved_withdrawn", "2 of 2"]);
+      expect(status()).toEqual(["saved", "2 of 2"]);
       const calls = service.revocation.mock.calls.length;
       await vi.advanceTimersByTimeAsync(60_000);
       expect(service.revocation.mock.calls.length).toBe(calls);

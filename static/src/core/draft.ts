@@ -9,8 +9,8 @@ export interface Draft {
   isAsked(id: ChoiceId): boolean;
   /** Flip one switch. Answers the other ids that were switched on with it, for the visitor to see. */
   set(id: ChoiceId, on: boolean): ChoiceId[];
-  /** Partners that are off because of this switch, each with the ids that they miss. */
-  consequences(id: ChoiceId): { partner: string; missing: ChoiceId[] }[];
+  /** Tags that are off because of this switch, each with the ids that it misses. */
+  consequences(id: ChoiceId): { tag: SiteTag; missing: ChoiceId[] }[];
   /** Tags that run with these switches and need, or would like, this id. */
   running(id: ChoiceId): SiteTag[];
   answers(): Map<ChoiceId, boolean>;
@@ -58,21 +58,17 @@ export function createDraft(config: Config, choices: Choices | null): Draft {
       return [...followers];
     },
     consequences(id) {
-      const found: { partner: string; missing: ChoiceId[] }[] = [];
-      for (const tag of tags) {
-        const lacks = missing(tag);
-        const partner = "partner:" + tag.partner;
-        const says = on.has(id)
-          ? lacks.length > 0 &&
-            !id.startsWith("item:") &&
-            neededIds(tag).includes(id) &&
-            !lacks.includes(partner)
-          : lacks.length === 1 && lacks[0] === id && id !== partner;
-        if (says && !found.some((other) => other.partner === tag.partner)) {
-          found.push({ partner: tag.partner, missing: lacks });
-        }
-      }
-      return found;
+      return tags
+        .map((tag) => ({ tag, missing: missing(tag) }))
+        .filter(({ tag, missing: lacks }) => {
+          const partner = "partner:" + tag.partner;
+          return on.has(id)
+            ? lacks.length > 0 &&
+                !id.startsWith("item:") &&
+                neededIds(tag).includes(id) &&
+                !lacks.includes(partner)
+            : lacks.length === 1 && lacks[0] === id && id !== partner;
+        });
     },
     running: (id) => tags.filter((tag) => !missing(tag).length && uses(tag, id)),
     answers: () => new Map(asked.map((id) => [id, on.has(id)])),
