@@ -22,7 +22,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 _PUBLIC = ("/v1/", "/b/")
 _SIGNED_IN = ("/v1/insights/", "/v1/docs/", "/v1/schema/")
-_ADMIN = "/console/admin/"
+_FOREIGN_PAGES = ("/console/admin/", "/v1/docs/")
 _ALLOWED_HEADERS = "content-type, x-consent-device"
 _PREFLIGHT_SECONDS = "600"
 
@@ -32,8 +32,8 @@ _PAGE_POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
-# Django's admin styles single elements inline.
-_ADMIN_POLICY = (
+# Django's admin and Swagger's pages style single elements inline and build them from text.
+_FOREIGN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -117,7 +117,8 @@ def content_security_policy(get_response: View) -> View:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
-            policy = _ADMIN_POLICY if request.path.startswith(_ADMIN) else _PAGE_POLICY
+            is_foreign = request.path.startswith(_FOREIGN_PAGES)
+            policy = _FOREIGN_POLICY if is_foreign else _PAGE_POLICY
             response.setdefault("Content-Security-Policy", policy)
         return response
 

@@ -38,9 +38,16 @@ class Stack:
     vendors: int
     data: Path
     password: str
+    environment: dict[str, str]
 
     def url(self, path: str) -> str:
         return f"http://localhost:{self.port}{path}"
+
+    def manage(self, *command: str) -> None:
+        """Run a command of `manage.py` against this product."""
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True
+        )
 
     def log(self) -> dict[str, Any]:
         """Return what has reached the vendors, by partner."""
@@ -101,6 +108,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             vendors=port + 1,
             data=data,
             password=(data / "console-password").read_text("utf-8").strip(),
+            environment=environment,
         )
     finally:
         process.send_signal(signal.SIGINT)
