@@ -60,15 +60,14 @@ def read_visit(request: HttpRequest, *, is_own_page: bool = False) -> Visit:
 
 
 def keep(response: HttpResponseBase, recorded: Recorded) -> None:
-    """Leave the newest token and choices in the browser."""
+    """
+    Leave the newest token and choices in the browser.
+
+    Both are set by HTTP: what a script sets, Safari drops after a week.
+    """
     if recorded.device_token is not None:
         _set(response, DEVICE, recorded.device_token, httponly=True)
-    keep_choices(response, recorded.choices_cookie)
-
-
-def keep_choices(response: HttpResponseBase, value: str) -> None:
-    """Set the readable choices by HTTP, so that Safari does not drop them after a week."""
-    _set(response, CHOICES, value, httponly=False)
+    _set(response, CHOICES, recorded.choices_cookie, httponly=False)
 
 
 def drop_token(response: HttpResponseBase) -> None:

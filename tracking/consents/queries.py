@@ -111,12 +111,6 @@ def find_gate_choices(*, site_code: str, token_text: str | None, keys: Keys) -> 
     return replace(state.choices, granted=frozenset())
 
 
-def get_choices_cookie(*, site_code: str, choices: Choices) -> str:
-    """Return the readable cookie for choices that the server knows."""
-    notice = notices.find_version(site_code=site_code, number=choices.notice)
-    return rules.choices_cookie(choices=choices, numbers={} if notice is None else notice.numbers)
-
-
 def list_receipts(*, site_code: str, token_text: str | None, keys: Keys) -> list[Receipt]:
     """Return what this device decided, newest first; empty without a valid token."""
     site = registry.get_site(code=site_code)
@@ -152,18 +146,6 @@ def list_deliveries(
     site = registry.get_site(code=site_code)
     row, private = _own_record(site, key, token_text, keys)
     return _deliveries(site, row, private, keys, now)
-
-
-def list_open_deliveries(
-    *, site_code: str, token_text: str | None, keys: Keys, now: datetime
-) -> list[DeliveryStatus]:
-    """Return the same for this device's newest withdrawal; empty if it never withdrew."""
-    for receipt in list_receipts(site_code=site_code, token_text=token_text, keys=keys):
-        if receipt.withdrawn:
-            return list_deliveries(
-                site_code=site_code, key=receipt.key, token_text=token_text, keys=keys, now=now
-            )
-    return []
 
 
 def find_recorded(

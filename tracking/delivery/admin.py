@@ -107,7 +107,7 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             operations.rotate_secret(
                 site=site, partner=partner, secret=secret, keys=settings.CONSENT_KEYS
             )
-        obj.pk = Endpoint.objects.only("pk").get(partner_id=obj.partner_id).pk
+        obj.pk = Endpoint.objects.values_list("pk", flat=True).get(partner_id=obj.partner_id)
 
     @admin.display(boolean=True, description="changing secrets")
     def is_rotating(self, obj: Endpoint) -> bool:
