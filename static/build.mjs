@@ -23,17 +23,25 @@ const checking = process.argv.includes("--check");
 const out = checking ? mkdtempSync(join(tmpdir(), "consentmgr-")) : dist;
 mkdirSync(out, { recursive: true });
 
-const TARGET = "es2020";
+const TARGET = "es2022";
+
+const tokens = readFileSync(join(source, "css", "tokens.css"), "utf8");
+const tokenNames = [...new Set(tokens.match(/--cm-[\w-]+/g))];
+/** A token's private name in our shadow roots. */
+const shortName = (name) => "--" + String.fromCharCode(97 + tokenNames.indexOf(name));
 
 /**
  * In a shadow root a `:root` default would beat what the page sets. There each token becomes a
- * private `--c-x` that reads the page's `--cm-x` and falls back to ours.
+ * private name that reads the page's `--cm-x` and falls back to ours.
  */
 function forShadowRoot(css) {
   return css
-    .replace(/var\(--cm-/g, "var(--c-")
     .replace(/:root/g, ":host")
-    .replace(/^(\s*)--cm-([\w-]+):\s*([^;]+);/gm, "$1--c-$2: var(--cm-$2, $3);");
+    .replace(/var\((--cm-[\w-]+)/g, (_, name) => "var(" + shortName(name))
+    .replace(
+      /^(\s*)(--cm-[\w-]+):\s*([^;]+);/gm,
+      (_, space, name, value) => `${space}${shortName(name)}: var(${name}, ${value});`,
+    );
 }
 
 /** Only the tokens that these style sheets use, and that an earlier bundle has not brought. */
@@ -68,6 +76,23 @@ const cssAsText = (users, broughtBy) => ({
   },
 });
 
+/** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
+const fromLoader = {
+  name: "from-loader",
+  setup(build) {
+    const shared = readFileSync(join(source, "shared.ts"), "utf8");
+    const modules = shared.matchAll(/^import \{([^}]*)\} from "\.\/(.*)";/gm);
+    for (const [, names, path] of modules) {
+      build.onLoad({ filter: new RegExp(path.replace(/\W/g, "\\W") + "$") }, () => ({
+        contents: names
+          .match(/\w+/g)
+          .map((name) => `export const ${name} = document.currentScript.cm.${name};`)
+          .join("\n"),
+      }));
+    }
+  },
+};
+
 async function script(name, users, broughtBy) {
   await esbuild.build({
     entryPoints: [join(source, name + ".ts")],
@@ -78,7 +103,7 @@ async function script(name, users, broughtBy) {
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
-    plugins: [cssAsText(users, broughtBy)],
+    plugins: [cssAsText(users, broughtBy), ...(name === "loader" ? [] : [fromLoader])],
     logLevel: "warning",
   });
 }
@@ -103,6 +128,8 @@ async function styles(name) {
 }
 
 await script("loader", ["banner"], []);
+await script("act", [], []);
+await script("later", ["placeholder"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
 for (const name of ["page", "console"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));

@@ -4,27 +4,21 @@
 import { button, el } from "./ui/nodes.ts";
 import type { Config, Wording } from "./core/types.ts";
 
-export interface BannerText {
-  language: string;
-  wording: Wording;
-  presentation: Config["presentation"];
-  transmissionUrl: string;
-  /** Extra line: a browser signal was honoured, or the service cannot be reached. */
-  note: string | undefined;
-}
-
-export interface BannerPresses {
-  allow(event: Event): void;
-  refuse(event: Event): void;
-  choose(event: Event): void;
-}
-
-export function banner(text: BannerText, press: BannerPresses): HTMLElement {
-  const { wording, language, presentation } = text;
-  // In Japan all three look alike (NDD guideline); elsewhere the third may be the quiet one.
-  const third = language === "ja" ? "cm-button" : "cm-button cm-quiet";
+/**
+ * `note`: extra lines, where a browser signal was honoured, something changed, or the service is
+ * away. `refusal`: label of the second button. `press`: allow, refuse, choose.
+ */
+export function banner(
+  { wording, language: lang }: { wording: Wording; language: string },
+  presentation: Config["presentation"],
+  transmissionUrl: string,
+  note: string | undefined,
+  refusal: string | undefined,
+  press: ((event: Event) => void)[],
+): HTMLElement {
   const isModal = presentation === "dialog";
-  const label = { lang: language, "aria-labelledby": "cm-title" };
+  const label = { lang, "aria-labelledby": "cm-title" };
+  const labels = [wording.allow, refusal, wording.choose];
   const section = el(
     "section",
     { class: presentation === "bar" ? "cm-bar" : "cm-bar cm-card", ...label },
@@ -36,21 +30,16 @@ export function banner(text: BannerText, press: BannerPresses): HTMLElement {
         { id: "cm-title", tabindex: isModal ? -1 : null, autofocus: isModal },
         wording.banner_title,
       ),
-      el(
-        "p",
-        {},
-        wording.banner_body,
-        " ",
-        el("a", { href: text.transmissionUrl }, wording.banner_link),
-      ),
-      text.note && el("p", { class: "cm-note", role: "status" }, text.note),
+      el("p", {}, wording.banner_body, " ", el("a", { href: transmissionUrl }, wording.banner_link)),
+      note && el("p", { class: "cm-note", role: "status" }, note),
     ),
     el(
       "div",
       { class: "cm-actions" },
-      button(wording.allow, "cm-button", press.allow),
-      button(wording.refuse, "cm-button", press.refuse),
-      button(wording.choose, third, press.choose),
+      // In Japan all three look alike (NDD guideline); elsewhere the third may be the quiet one.
+      ...labels.map((text, index) =>
+        button(text, index > 1 && lang !== "ja" ? "cm-button cm-quiet" : "cm-button", press[index]!),
+      ),
     ),
   );
   return isModal ? el("dialog", { class: "cm-modal", ...label }, section) : section;

@@ -1,237 +1,310 @@
 // Entry 1, the one line that a site pastes. Decides from what this device stored, opens the tags
 // that are allowed, asks when there is something to ask, and fetches more only when needed.
 
+import type { Act } from "./act.ts";
 import { banner } from "./banner.ts";
 import css from "./css/banner.css";
 import tokens from "./css/tokens.css";
-import { createDevice, type Outcome } from "./device.ts";
-import { neededIds } from "./core/decide.ts";
-import { answerAll } from "./core/state.ts";
-import type { Config, Method, Wording } from "./core/types.ts";
+import { createDevice, startDevice, type Device } from "./device.ts";
+import { askedIds } from "./core/state.ts";
+import type { Config, Recorded, Wording } from "./core/types.ts";
+import type { Outcome } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
 import { watchTags } from "./effects/tags.ts";
-import { createApi } from "./io/api.ts";
 import { isMeant } from "./io/gesture.ts";
+import { openDatabase } from "./io/pending.ts";
 import { copyScript, ownScript, scriptFor } from "./io/script.ts";
-import { peekSession, putSession, takeSession } from "./io/storage.ts";
-import { pageApi } from "./page_api.ts";
-import type { Mount, PreferencesHost } from "./preferences.ts";
-import { button, el, fill, shadow } from "./ui/nodes.ts";
-import { placeholder } from "./ui/placeholder.ts";
+import { attempt, saveShown } from "./io/storage.ts";
+import type { Later } from "./later.ts";
+import { pageApi, type ConsentManager } from "./page_api.ts";
+import { shared } from "./shared.ts";
+import { button, el, shadow } from "./ui/nodes.ts";
 
 declare const CM_CONFIG: Config;
 
-const STYLES = tokens + css;
+/** What the scripts that come later are handed. */
+export interface Host {
+  device: Device;
+  database: Promise<IDBDatabase>;
+  endpoint: string;
+  language: string;
+  wording: Wording;
+  root: ShadowRoot;
+  styles: string;
+  act(): Promise<Act>;
+  later(): Promise<Later>;
+  /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
+  tell(): string[];
+  decided(outcome: Outcome): void;
+  /** Choices changed without a button of ours: ask again, or stop asking. */
+  changed(): void;
+  /** Set by the dialog: called when the service has acknowledged a decision. */
+  recorded?: (answer: Recorded) => void;
+  /** Set by the dialog: it is on the screen. */
+  isOpen?: boolean;
+}
+
+export type Part<T> = HTMLScriptElement & {
+  cm: typeof shared & { host: Host; resolve(part: T): void };
+};
+
+const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, ms));
 
 function start(config: Config): void {
-  const endpoint = config.endpoint || new URL(ownScript!.src).origin;
-  const wanted = [document.documentElement.lang, navigator.language];
+  const { presentation: surface, urls, wording: wordings, site, notice } = config;
+  const page = document.documentElement;
   const language =
-    wanted.map((tag) => tag.split("-")[0]!).find((tag) => config.languages.includes(tag)) ??
-    config.languages[0]!;
-  const wording: Wording = config.wording[language] ?? {};
-  const surface = config.presentation;
-  const url = (path: string) => new URL(path, endpoint).href;
-  const api = createApi(endpoint, config.site);
-  const device = createDevice(
-    config,
-    language,
-    api,
-    {
-      changed: () => (device.shouldAsk() ? ask() : closeBar()),
-      recorded(answer) {
-        if (answer.deliveries?.length) putSession("cm_receipt", answer.receipt.key);
-        preferencesHost.recorded?.(answer);
-      },
-    },
-    () => {
-      // What was being said is said again on the fresh page.
-      putSession("cm_saved", root.querySelector(".cm-dialog") ? "dialog" : "bar");
-      location.reload();
-    },
-  );
+    [page.lang, navigator.language]
+      .flatMap((tag) => [tag, tag.split("-")[0]!])
+      .find((tag) => Object.hasOwn(wordings, tag)) ?? Object.keys(wordings)[0]!;
+  const endpoint = config.endpoint || new URL(ownScript!.src).origin;
+
+  // --- What can wait until it is needed -------------------------------------------------------
+  const parts: Partial<Record<string, Promise<unknown>>> = {};
+
+  /** The script of that name, once; after a failure the next call tries again. */
+  const load = <T>(name: keyof typeof urls): Promise<T> =>
+    (parts[name] ??= new Promise((resolve, reject) => {
+      const script = scriptFor(endpoint + urls[name]) as Part<T>;
+      script.cm = { ...shared, host, resolve };
+      script.onerror = reject;
+      document.head.append(script);
+    }).catch((error) => {
+      parts[name] = undefined;
+      throw error;
+    })) as Promise<T>;
+  const act = () => load<Act>("act");
+  const later = () => load<Later>("later");
+
+  /** What takes decisions; however long it takes to come. */
+  async function sureAct(): Promise<Act> {
+    for (;;) {
+      try {
+        return await act();
+      } catch {
+        await wait(4000 + 4000 * Math.random());
+      }
+    }
+  }
+
+  const database = openDatabase();
+  const device = createDevice(config);
 
   // --- Tags -----------------------------------------------------------------------------------
-  const tags = watchTags({
-    decide: (code) => device.decide(code),
+  device.tags = watchTags({
+    decide: device.decide,
     scriptFor(code) {
       const address = config.tags[code]?.loader_url;
       return address ? scriptFor(address) : null;
     },
     copyScript,
     placeholder(code, decision, embed, openOnce) {
-      const tag = config.tags[code];
-      if (!tag) return null;
-      const names = config.partner_names?.[tag.partner] ?? tag.name;
-      const values = { partner: names[language] ?? code };
-      const text = {
-        language,
-        title: fill(wording.placeholder_title, values),
-        body: fill(wording.placeholder_body, values),
-        once: fill(wording.placeholder_once, values),
-        always: fill(wording.placeholder_always, values),
-      };
-      // Only what the visitor decided, or did not decide yet, can be changed here.
-      const canChange = /_refused$|^no_choice$|^needs_renewal$|^browser_signal$/.test(
-        decision.reason,
+      if (decision.reason === "unknown_tag") return null;
+      // The size of what it stands for, so that nothing moves when it opens.
+      const size = (name: string, otherwise: string) =>
+        (/^\d+$/.exec(embed.getAttribute(name) ?? "")?.[0] ?? otherwise) + "px";
+      const place = el("div", { class: "cm-placeholder" });
+      const { style } = place;
+      style.display = "block";
+      style.maxWidth = "100%";
+      style.width = size("width", "");
+      style.minHeight = size("height", "200");
+      later().then(
+        (more) => more.placeholder(place, code, decision, openOnce),
+        () => {},
       );
-      const answers = new Map(neededIds(tag).map((id) => [id, true]));
-      const open = {
-        once: (event: Event) => isMeant(event) && openOnce(),
-        always: (event: Event) =>
-          isMeant(event) && void device.record("choose", answers, "page").then(decided),
-      };
-      return placeholder(STYLES, embed, text, canChange ? open : null);
+      return place;
     },
     report: (tag, decision) => announce("tag", { tag, ...decision }),
   });
 
   // --- What the visitor sees ------------------------------------------------------------------
-  const host = el("div", { id: "cm-root" });
-  const root = shadow(host, STYLES);
+  const styles = tokens + css;
+  const root = el("div", { id: "cm-root" });
+  const tree = shadow(root, styles);
   const toast = el("p", { class: "cm-toast", role: "status", lang: language });
-  const corner = button(wording.settings_link, "cm-corner", () => void show());
+  const host: Host = {
+    device,
+    database,
+    endpoint,
+    language,
+    wording: wordings[language]!,
+    root: tree,
+    styles,
+    act,
+    later,
+    tell: () => [],
+    decided,
+    changed: () => void ask(),
+  };
+  const corner = button(host.wording.settings_link, "cm-corner", () => void show());
   corner.lang = language;
   let bar: HTMLElement | null = null;
 
   function say(text: string | undefined): void {
     toast.textContent = text ?? "";
-    setTimeout(() => (toast.textContent = ""), 8000);
+    setTimeout(say, 8000);
   }
 
   /** Room at the end of the page, so that nothing stays behind what floats over it. */
-  function reserve(height: number): void {
-    const { style } = document.documentElement;
-    const before = document.body?.offsetHeight;
-    style.paddingBottom = style.scrollPaddingBottom = height + "px";
+  function reserve(): void {
+    const { style } = page;
+    const before = document.body.offsetHeight;
+    style.paddingBottom = style.scrollPaddingBottom = (bar ? bar.offsetHeight + 24 : 68) + "px";
     // A page that is laid out to the window's height would move: it has no end to make room at.
-    if (document.body?.offsetHeight !== before) style.paddingBottom = "";
+    if (document.body.offsetHeight !== before) style.paddingBottom = "";
   }
 
   function closeBar(): void {
-    const hadFocus = bar?.contains(root.activeElement);
+    const hadFocus = bar?.contains(tree.activeElement);
     bar?.remove();
     bar = null;
     corner.hidden = false;
-    reserve(68);
     if (hadFocus) corner.focus();
+    // After the frame that shows it: measuring earlier would lay the page out twice.
+    requestAnimationFrame(reserve);
   }
 
-  function ask(note?: string): void {
-    closeBar();
+  /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
+  async function ask(note?: string): Promise<void> {
+    const isAsking = () => (note || surface !== "link") && device.isAsking();
+    // Asked again, or in a language that has to be fetched: first find out what to say. Without the
+    // service, after a second, the question alone.
+    const question =
+      isAsking() && !note && (device.choices || config.more_languages.includes(page.lang))
+        ? await Promise.race([later().then((more) => more.explain()), wait(1000)]).catch(() => {})
+        : undefined;
+    bar?.remove();
+    if (!isAsking()) return closeBar();
+    const { wording } = host;
+    const answer = (isGranted: boolean) => {
+      // Whatever comes later: from here on nothing runs that was refused.
+      if (!isGranted && device.choices) {
+        device.choices = { ...device.choices, granted: [], refused: askedIds(config) };
+        device.tags.update(true);
+      }
+      const recording = sureAct().then(
+        (more) =>
+          question?.answer?.(isGranted) ??
+          more.record(isGranted ? "allow" : "refuse", isGranted, surface),
+      );
+      void recording.then(decided);
+      void Promise.race([recording, wait(1000)]).then(closeBar);
+    };
     bar = banner(
-      {
-        language,
-        wording,
-        presentation: surface,
-        transmissionUrl: url(config.urls.transmission + "?lang=" + language),
-        note: note ?? (device.gpc ? wording.gpc_honoured : undefined),
-      },
-      {
-        allow: (event) => isMeant(event) && answer("allow", true),
-        refuse: () => answer("refuse", false),
-        choose: () => void show(),
-      },
+      host,
+      surface,
+      `${endpoint}${urls.transmission}?lang=${host.language}`,
+      note ?? question?.note ?? (device.gpc ? wording.gpc_honoured : undefined),
+      question?.answer ? wording.refuse_changed : wording.refuse,
+      [(event) => isMeant(event) && answer(true), () => answer(false), () => void show()],
     );
-    root.prepend(bar);
+    tree.prepend(bar);
     corner.hidden = true;
     if (bar instanceof HTMLDialogElement) {
-      bar.addEventListener("close", closeBar);
+      bar.onclose = closeBar;
       bar.showModal();
-    } else {
-      reserve(bar.offsetHeight + 24);
     }
     requestAnimationFrame(() => requestAnimationFrame(painted));
   }
 
-  function answer(method: Method, granted: boolean): void {
-    void device.record(method, answerAll(config, granted), surface).then(decided);
-  }
-
-  let counted = false;
+  let isCounted = false;
   function painted(): void {
-    if (counted || !bar) return;
-    counted = true;
-    const first = device.shown === null;
-    device.markShown();
-    const width = innerWidth;
-    api.shown({
-      site: config.site,
-      notice: config.notice.number,
-      language,
-      surface,
-      device_class: width < 600 ? "phone" : width < 1024 ? "tablet" : "desktop",
-      first,
-    });
+    if (!bar) return;
+    reserve();
+    void sureAct();
+    if (isCounted) return;
+    isCounted = true;
+    // Nothing that could name the device travels with it.
+    fetch(endpoint + "/v1/shown", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        site,
+        notice,
+        language: host.language,
+        surface,
+        first: device.shown === null,
+      }),
+      keepalive: true,
+      credentials: "omit",
+    }).catch(() => {});
+    saveShown(notice);
   }
 
   /** A decision was stored: close the question, say so, and mention an absent service. */
-  function decided(outcome: Outcome): void {
-    if (!device.shouldAsk()) closeBar();
+  function decided({ reloads, sent }: Outcome): void {
     // A dialog that stays open speaks for itself.
-    if (root.querySelector(".cm-dialog")) return;
-    say(outcome.reloads ? wording.saved_withdrawn : wording.saved);
-    void outcome.sent.then((sent) => sent || say(wording.offline_note));
+    if (host.isOpen) return;
+    const { wording } = host;
+    say(reloads ? wording.reload_note : wording.saved);
+    void sent.then((isSent) => isSent || say(wording.offline_note));
   }
 
-  // --- Preferences, on demand -----------------------------------------------------------------
-  let mount: Promise<Mount> | null = null;
-
   async function show(): Promise<void> {
-    mount ??= new Promise<Mount>((resolve, reject) => {
-      const script = scriptFor(url(config.urls.preferences_js)) as HTMLScriptElement & {
-        cmMount?: (mount: Mount) => void;
-      };
-      script.cmMount = resolve;
-      script.onerror = reject;
-      document.head.append(script);
-    });
     try {
-      await (
-        await mount
-      )(preferencesHost);
+      const open = await load<() => Promise<void>>("preferences");
+      await open();
     } catch {
       // Refusing must stay possible without the service: the first layer can do it alone.
-      mount = null;
-      ask(wording.offline_note);
+      await ask(host.wording.offline_note);
     }
   }
 
-  const preferencesHost: PreferencesHost = {
-    api,
-    device,
-    language,
-    root,
-    url,
-    decided,
+  const set: ConsentManager["set"] = async (maps) => {
+    // Asked now, not when the code that can do it has come.
+    const isByPerson = isMeant();
+    try {
+      const more = await later();
+      return await more.set(maps, isByPerson);
+    } catch (error) {
+      // A part of it cannot be said without that code. All of it can.
+      if (!/false/.test(JSON.stringify(maps))) throw error;
+      const more = await sureAct();
+      decided(await more.record("refuse", false, "api"));
+      return { recorded: true, ignored: [] };
+    }
   };
 
   function attach(): void {
-    root.append(corner, toast);
-    document.body.prepend(host);
-    closeBar();
+    tree.append(corner, toast);
+    document.body.prepend(root);
+    void ask();
     document.addEventListener("click", (event) => {
-      const opener = (event.target as Element | null)?.closest?.("[data-cm-open]");
-      if (!opener) return;
+      if (!(event.target as Element).closest?.("[data-cm-open]")) return;
       event.preventDefault();
       void show();
     });
-    if (peekSession("cm_saved") === "dialog") void show();
-    else if (takeSession("cm_saved")) say(wording.saved_withdrawn);
-    if (surface !== "link" && device.shouldAsk()) ask();
+    const said = attempt(() => sessionStorage.cm_saved);
+    if (said === "dialog") void show();
+    else if (said) {
+      delete sessionStorage.cm_saved;
+      say(host.wording.saved_withdrawn);
+    }
   }
 
-  const ready = device.start(tags);
-  Object.defineProperty(window, "consentManager", {
-    value: pageApi(device, ready, show, decided),
+  const ready = startDevice(device, database, () => {
+    void sureAct().then((more) => more.catchUp());
+    host.changed();
   });
+  Object.defineProperty(window, "consentManager", { value: pageApi(device, ready, show, set) });
+  // As soon as there is a body, so that the first frame has the question.
   if (document.body) attach();
-  else document.addEventListener("DOMContentLoaded", attach);
+  else {
+    new MutationObserver((_, observer) => {
+      if (!document.body) return;
+      observer.disconnect();
+      attach();
+    }).observe(page, { childList: true });
+  }
+  if (ownScript?.async || ownScript?.defer || document.scripts[0] !== ownScript) {
+    console.warn("The consent script must be the page's first, without async or defer.");
+  }
 }
 
 try {
   // Pasted twice, it works once.
-  if (!Object.prototype.hasOwnProperty.call(window, "consentManager")) start(CM_CONFIG);
+  if (!Object.hasOwn(window, "consentManager")) start(CM_CONFIG);
 } catch (error) {
   // Nothing was opened, and nothing will be.
   console.error(error);

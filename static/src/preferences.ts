@@ -1,101 +1,44 @@
-// Entry 3, on demand: the same choices seen three ways (purposes, information, partners), the
-// decision, and what became of a withdrawal. Its wording comes from the service with the notice.
+// Entry 3, on demand: the same choices seen three ways (purposes, information, partners), and the
+// decision. Its wording comes from the service with the notice.
 
 import css from "./css/preferences.css";
 import tokens from "./css/tokens.css";
-import { neededIds } from "./core/decide.ts";
-import { createDraft } from "./core/draft.ts";
-import { answerAll } from "./core/state.ts";
-import type { ChoiceId, Choices, Method, Recorded, Wording } from "./core/types.ts";
-import type { Device, Outcome } from "./device.ts";
-import type { Api } from "./io/api.ts";
+import { codeOf } from "./core/decide.ts";
+import { createDraft, idsOf } from "./core/draft.ts";
+import { fill } from "./core/text.ts";
+import type { ChoiceId, Method, SiteTag } from "./core/types.ts";
+import type { Answers } from "./decision.ts";
+import { join as joined, loadCatalogue, namesOf, type Catalogue } from "./io/catalogue.ts";
 import { isMeant } from "./io/gesture.ts";
-import { peekSession, takeSession } from "./io/storage.ts";
+import { peekSession, takeSession } from "./io/session.ts";
+import type { Host, Part } from "./loader.ts";
 import { openDialog, wireTabs } from "./ui/dialog.ts";
-import { addStyles, button, el, fill } from "./ui/nodes.ts";
+import { addStyles, button, el } from "./ui/nodes.ts";
+import type { Tell } from "./ui/progress.ts";
 
-/** What the loader hands over. */
-export interface PreferencesHost {
-  api: Api;
-  device: Device;
-  language: string;
-  root: ShadowRoot;
-  url(path: string): string;
-  decided(outcome: Outcome): void;
-  /** Set here: called when the service has acknowledged a decision. */
-  recorded?: (answer: Recorded) => void;
+let isStyled = false;
+
+export async function preferences(host: Host): Promise<void> {
+  const opened = () => host.root.querySelector<HTMLElement>(".cm-dialog");
+  if (opened()) return opened()!.focus();
+  const catalogue = await loadCatalogue(host);
+  if (opened()) return;
+  if (!isStyled) addStyles(host.root, tokens + css);
+  isStyled = true;
+  build(host, catalogue);
 }
 
-export type Mount = (host: PreferencesHost) => Promise<void>;
-
-interface Described {
-  code: string;
-  name: string;
-  description: string;
-}
-
-interface Partner {
-  code: string;
-  legal_name: string;
-  service_name: string;
-  country: string;
-  role: string;
-  policy_url: string;
-  optout_url: string;
-  purposes: string[];
-  required_items: string[];
-  optional_items: string[];
-}
-
-interface Bootstrap {
-  wording: Wording;
-  purposes: (Described & { is_necessary: boolean })[];
-  data_items: Described[];
-  partners: Partner[];
-  choices: Choices | null;
-}
-
-interface Progress {
-  partners: { legal_name: string | Record<string, string>; status: string; due_at: string }[];
-  total: number;
-  confirmed: number;
-}
-
-const POLLS = [300, 1200, 2500, 4000, 8000, 15_000, 30_000];
-
-let known: Bootstrap | null = null;
-
-const mount: Mount = async (host) => {
-  const { device, language, root } = host;
-  const opened = root.querySelector<HTMLElement>(".cm-dialog");
-  if (opened) return opened.focus();
-
-  const answer = await host.api.bootstrap<Bootstrap>(language);
-  if (answer.status === 200 && answer.body) {
-    known = answer.body;
-    device.learn(known.choices);
-  }
-  if (!known) throw new Error("bootstrap " + answer.status);
-  if (root.querySelector<HTMLElement>(".cm-dialog")) return;
-  if (!root.querySelector(".cm-dialog-styled")) {
-    addStyles(root, tokens + css);
-    root.append(el("i", { class: "cm-dialog-styled", hidden: true }));
-  }
-  build(host, known);
-};
-
-function build(host: PreferencesHost, data: Bootstrap): void {
+function build(host: Host, data: Catalogue): void {
   const { device, language, root } = host;
   const { wording } = data;
   const say = (key: string, values = {}) => fill(wording[key], values);
   const draft = createDraft(device.config, device.choices);
-  const join = (names: string[]) => [...new Set(names)].join(language === "ja" ? "、" : ", ");
-
-  const names: Record<ChoiceId, string> = {};
-  for (const { code, name } of data.purposes) names["purpose:" + code] = name;
-  for (const { code, name } of data.data_items) names["item:" + code] = name;
-  for (const { code, legal_name } of data.partners) names["partner:" + code] = legal_name;
-  const nameOf = (prefix: string) => (code: string) => names[prefix + code] ?? code;
+  const join = (list: string[]) => joined(list, language);
+  const names = namesOf(data);
+  const nameOf = (id: ChoiceId) => names[id] ?? codeOf(id);
+  const tagNames = Object.fromEntries(
+    data.partners.flatMap(({ tags }) => tags.map(({ code, name }) => [code, name])),
+  );
 
   // --- Rows -----------------------------------------------------------------------------------
   const updates: (() => void)[] = [];
@@ -145,11 +88,11 @@ function build(host: PreferencesHost, data: Bootstrap): void {
   }
 
   const consequences = (id: ChoiceId) =>
-    draft.consequences(id).map(({ tag, missing }) =>
+    draft.consequences(id).map(({ code, missing }) =>
       say("off_consequence", {
         // The tag and not its partner, whose other tags may go on.
-        partner: tag.name[language] ?? nameOf("partner:")(tag.partner),
-        item: join(missing.map((other) => names[other] ?? other)),
+        partner: tagNames[code] ?? nameOf(device.config.tags[code]!.needed[0]!),
+        item: join(missing.map(nameOf)),
       }),
     );
 
@@ -159,9 +102,9 @@ function build(host: PreferencesHost, data: Bootstrap): void {
     return Object.entries(device.config.tags)
       .filter(([code, tag]) => {
         const { allowed, reason } = decisions[code]!;
-        return allowed && /^notice|^needs/.test(reason) && neededIds(tag).includes(id);
+        return allowed && /^notice|^needs/.test(reason) && tag.needed.includes(id);
       })
-      .map(([, tag]) => say("on_by_notice", { partner: nameOf("partner:")(tag.partner) }))
+      .map(([, tag]) => say("on_by_notice", { partner: nameOf(tag.needed[0]!) }))
       .filter(Boolean);
   }
 
@@ -173,33 +116,33 @@ function build(host: PreferencesHost, data: Bootstrap): void {
     return el("details", {}, el("summary", {}, say("details")), ...content);
   }
 
-  const tagsOf = (test: (tag: (typeof device.config.tags)[string]) => boolean) =>
-    Object.values(device.config.tags).filter(test);
+  const usersOf = (id: ChoiceId) =>
+    Object.values(device.config.tags).filter((tag) => idsOf(tag).includes(id));
+  const isItem = (id: ChoiceId) => id.startsWith("item:");
+  const partnersOf = (tags: SiteTag[]) => join(tags.map((tag) => nameOf(tag.needed[0]!)));
 
   const purposeRows = data.purposes.map((purpose) => {
     const id = "purpose:" + purpose.code;
-    const users = tagsOf((tag) => tag.purposes.includes(purpose.code));
+    const users = usersOf(id);
     const isFixed = purpose.is_necessary || !draft.isAsked(id);
     if (isFixed && !users.length && !purpose.is_necessary) return null;
-    const byPartner = [...new Set(users.map((tag) => tag.partner))].map((code) => {
-      const items = users
-        .filter((tag) => tag.partner === code)
-        .flatMap((tag) => [...tag.required_items, ...tag.optional_items]);
+    const byPartner = [...new Set(users.map((tag) => tag.needed[0]!))].map((partner) => {
+      const items = users.filter((tag) => tag.needed[0] === partner).flatMap(idsOf).filter(isItem);
       // Partners and items that only exempt tags use are not asked about, and not described here.
-      const known = items.map((item) => names["item:" + item]).filter((name) => name !== undefined);
-      return names["partner:" + code] ? line(names["partner:" + code], join(known)) : null;
+      const known = items.map((item) => names[item]!).filter(Boolean);
+      return names[partner] ? line(names[partner], join(known)) : null;
     });
     const effect = () => {
       if (!draft.isOn(id)) return consequences(id);
       const running = draft.running(id);
       const items = running.flatMap((tag) => [
-        ...tag.required_items,
-        ...tag.optional_items.filter((code) => draft.isOn("item:" + code)),
+        ...tag.needed.filter(isItem),
+        ...(tag.optional ?? []).filter(draft.isOn),
       ]);
       const sent = running.length
         ? [
-            `${say("tab_partners")}: ${join(running.map((tag) => nameOf("partner:")(tag.partner)))}`,
-            ...(items.length ? [`${say("tab_items")}: ${join(items.map(nameOf("item:")))}`] : []),
+            `${say("tab_partners")}: ${partnersOf(running)}`,
+            ...(items.length ? [`${say("tab_items")}: ${join(items.map(nameOf))}`] : []),
           ]
         : [];
       return [...sent, ...consequences(id)];
@@ -215,21 +158,17 @@ function build(host: PreferencesHost, data: Bootstrap): void {
 
   const itemRows = data.data_items.map((item) => {
     const id = "item:" + item.code;
-    const users = tagsOf((tag) =>
-      [...tag.required_items, ...tag.optional_items].includes(item.code),
-    );
+    const users = usersOf(id);
     if (!users.length) return null;
+    const purposes = users.flatMap((tag) => tag.needed.filter((one) => one.startsWith("purpose:")));
     return row(
       id,
       !draft.isAsked(id),
       item.description,
       () => consequences(id),
       details(
-        line(say("tab_partners"), join(users.map((tag) => nameOf("partner:")(tag.partner)))),
-        line(
-          say("tab_purposes"),
-          join(users.flatMap((tag) => tag.purposes).map(nameOf("purpose:"))),
-        ),
+        line(say("tab_partners"), partnersOf(users)),
+        line(say("tab_purposes"), join(purposes.map(nameOf))),
       ),
     );
   });
@@ -254,7 +193,7 @@ function build(host: PreferencesHost, data: Bootstrap): void {
 
   const partnerRows = data.partners.map((partner) => {
     const id = "partner:" + partner.code;
-    if (!tagsOf((tag) => tag.partner === partner.code).length) return null;
+    if (!usersOf(id).length) return null;
     const about = [
       partner.service_name === partner.legal_name ? "" : partner.service_name,
       country(partner.country),
@@ -266,10 +205,14 @@ function build(host: PreferencesHost, data: Bootstrap): void {
       about.filter(Boolean).join(" · "),
       () => consequences(id),
       details(
-        line(say("tab_purposes"), join(partner.purposes.map(nameOf("purpose:")))),
+        line(say("tab_purposes"), join(partner.purposes.map((code) => nameOf("purpose:" + code)))),
         line(
           say("tab_items"),
-          join([...partner.required_items, ...partner.optional_items].map(nameOf("item:"))),
+          join(
+            [...partner.required_items, ...partner.optional_items].map((code) =>
+              nameOf("item:" + code),
+            ),
+          ),
         ),
         link(partner.policy_url),
         link(partner.optout_url),
@@ -322,32 +265,37 @@ function build(host: PreferencesHost, data: Bootstrap): void {
     el(
       "footer",
       { class: "cm-actions" },
-      button(say("refuse_all"), "cm-button", () =>
-        decide("refuse", answerAll(device.config, false)),
-      ),
+      button(say("refuse_all"), "cm-button", () => void decide("refuse", false)),
       button(say("save"), "cm-button", (event) => {
         const answers = draft.answers();
         const grants = [...answers].some(([id, on]) => on && !device.choices?.granted.includes(id));
-        if (!grants || isMeant(event)) decide(grants ? "choose" : "withdraw", answers);
+        if (!grants || isMeant(event)) void decide(grants ? "choose" : "withdraw", answers);
       }),
       button(say("allow_all"), "cm-button", (event) => {
-        if (isMeant(event)) decide("allow", answerAll(device.config, true));
+        if (isMeant(event)) void decide("allow", true);
       }),
     ),
   );
 
-  // --- Decision and what became of it ---------------------------------------------------------
-  function tell(...lines: string[]): void {
+  // --- Decision -------------------------------------------------------------------------------
+  const tell: Tell = (...lines) =>
     status.replaceChildren(...lines.filter(Boolean).map((text) => el("p", {}, text)));
+
+  /** Granted, or running because notice was given. */
+  function running(): ChoiceId[] {
+    const decisions = device.decisions();
+    const tags = Object.entries(device.config.tags);
+    return [
+      ...(device.choices?.granted ?? []),
+      ...tags.flatMap(([code, tag]) => (decisions[code]!.allowed && !tag.exempt ? tag.needed : [])),
+    ];
   }
 
-  async function decide(method: Method, answers: Map<ChoiceId, boolean>): Promise<void> {
-    const ran = Object.values(device.decisions()).filter((one) => one.allowed).length;
-    const before = device.choices?.granted ?? [];
-    const outcome = await device.record(method, answers, "preferences");
-    const withdrew =
-      before.some((id) => answers.get(id) === false) ||
-      Object.values(device.decisions()).filter((one) => one.allowed).length < ran;
+  async function decide(method: Method, answers: Answers): Promise<void> {
+    const before = running();
+    const act = await host.act();
+    const outcome = await act.record(method, answers, "preferences");
+    const withdrew = before.some((id) => device.choices!.refused.includes(id));
     if (withdrew) tell(withdrawn());
     else dialog.close();
     host.decided(outcome);
@@ -357,51 +305,21 @@ function build(host: PreferencesHost, data: Bootstrap): void {
   /** Says that sending stopped only where all of it did. */
   const withdrawn = () => say(device.choices?.granted.length ? "saved" : "saved_withdrawn");
 
-  /** One line for all partners that have the same deadline, or are late. */
-  function outstanding(partners: Progress["partners"]): string[] {
-    const clock = new Intl.DateTimeFormat(language, {
-      month: "short",
-      day: "numeric",
-      hour: "2-digit",
-      minute: "2-digit",
-    });
-    const lines = new Map<string, { key: string; time: string; names: string[] }>();
-    for (const { status: code, due_at, legal_name } of partners) {
-      if (code === "confirmed") continue;
-      const key = /overdue|unreachable/.test(code) ? "delivery_overdue" : "delivery_pending";
-      const time = clock.format(new Date(due_at));
-      const line = lines.get(key + time) ?? { key, time, names: [] };
-      line.names.push(typeof legal_name === "string" ? legal_name : (legal_name[language] ?? ""));
-      lines.set(key + time, line);
-    }
-    return [...lines.values()].map(({ key, time, names: late }) =>
-      say(key, { partner: join(late), time }),
-    );
-  }
-
   async function follow(key: string): Promise<void> {
-    for (const delay of POLLS) {
-      await new Promise((done) => setTimeout(done, delay));
-      if (!dialog.isConnected) return;
-      const { status: code, body } = await host.api.revocation<Progress>(key);
-      if (code === 404) takeSession("cm_receipt");
-      if (code !== 200 || !body?.total) continue;
-      tell(
-        withdrawn(),
-        say("delivery_progress", { total: body.total, confirmed: body.confirmed }),
-        ...outstanding(body.partners),
-      );
-      if (body.confirmed >= body.total) {
-        takeSession("cm_receipt");
-        return;
-      }
-    }
+    const more = await host.later();
+    await more.follow(
+      key,
+      (...lines) => tell(withdrawn(), ...lines),
+      () => dialog.isConnected,
+    );
   }
 
   host.recorded = (recorded) => {
     if (dialog.isConnected && recorded.deliveries?.length) void follow(recorded.receipt.key);
   };
   update();
+  host.isOpen = true;
+  dialog.addEventListener("close", () => (host.isOpen = false));
   openDialog(dialog, root, title, root.querySelector<HTMLElement>(".cm-corner"));
   // The page was loaded again because of what was withdrawn here.
   if (takeSession("cm_saved")) tell(withdrawn());
@@ -409,6 +327,5 @@ function build(host: PreferencesHost, data: Bootstrap): void {
   if (key) void follow(key);
 }
 
-(
-  document.currentScript as (HTMLScriptElement & { cmMount?: (mount: Mount) => void }) | null
-)?.cmMount?.(mount);
+const { host, resolve } = (document.currentScript as Part<() => Promise<void>>).cm;
+resolve(() => preferences(host));

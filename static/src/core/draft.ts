@@ -1,6 +1,5 @@
 // The switches of the preferences before they are saved, and what follows from each of them.
 
-import { neededIds } from "./decide.ts";
 import { askedIds } from "./state.ts";
 import type { ChoiceId, Choices, Config, SiteTag } from "./types.ts";
 
@@ -9,26 +8,29 @@ export interface Draft {
   isAsked(id: ChoiceId): boolean;
   /** Flip one switch. Answers the other ids that were switched on with it, for the visitor to see. */
   set(id: ChoiceId, on: boolean): ChoiceId[];
-  /** Tags that are off because of this switch, each with the ids that it misses. */
-  consequences(id: ChoiceId): { tag: SiteTag; missing: ChoiceId[] }[];
+  /** Codes of tags that are off because of this switch, each with the ids that it misses. */
+  consequences(id: ChoiceId): { code: string; missing: ChoiceId[] }[];
   /** Tags that run with these switches and need, or would like, this id. */
   running(id: ChoiceId): SiteTag[];
   answers(): Map<ChoiceId, boolean>;
 }
 
+/** All ids that a tag speaks of. */
+export const idsOf = (tag: SiteTag) => [...tag.needed, ...(tag.optional ?? [])];
+
 export function createDraft(config: Config, choices: Choices | null): Draft {
   const asked = askedIds(config);
   const on = new Set(choices?.granted.filter((id) => asked.includes(id)));
-  const tags = Object.values(config.tags).filter((tag) => !tag.exempt);
-  const uses = (tag: SiteTag, id: ChoiceId) =>
-    neededIds(tag).includes(id) || tag.optional_items.some((code) => id === "item:" + code);
-  const missing = (tag: SiteTag) => neededIds(tag).filter((id) => !on.has(id));
-  const purposesOn = (tag: SiteTag) => tag.purposes.every((code) => on.has("purpose:" + code));
+  const gated = Object.entries(config.tags).filter(([, tag]) => !tag.exempt);
+  const tags = gated.map(([, tag]) => tag);
+  const missing = (tag: SiteTag) => tag.needed.filter((id) => !on.has(id));
+  const purposesOn = (tag: SiteTag) =>
+    tag.needed.every((id) => !id.startsWith("purpose:") || on.has(id));
 
   // Switched off on purpose: refused while something that uses it was granted, or here, by hand.
   // Such a switch stays where the visitor put it; one that a "refuse all" left off may follow.
   const held = new Set(
-    choices?.refused.filter((id) => tags.some((tag) => uses(tag, id) && purposesOn(tag))),
+    choices?.refused.filter((id) => tags.some((tag) => idsOf(tag).includes(id) && purposesOn(tag))),
   );
 
   return {
@@ -45,32 +47,26 @@ export function createDraft(config: Config, choices: Choices | null): Draft {
       const followers = new Set<ChoiceId>();
       for (const tag of id.startsWith("item:") ? [] : tags) {
         // A partner that was switched off by hand drags nothing along.
-        if (
-          !neededIds(tag).includes(id) ||
-          !purposesOn(tag) ||
-          held.has("partner:" + tag.partner)
-        ) {
-          continue;
-        }
+        if (!tag.needed.includes(id) || !purposesOn(tag) || held.has(tag.needed[0]!)) continue;
         for (const other of missing(tag)) if (!held.has(other)) followers.add(other);
       }
       for (const follower of followers) on.add(follower);
       return [...followers];
     },
     consequences(id) {
-      return tags
-        .map((tag) => ({ tag, missing: missing(tag) }))
-        .filter(({ tag, missing: lacks }) => {
-          const partner = "partner:" + tag.partner;
-          return on.has(id)
+      return gated
+        .map(([code, tag]) => ({ code, partner: tag.needed[0], missing: missing(tag), tag }))
+        .filter(({ tag, partner, missing: lacks }) =>
+          on.has(id)
             ? lacks.length > 0 &&
-                !id.startsWith("item:") &&
-                neededIds(tag).includes(id) &&
-                !lacks.includes(partner)
-            : lacks.length === 1 && lacks[0] === id && id !== partner;
-        });
+              !id.startsWith("item:") &&
+              tag.needed.includes(id) &&
+              !lacks.includes(partner!)
+            : lacks.length === 1 && lacks[0] === id && id !== partner,
+        )
+        .map(({ code, missing: lacks }) => ({ code, missing: lacks }));
     },
-    running: (id) => tags.filter((tag) => !missing(tag).length && uses(tag, id)),
+    running: (id) => tags.filter((tag) => !missing(tag).length && idsOf(tag).includes(id)),
     answers: () => new Map(asked.map((id) => [id, on.has(id)])),
   };
 }

@@ -1,7 +1,6 @@
 // The shapes that travel between the service, the stored cookie and the page. Types only.
 
 export type Language = string;
-export type Text = Record<Language, string>;
 export type Wording = Record<string, string>;
 
 /** A choice id is `purpose:<code>`, `item:<code>` or `partner:<code>`. */
@@ -23,35 +22,34 @@ export interface Choices {
 /** What `decide` reads of the stored choices. */
 export type Answered = Omit<Choices, "seq">;
 
-export interface NoticeTag {
-  partner: string;
-  purposes: string[];
-  required_items: string[];
-  optional_items: string[];
-  transport: string;
-  exempt: boolean;
+/**
+ * What is left to decide about a tag once notice, regime and quarantine are known: the service
+ * works that out (`reduce_tags` in tracking/gate/rules.py). A key that says nothing is left out.
+ */
+export interface PageTag {
+  /** Ids that must all be granted: the partner, then purposes, then data items. */
+  needed: ChoiceId[];
+  /** Data items that it may be given. */
+  optional?: ChoiceId[];
+  /** Strictly necessary. */
+  exempt?: boolean;
+  /** Shut for everybody, for this reason. */
+  shut?: string;
+  /** Epoch seconds before which it is not yet effective. */
+  from?: number;
+  /** A browser signal shuts it. */
+  signal?: boolean;
+  /** Before a choice, having been shown the notice is enough. */
+  notice?: boolean;
+  /** Number of the notice version since which all of its ids mean what they mean now. */
+  since: number;
 }
 
-export interface Notice<Tag extends NoticeTag = NoticeTag> {
-  number: number;
-  tags: Record<string, Tag>;
-  /** Purpose code → nature. */
-  natures: Record<string, string>;
-  partners: Record<string, { role: string; effective_at: number | null }>;
-  /** Choice id → number of the notice version since which it means what it means now. */
-  material_since: Record<ChoiceId, number>;
-}
-
-export interface Regime {
-  code: string;
-  notice_natures: Record<string, string[]>;
-  notice_roles: string[];
-  signal: { natures: string[]; grant_outlives: boolean };
+/** Of the regime, what a stored decision is measured by. */
+export interface Terms {
+  /** A grant outlives a browser signal that came after it. */
+  outlives: boolean;
   renew_days: { granted: number; refused: number };
-}
-
-export interface Signals {
-  gpc: boolean;
 }
 
 export interface Decision {
@@ -61,29 +59,29 @@ export interface Decision {
   withheld: string[];
 }
 
-export interface SiteTag extends NoticeTag {
-  hosts: string[];
-  cookies: string[];
-  storage_keys: string[];
-  name: Text;
-  loader_url: string;
+export interface SiteTag extends PageTag {
+  cookies?: string[];
+  storage_keys?: string[];
+  loader_url?: string;
 }
 
 /** What the service puts in front of the loader as `CM_CONFIG`. */
-export interface Config extends Omit<Notice<SiteTag>, "number"> {
+export interface Config extends Terms {
   site: string;
   /** Origin of the service; empty = the origin that this script came from. */
   endpoint: string;
-  notice: { number: number; hash: string };
-  languages: Language[];
+  notice: number;
   presentation: "bar" | "card" | "dialog" | "link";
   wording: Record<Language, Wording>;
-  regime: Regime;
-  numbers: Record<ChoiceId, number>;
-  /** Legal names of the partners that a placeholder may have to name. */
-  partner_names?: Record<string, Text>;
-  overdue: string[];
-  urls: { preferences: string; transmission: string; preferences_js: string };
+  /** Further languages, whose wording has to be fetched. */
+  more_languages: Language[];
+  /** Choice id → its number in the stored bits, and the notice version since which it means this. */
+  ids: Record<ChoiceId, [number: number, since: number]>;
+  /** Purposes that the browser signal speaks of. */
+  signalled: ChoiceId[];
+  tags: Record<string, SiteTag>;
+  /** Paths on the service. */
+  urls: { transmission: string; act: string; later: string; preferences: string };
 }
 
 export type Method = "allow" | "refuse" | "choose" | "withdraw" | "signal";

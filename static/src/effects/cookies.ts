@@ -1,44 +1,57 @@
 // Deletes what a tag left in this browser, once it may not run any more.
 
 import type { SiteTag } from "../core/types.ts";
+import type { Device } from "../device.ts";
+import { attempt } from "../io/storage.ts";
 
 /** Exact name, or everything that starts with it when it ends in `*`. */
-export function matches(pattern: string, name: string): boolean {
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
-}
+export const matches = (pattern: string, name: string): boolean =>
+  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 
 export function deleteCookie(name: string): void {
   // A script cannot see where a cookie was set, so every domain and path level is tried.
-  const domains = [""];
-  const labels = location.hostname.split(".");
-  for (let i = 0; i < labels.length; i++) domains.push(";Domain=" + labels.slice(i).join("."));
-  const paths = ["/"];
-  let path = "";
-  for (const part of location.pathname.split("/").filter(Boolean)) {
-    path += "/" + part;
-    paths.push(path, path + "/");
-  }
-  for (const domain of domains) {
+  const domains = location.hostname.split(".").map((_, i, all) => ";Domain=" + all.slice(i).join("."));
+  const parts = location.pathname.split("/");
+  const paths = parts.flatMap((_, i) => {
+    const path = parts.slice(0, i + 1).join("/");
+    return [path, path + "/"];
+  });
+  for (const domain of ["", ...domains]) {
     for (const path of paths) document.cookie = `${name}=;Max-Age=0;Path=${path}${domain}`;
   }
 }
 
 /** Forget `stopped`, except for names that a tag which still runs declares too. */
 export function forget(stopped: SiteTag[], running: SiteTag[]): void {
-  const doomed = (kind: "cookies" | "storage_keys", name: string) =>
-    stopped.some((tag) => tag[kind].some((pattern) => matches(pattern, name))) &&
-    !running.some((tag) => tag[kind].some((pattern) => matches(pattern, name)));
-  try {
-    for (const pair of document.cookie.split(/; */)) {
-      const name = pair.split("=")[0]!;
-      if (doomed("cookies", name)) deleteCookie(name);
+  const forgetAll = (
+    kind: "cookies" | "storage_keys",
+    names: string[],
+    remove: (name: string) => void,
+  ) => {
+    const declares = (name: string) => (tag: SiteTag) =>
+      tag[kind]?.some((pattern) => matches(pattern, name));
+    for (const name of names) {
+      if (stopped.some(declares(name)) && !running.some(declares(name))) remove(name);
     }
+  };
+  // Storage that cannot be read holds nothing for the tag either.
+  attempt(() => {
+    const names = document.cookie.split(/; */).map((pair) => pair.split("=")[0]!);
+    forgetAll("cookies", names, deleteCookie);
     for (const storage of [localStorage, sessionStorage]) {
-      for (const key of Object.keys(storage)) {
-        if (doomed("storage_keys", key)) storage.removeItem(key);
-      }
+      forgetAll("storage_keys", Object.keys(storage), (key) => storage.removeItem(key));
     }
-  } catch {
-    // Storage that cannot be read holds nothing for the tag either.
-  }
+  });
+}
+
+/** Forget what refused tags left, or tags that the browser's signal shuts. */
+export function forgetDenied(device: Device): void {
+  const having = (test: (reason: string, allowed: boolean) => boolean) =>
+    Object.entries(device.decisions())
+      .filter(([, { reason, allowed }]) => test(reason, allowed))
+      .map(([code]) => device.config.tags[code]!);
+  forget(
+    having((reason) => /_refused$|^browser_signal$/.test(reason)),
+    having((_, allowed) => allowed),
+  );
 }

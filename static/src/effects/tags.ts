@@ -40,6 +40,21 @@ export interface Tags {
   update(isDecision?: boolean): string[];
 }
 
+/** Does the script that comes after it have to wait for this one? */
+const isWaitedFor = (script: HTMLScriptElement) => script.src && !script.hasAttribute("async");
+
+/** Start the download of a script that will run later. */
+function preload(script: HTMLScriptElement): void {
+  const link = document.createElement("link");
+  link.rel = script.type === "module" ? "modulepreload" : "preload";
+  link.as = "script";
+  link.href = script.src;
+  link.crossOrigin = script.crossOrigin;
+  link.integrity = script.integrity;
+  link.referrerPolicy = script.referrerPolicy;
+  document.head.append(link);
+}
+
 export function watchTags(host: TagsHost): Tags {
   const slots = new Map<Source, Slot>();
   const queues: Record<string, Promise<void>> = {};
@@ -59,7 +74,8 @@ export function watchTags(host: TagsHost): Tags {
     const declared = content.firstElementChild ? null : host.scriptFor(code);
     if (declared) content.append(declared);
 
-    // Scripts go in one by one, each after the one before it has loaded.
+    // Scripts run one by one, each after the one before it; tags do not wait for each other, as they
+    // would in the browser's own order for inserted scripts.
     const waiting = [...content.querySelectorAll("script")].map((inert) => {
       const mark = document.createComment("");
       inert.replaceWith(mark);
@@ -69,12 +85,14 @@ export function watchTags(host: TagsHost): Tags {
     slot.placeholder?.remove();
     slot.placeholder = null;
     source.before(content);
-    for (const { script, mark } of waiting) {
+    waiting.forEach(({ script, mark }, index) => {
+      // Downloaded side by side, though.
+      if (index && isWaitedFor(script)) preload(script);
       queues[code] = (queues[code] ?? Promise.resolve()).then(async () => {
         if (slot.live !== live) return;
         ran.add(code);
         live.push(script);
-        const waits = script.src && !script.hasAttribute("async");
+        const waits = isWaitedFor(script);
         if (waits) script.async = false;
         const loaded = new Promise((done) => {
           script.onload = script.onerror = done;
@@ -82,7 +100,7 @@ export function watchTags(host: TagsHost): Tags {
         mark.replaceWith(script);
         if (waits) await loaded;
       });
-    }
+    });
   }
 
   function hold(slot: Slot, decision: Decision): void {

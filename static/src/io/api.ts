@@ -1,7 +1,8 @@
 // The only place that calls the service.
 
 import type { Maps, Method, Recorded, Surface } from "../core/types.ts";
-import { readLocal, writeLocal } from "./storage.ts";
+import { writeLocal } from "./save.ts";
+import { readLocal } from "./storage.ts";
 
 const DEVICE = "cm_device";
 
@@ -40,20 +41,17 @@ export function isSameSite(a: string, b: string): boolean {
 }
 
 export interface Api {
-  readonly endpoint: string;
-  record(body: ConsentBody): Promise<Answer<Recorded>>;
-  bootstrap<T>(language: string): Promise<Answer<T>>;
-  revocation<T>(key: string): Promise<Answer<T>>;
-  shown(body: object): void;
+  /** GET, or POST with a body. */
+  call<T>(path: string, body?: object): Promise<Answer<T>>;
 }
 
-export function createApi(endpoint: string, site: string): Api {
+export function createApi(endpoint: string): Api {
   const byHeader = !isSameSite(new URL(endpoint).hostname, location.hostname);
 
-  async function call<T>(path: string, body?: object, anonymous = false): Promise<Answer<T>> {
+  async function call<T>(path: string, body?: object): Promise<Answer<T>> {
     const headers: Record<string, string> = {};
     if (body) headers["Content-Type"] = "application/json";
-    if (byHeader && !anonymous) headers["X-Consent-Device"] = readLocal(DEVICE) ?? "new";
+    if (byHeader) headers["X-Consent-Device"] = readLocal(DEVICE) ?? "new";
     try {
       const response = await fetch(endpoint + path, {
         method: body ? "POST" : "GET",
@@ -61,7 +59,7 @@ export function createApi(endpoint: string, site: string): Api {
         body: body ? JSON.stringify(body) : null,
         keepalive: !!body,
         cache: "no-store",
-        credentials: byHeader || anonymous ? "omit" : "include",
+        credentials: byHeader ? "omit" : "include",
         signal: AbortSignal.timeout?.(10_000) ?? null,
       });
       const wait = response.headers.get("Retry-After") ?? "";
@@ -79,11 +77,5 @@ export function createApi(endpoint: string, site: string): Api {
     }
   }
 
-  return {
-    endpoint,
-    record: (body) => call("/v1/consents", body),
-    bootstrap: (language) => call(`/v1/bootstrap?site=${site}&language=${language}`),
-    revocation: (key) => call(`/v1/revocations/${key}?site=${site}`),
-    shown: (body) => void call("/v1/shown", body, true),
-  };
+  return { call };
 }

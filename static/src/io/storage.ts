@@ -1,111 +1,60 @@
 // Cookies and localStorage. Every getter here can throw (blocked storage, sandboxed frames);
-// what cannot be read is a doubt, and a doubt closes the gate.
+// what cannot be read is a doubt, and a doubt closes the gate. io/save.ts writes.
 
-import { decode, encode, merge } from "../core/state.ts";
+import { decode, merge } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
 
-const CHOICES = "cm_choices";
+export const CHOICES = "cm_choices";
 const SHOWN = "cm_shown";
 
+/** `null` where that throws. */
+export function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
+  }
+}
+
 /** All values of a cookie: a second one of the same name was not set by us. */
-function readCookies(name: string): string[] {
-  return document.cookie
+export const readCookies = (name: string): string[] =>
+  document.cookie
     .split(/; */)
     .filter((pair) => pair.startsWith(name + "="))
     .map((pair) => pair.slice(name.length + 1));
-}
 
-function writeCookie(name: string, value: string): boolean {
-  try {
+export function writeCookie(name: string, value: string): boolean | null {
+  return attempt(() => {
     const secure = location.protocol === "https:" ? ";Secure" : "";
     document.cookie = `${name}=${value};Path=/;SameSite=Lax;Max-Age=34560000${secure}`;
     return readCookies(name).join() === value;
+  });
+}
+
+export const readLocal = (key: string) => attempt(() => localStorage.getItem(key));
+
+/** The stored choices, or undefined where there is a reason not to believe them. */
+export function loadChoices({ ids }: Config): Choices | null | undefined {
+  try {
+    const [first, second] = readCookies(CHOICES);
+    const local = decode(localStorage.getItem(CHOICES), ids);
+    return second === undefined ? merge(decode(first, ids), local) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-export function readLocal(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function writeLocal(key: string, value: string): boolean {
-  try {
-    localStorage.setItem(key, value);
-    return localStorage.getItem(key) === value;
-  } catch {
-    return false;
-  }
-}
-
-/** What survives a reload of this tab. */
-export function peekSession(key: string): string | null {
-  try {
-    return sessionStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function takeSession(key: string): string | null {
-  const value = peekSession(key);
-  if (value) sessionStorage.removeItem(key);
-  return value;
-}
-
-export function putSession(key: string, value: string): void {
-  try {
-    sessionStorage.setItem(key, value);
-  } catch {
-    // Only a courtesy travels here.
-  }
-}
-
-/** The stored choices, and whether there is a reason not to believe them. */
-export function loadChoices(config: Config): { choices: Choices | null; doubt: boolean } {
-  try {
-    const cookies = readCookies(CHOICES);
-    const local = localStorage.getItem(CHOICES);
-    return cookies.length > 1
-      ? { choices: null, doubt: true }
-      : {
-          choices: merge(decode(cookies[0] ?? null, config.numbers), decode(local, config.numbers)),
-          doubt: false,
-        };
-  } catch {
-    return { choices: null, doubt: true };
-  }
-}
-
-/** True when at least one copy can be read back. */
-export function saveChoices(config: Config, choices: Choices): boolean {
-  const text = encode(choices, config.numbers);
-  const inCookie = writeCookie(CHOICES, text);
-  return writeLocal(CHOICES, text) || inCookie;
-}
-
-export function loadShown(): number | null {
-  try {
+export const loadShown = () =>
+  attempt(() => {
     const [value, second] = readCookies(SHOWN);
     return value && !second && /^\d{1,9}$/.test(value) ? +value : null;
-  } catch {
-    return null;
-  }
-}
+  });
 
-export function saveShown(notice: number): void {
-  writeCookie(SHOWN, "" + notice);
-}
+export const saveShown = (notice: number) => writeCookie(SHOWN, "" + notice);
 
 /** Another tab of this browser may have stored choices. */
 export function onOtherTab(listener: () => void): void {
   // A page that comes back from the cache has missed what was said meanwhile.
   addEventListener("pageshow", (event) => event.persisted && listener());
-  addEventListener("storage", (event) => {
-    if (event.key === CHOICES) listener();
-  });
+  addEventListener("storage", (event) => event.key === CHOICES && listener());
 }

@@ -1,4 +1,4 @@
-// A modal dialog after the ARIA pattern: focus goes in, Tab stays in, Escape closes and decides
+// A modal dialog after the ARIA pattern: focus goes in and stays in, Escape closes and decides
 // nothing, focus goes back. The browser's own <dialog> makes the rest of the page inert.
 
 export function openDialog(
@@ -8,30 +8,19 @@ export function openDialog(
   otherwise: HTMLElement | null,
 ): void {
   const before = (root.activeElement ?? document.activeElement) as HTMLElement | null;
-  const overflow = document.documentElement.style.overflow;
+  const { style } = document.documentElement;
+  const { overflow } = style;
   root.append(dialog);
   dialog.showModal();
-  document.documentElement.style.overflow = "hidden";
+  style.overflow = "hidden";
   first.focus();
-  dialog.addEventListener("keydown", (event) => {
-    if (event.key !== "Tab") return;
-    const stops = [...dialog.querySelectorAll<HTMLElement>("a[href],button,input,summary")].filter(
-      (node) => node.tabIndex >= 0 && node.getClientRects().length && !node.matches(":disabled"),
-    );
-    const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
-    const active = root.activeElement;
-    if (active === edge || (event.shiftKey && active === first)) {
-      event.preventDefault();
-      (event.shiftKey ? stops[stops.length - 1] : stops[0])?.focus();
-    }
-  });
-  dialog.addEventListener("close", () => {
-    document.documentElement.style.overflow = overflow;
+  dialog.onclose = () => {
+    style.overflow = overflow;
     dialog.remove();
     // What opened it may be gone by now: the bar is, once a decision was made.
     const isBack = before?.isConnected && before !== document.body;
     (isBack ? before : otherwise)?.focus();
-  });
+  };
 }
 
 /** Tabs after the ARIA pattern: one stop for Tab, arrows move and select. */

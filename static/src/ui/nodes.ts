@@ -9,11 +9,11 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const node = document.createElement(tag);
-  for (const name of Object.keys(attributes)) {
+  for (const name in attributes) {
     const value = attributes[name];
     if (value != null && value !== false) node.setAttribute(name, value === true ? "" : "" + value);
   }
-  for (const child of children) if (child) node.append(child);
+  node.append(...(children.filter(Boolean) as (Node | string)[]));
   return node;
 }
 
@@ -23,35 +23,19 @@ export function button(
   press: (event: Event) => void,
 ): HTMLButtonElement {
   const node = el("button", { type: "button", class: look }, label);
-  node.addEventListener("click", press);
+  node.onclick = press;
   return node;
 }
 
-/** Fill `{name}` in a wording. */
-export function fill(text: string | undefined, values: Record<string, string | number>): string {
-  return (text ?? "").replace(/\{(\w+)\}/g, (all, name: string) => "" + (values[name] ?? all));
-}
-
-const sheets = new Map<string, CSSStyleSheet>();
-
 /** A shadow root with our styles. Constructed sheets need no `style-src` exception. */
-export function shadow(host: HTMLElement, ...styles: string[]): ShadowRoot {
+export function shadow(host: HTMLElement, css: string): ShadowRoot {
   const root = host.attachShadow({ mode: "open" });
-  for (const css of styles) addStyles(root, css);
+  addStyles(root, css);
   return root;
 }
 
 export function addStyles(root: ShadowRoot, css: string): void {
-  try {
-    let sheet = sheets.get(css);
-    if (!sheet) {
-      sheet = new CSSStyleSheet();
-      sheet.replaceSync(css);
-      sheets.set(css, sheet);
-    }
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
-  } catch {
-    // Browsers from before 2023.
-    root.prepend(el("style", {}, css));
-  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }

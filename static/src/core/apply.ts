@@ -1,0 +1,91 @@
+// A decision about some things, applied to what was decided before.
+
+import { decide, own } from "./decide.ts";
+import { askedIds, DAY } from "./state.ts";
+import type { Answers, ChoiceId, Choices, Config, Maps, Method } from "./types.ts";
+
+const KINDS: [keyof Maps, string][] = [
+  ["purposes", "purpose:"],
+  ["data_items", "item:"],
+  ["partners", "partner:"],
+];
+
+export function toMaps(answers: Map<ChoiceId, boolean>): Maps {
+  const maps: Maps = { purposes: {}, data_items: {}, partners: {} };
+  for (const [id, granted] of answers) {
+    for (const [kind, prefix] of KINDS) {
+      if (id.startsWith(prefix)) maps[kind][id.slice(prefix.length)] = granted;
+    }
+  }
+  return maps;
+}
+
+/** What this notice does not ask cannot be answered. */
+export function fromMaps(config: Config, maps: Partial<Maps>): Map<ChoiceId, boolean> {
+  const asked = askedIds(config);
+  const answers = new Map<ChoiceId, boolean>();
+  for (const [kind, prefix] of KINDS) {
+    const given: Answers = maps[kind] ?? {};
+    for (const code of Object.keys(given)) {
+      if (asked.includes(prefix + code)) answers.set(prefix + code, given[code] === true);
+    }
+  }
+  return answers;
+}
+
+/** The choices after a decision. Ids that it leaves out keep their earlier answer. */
+export function applyDecision(
+  config: Config,
+  earlier: Choices | null,
+  method: Method,
+  answers: Map<ChoiceId, boolean>,
+  gpc: boolean,
+  now: number,
+): Choices {
+  // A new decision has a new date, notice and signal flag; none of them may freshen a grant that it
+  // does not mention. Such a grant is carried along only where it stands without them.
+  const isCarried = (id: ChoiceId) =>
+    now < earlier!.decided_at + config.renew_days.granted * DAY &&
+    (own(config.ids, id)?.[1] ?? Infinity) <= earlier!.notice &&
+    (!gpc || earlier!.with_signal || config.outlives || !config.signalled.includes(id));
+  const all = new Map<ChoiceId, boolean>();
+  for (const id of earlier?.refused ?? []) all.set(id, false);
+  for (const id of earlier?.granted ?? []) {
+    if (method === "refuse") all.set(id, false);
+    else if (isCarried(id)) all.set(id, true);
+  }
+  for (const [id, granted] of answers) all.set(id, granted);
+  const having = (granted: boolean) => [...all.keys()].filter((id) => all.get(id) === granted);
+  return {
+    granted: having(true),
+    refused: having(false),
+    decided_at: Math.floor(now),
+    notice: config.notice,
+    with_signal: gpc,
+    // Counts up from the clock: a browser that lost its cookies must not fall behind its own past.
+    seq: Math.max((earlier?.seq ?? 0) + 1, Math.floor(now * 1000)),
+  };
+}
+
+/**
+ * The ids to ask about now: only what is new or changed since the visitor chose, or everything where
+ * nothing was decided or the decision is so old that it is asked again.
+ */
+export function idsToAsk(config: Config, choices: Choices | null, now: number): ChoiceId[] {
+  if (!choices) return askedIds(config);
+  const age = (now - choices.decided_at) / DAY;
+  let isOld = false;
+  const waiting = Object.values(config.tags).filter((tag) => {
+    const { reason } = decide(tag, config, choices, false, null, now);
+    const isRefused = reason.endsWith("_refused");
+    const isWaiting = /^needs_renewal$|^no_choice$/.test(reason);
+    if (isRefused ? age >= config.renew_days.refused : isWaiting && age >= config.renew_days.granted)
+      isOld = true;
+    return isWaiting;
+  });
+  if (isOld) return askedIds(config);
+  const isNew = (id: ChoiceId) =>
+    config.ids[id]![1] > choices.notice ||
+    !(choices.granted.includes(id) || choices.refused.includes(id));
+  return [...new Set(waiting.flatMap((tag) => tag.needed.filter(isNew)))];
+}

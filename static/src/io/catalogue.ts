@@ -1,0 +1,74 @@
+// The published notice in the visitor's language, as the second layer and the placeholders name it.
+
+import { merge } from "../core/state.ts";
+import type { Choices, Wording } from "../core/types.ts";
+import type { Host } from "../loader.ts";
+
+export interface Described {
+  code: string;
+  name: string;
+  description: string;
+}
+
+export interface Partner {
+  code: string;
+  legal_name: string;
+  service_name: string;
+  country: string;
+  role: string;
+  policy_url: string;
+  optout_url: string;
+  purposes: string[];
+  required_items: string[];
+  optional_items: string[];
+  tags: { code: string; name: string }[];
+}
+
+export interface Catalogue {
+  language: string;
+  wording: Wording;
+  purposes: (Described & { is_necessary: boolean })[];
+  data_items: Described[];
+  partners: Partner[];
+  choices: Choices | null;
+}
+
+let known: Catalogue | null = null;
+
+/**
+ * Ask the service; what it said last is good enough when it is away.
+ *
+ * :raises Error: it never answered
+ */
+export async function loadCatalogue(host: Host): Promise<Catalogue> {
+  const { site, more_languages } = host.device.config;
+  const page = document.documentElement.lang;
+  const language = more_languages.includes(page) ? page : host.language;
+  const path = `/v1/bootstrap?site=${site}&language=${language}`;
+  const { api, adopt } = await host.act();
+  const { status, body } = await api.call<Catalogue>(path);
+  if (status === 200 && body) {
+    known = body;
+    host.language = language;
+    host.wording = body.wording;
+    // A newer answer of this browser's own stays.
+    const mine = host.device.choices;
+    if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) adopt(merge(mine, body.choices)!);
+  }
+  if (!known) throw new Error("bootstrap " + status);
+  return known;
+}
+
+/** The names of all choices, by id. */
+export function namesOf(catalogue: Catalogue): Record<string, string> {
+  const names: Record<string, string> = {};
+  for (const { code, name } of catalogue.purposes) names["purpose:" + code] = name;
+  for (const { code, name } of catalogue.data_items) names["item:" + code] = name;
+  for (const { code, legal_name } of catalogue.partners) names["partner:" + code] = legal_name;
+  return names;
+}
+
+/** A list as the language writes it: plain, without "and". */
+export function join(names: string[], language: string): string {
+  return [...new Set(names)].join(/^(ja|zh)/.test(language) ? "、" : ", ");
+}

@@ -1,0 +1,18 @@
+// Writes what the page keeps; nothing here throws.
+
+import { encode } from "../core/encode.ts";
+import type { Choices, Config } from "../core/types.ts";
+import { attempt, CHOICES, writeCookie } from "./storage.ts";
+
+export const writeLocal = (key: string, value: string) =>
+  attempt(() => {
+    localStorage.setItem(key, value);
+    return localStorage.getItem(key) === value;
+  });
+
+/** True when at least one copy can be read back. */
+export function saveChoices(config: Config, choices: Choices): boolean | null {
+  const text = encode(choices, config.ids);
+  const inCookie = writeCookie(CHOICES, text);
+  return writeLocal(CHOICES, text) || inCookie;
+}

@@ -1,0 +1,65 @@
+// Entry 4, on demand: the page's own choices, why it is asked again, the stand-in for an embed, and
+// what became of a withdrawal.
+
+import { fromMaps, idsToAsk } from "./core/apply.ts";
+import { changes } from "./core/changes.ts";
+import { askedIds } from "./core/state.ts";
+import type { ChoiceId, Decision, Maps } from "./core/types.ts";
+import type { Outcome } from "./decision.ts";
+import { join, loadCatalogue, namesOf } from "./io/catalogue.ts";
+import type { Part } from "./loader.ts";
+import { placeholder } from "./ui/placeholder.ts";
+import { follow, type Tell } from "./ui/progress.ts";
+
+/** A question that is not the first: what to say of it, and what its two answers mean. */
+export interface Question {
+  note?: string;
+  /** Only where a part of the choices is asked about. */
+  answer?: (isGranted: boolean) => Promise<Outcome>;
+}
+
+export interface Later {
+  set(maps: Partial<Maps>, isByPerson: boolean): Promise<{ recorded: boolean; ignored: ChoiceId[] }>;
+  explain(): Promise<Question>;
+  /** Fill the place of an embed that may not load. */
+  placeholder(place: HTMLElement, code: string, decision: Decision, openOnce: () => void): void;
+  /** Say how far the partners of a withdrawal are, until `isWanted` says no. */
+  follow(key: string, tell: Tell, isWanted: () => boolean): Promise<void>;
+}
+
+const { host, resolve } = (document.currentScript as Part<Later>).cm;
+const { device } = host;
+const { config } = device;
+
+resolve({
+  async set(maps, isByPerson) {
+    const answers = fromMaps(config, maps);
+    const ignored: ChoiceId[] = [];
+    for (const [id, granted] of isByPerson ? [] : answers) if (granted) ignored.push(id);
+    for (const id of ignored) answers.delete(id);
+    if (answers.size) {
+      const grants = [...answers.values()].includes(true);
+      const act = await host.act();
+      host.decided(await act.record(grants ? "choose" : "withdraw", answers, "api"));
+    }
+    return { recorded: answers.size > 0, ignored };
+  },
+  async explain() {
+    const names = namesOf(await loadCatalogue(host));
+    const { choices } = device;
+    if (!choices) return {};
+    const ids = idsToAsk(config, choices, Date.now() / 1000);
+    const name = (some: ChoiceId[]) => join(some.map((id) => names[id] ?? id), host.language);
+    const note = changes(config, choices, ids, host.wording, name).join(" ");
+    if (ids.length === askedIds(config).length) return { note };
+    const answers = (isGranted: boolean) => new Map(ids.map((id) => [id, isGranted]));
+    return {
+      note,
+      answer: async (isGranted) =>
+        (await host.act()).record("choose", answers(isGranted), config.presentation),
+    };
+  },
+  placeholder: (place, code, decision, openOnce) =>
+    void placeholder(host, place, code, decision, openOnce).catch(() => {}),
+  follow: (key, tell, isWanted) => follow(host, key, tell, isWanted),
+});

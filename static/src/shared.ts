@@ -1,0 +1,34 @@
+// What the scripts that come later take from the one that is already there, instead of bringing it
+// again: in their build these names are read from here (static/build.mjs).
+
+import { codeOf, decide, own } from "./core/decide.ts";
+import { askedIds, DAY, merge } from "./core/state.ts";
+import { now } from "./device.ts";
+import { announce } from "./effects/announce.ts";
+import { isMeant } from "./io/gesture.ts";
+import { OUTBOX, readOutbox } from "./io/pending.ts";
+import { attempt, CHOICES, loadChoices, readLocal, writeCookie } from "./io/storage.ts";
+import { addStyles, button, el, shadow } from "./ui/nodes.ts";
+
+export const shared = {
+  addStyles,
+  announce,
+  askedIds,
+  attempt,
+  button,
+  CHOICES,
+  codeOf,
+  DAY,
+  decide,
+  el,
+  isMeant,
+  loadChoices,
+  merge,
+  now,
+  OUTBOX,
+  own,
+  readLocal,
+  readOutbox,
+  shadow,
+  writeCookie,
+};

@@ -1,0 +1,64 @@
+// What became of a withdrawal: how many partners have confirmed, and who is still to be told.
+
+import { fill } from "../core/text.ts";
+import { join } from "../io/catalogue.ts";
+import { takeSession } from "../io/session.ts";
+import type { Host } from "../loader.ts";
+
+/** Where the lines are shown. */
+export type Tell = (...lines: string[]) => void;
+
+interface Progress {
+  partners: { legal_name: string | Record<string, string>; status: string; due_at: string }[];
+  total: number;
+  confirmed: number;
+}
+
+const POLLS = [300, 1200, 2500, 4000, 8000, 15_000, 30_000];
+
+/** One line for all partners that have the same deadline, or are late. */
+function outstanding({ language, wording }: Host, partners: Progress["partners"]): string[] {
+  const clock = new Intl.DateTimeFormat(language, {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+  const lines = new Map<string, { key: string; time: string; names: string[] }>();
+  for (const { status, due_at, legal_name } of partners) {
+    if (status === "confirmed") continue;
+    const key = /overdue|unreachable/.test(status) ? "delivery_overdue" : "delivery_pending";
+    const time = clock.format(new Date(due_at));
+    const line = lines.get(key + time) ?? { key, time, names: [] };
+    line.names.push(typeof legal_name === "string" ? legal_name : (legal_name[language] ?? ""));
+    lines.set(key + time, line);
+  }
+  return [...lines.values()].map(({ key, time, names }) =>
+    fill(wording[key], { partner: join(names, language), time }),
+  );
+}
+
+export async function follow(
+  host: Host,
+  key: string,
+  tell: Tell,
+  isWanted: () => boolean,
+): Promise<void> {
+  for (const delay of POLLS) {
+    await new Promise((done) => setTimeout(done, delay));
+    if (!isWanted()) return;
+    const path = `/v1/revocations/${key}?site=${host.device.config.site}`;
+    const { status, body } = await (await host.act()).api.call<Progress>(path);
+    if (status === 404) takeSession("cm_receipt");
+    if (status !== 200 || !body?.total) continue;
+    const { total, confirmed, partners } = body;
+    tell(
+      fill(host.wording.delivery_progress, { total, confirmed }),
+      ...outstanding(host, partners),
+    );
+    if (confirmed >= total) {
+      takeSession("cm_receipt");
+      return;
+    }
+  }
+}
