@@ -119,6 +119,11 @@ describe("the dialog", () => {
         "close",
         "details",
         "offline_note",
+        "changed_lead",
+        "changed_new",
+        "changed_more",
+        "expired_lead",
+        "reload_note",
       ]
         .map((key) => [key, key])
         .concat([

@@ -78,6 +78,13 @@ export function site(more: Partial<Config> = {}): Config {
         "placeholder_always",
         "offline_note",
         "saved",
+        "changed_lead",
+        "changed_new",
+        "changed_more",
+        "expired_lead",
+        "reload_note",
+        "gpc_allow",
+        "placeholder_why",
       ].map((key) => [key, `${language} ${key} {partner}{partners}`]),
     );
   return {

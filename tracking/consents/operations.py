@@ -198,7 +198,7 @@ def _check_choices(notice: Notice, submission: Submission) -> None:
         fields["choices"] = [f"The notice does not ask about {choice}." for choice in unknown[:5]]
     if not _IDEMPOTENCY_KEY.fullmatch(submission.idempotency_key):
         fields["idempotency_key"] = ["16 to 64 characters of A-Z, a-z, 0-9, - and _."]
-    if submission.language not in notice.content["languages"]:
+    if submission.language not in notices.list_languages(notice):
         fields["language"] = ["The notice was not shown in this language."]
     if submission.method is Method.REFUSE and submission.granted:
         fields["method"] = ["A refusal grants nothing."]

@@ -52,7 +52,7 @@ def count_shown(
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
-    :raises ShowingInvalid: 400, unknown notice, or a language it was not published in
+    :raises ShowingInvalid: 400, unknown notice, or a language it is not shown in
     """
     site = registry.get_site(code=site_code)
     if origin not in site.origins:
@@ -60,7 +60,7 @@ def count_shown(
     notice = notices.find_version(site_code=site.code, number=notice_number)
     if notice is None:
         raise ShowingInvalid(fields={"notice": ["There is no such notice."]})
-    if language not in notice.content["languages"]:
+    if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
     jurisdiction = regimes.find_jurisdiction(
         country_header=country_header, default_country=site.default_country

@@ -73,9 +73,37 @@ def list_publications(*, site_code: str) -> list[Publication]:
 
 @cache
 def default_wording() -> dict[str, dict[str, str]]:
-    """Return the wording a site starts from, by language."""
-    path = Path(__file__).parent / "data" / "wording.toml"
-    return tomllib.loads(path.read_text("utf-8"))
+    """Return the wording a site starts from, by language: ja, en, and the built-in minimum."""
+    data = Path(__file__).parent / "data"
+    return {
+        language: words
+        for name in ("wording.toml", "minimum.toml")
+        for language, words in tomllib.loads((data / name).read_text("utf-8")).items()
+    }
+
+
+def list_languages(notice: Notice) -> tuple[str, ...]:
+    """Return every language that a notice can be shown in: the site's own ones first."""
+    return tuple(dict.fromkeys((*notice.content["languages"], *default_wording())))
+
+
+def get_wording(notice: Notice, language: str) -> dict[str, str]:
+    """
+    Return the wording in one of `list_languages`: frozen for a site's language, else built in.
+
+    It is what a visitor read, so a record must lead back to it. A record holds the language and
+    the notice's number. If the notice was published in that language, its frozen content has the
+    text. If not, it is the text of the release that ran at `recorded_at`, which no record names:
+    the operator's deployments tell the release, and the release's minimum.toml the text. Lines that
+    are younger than the notice are built in too, in English where we do not speak the language.
+
+    :raises KeyError: if the notice is not shown in that language
+    """
+    built_in = default_wording()
+    frozen = notice.content["wording"].get(language)
+    if frozen is None:
+        return built_in[language]
+    return {**built_in.get(language, built_in["en"]), **frozen}
 
 
 @lru_cache(maxsize=64)

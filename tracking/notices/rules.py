@@ -178,4 +178,6 @@ WORDING_KEYS = (
     "delivery_progress", "delivery_overdue", "delivery_pending",
     "placeholder_title", "placeholder_body", "placeholder_once", "placeholder_always",
     "offline_note",
+    "changed_lead", "changed_new", "changed_more", "expired_lead", "reload_note",
+    "gpc_allow", "placeholder_why",
 )  # fmt: skip

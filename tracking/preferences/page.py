@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate.types import Decision, Reason
+from tracking.lib.languages import is_rtl
 from tracking.notices.types import Notice
 from tracking.preferences import wording
 from tracking.preferences.types import (
@@ -26,7 +27,11 @@ from tracking.preferences.types import (
     Use,
 )
 
-_LANGUAGE_NAMES = {"ja": "日本語", "en": "English"}
+_LANGUAGE_NAMES = {
+    "ja": "日本語", "en": "English", "zh-Hans": "简体中文", "zh-Hant": "繁體中文", "ko": "한국어",
+    "de": "Deutsch", "fr": "Français", "es": "Español", "pt-BR": "Português (Brasil)",
+    "ar": "العربية", "he": "עברית",
+}  # fmt: skip
 _MOST_HISTORY = 12
 # While partners are being told; later, when only overdue ones are left.
 _REFRESH_SECONDS = 5
@@ -41,6 +46,7 @@ def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -
         site=notice.site_code,
         site_name=wording.pick(site_name, language) or notice.site_code,
         language=language,
+        is_rtl=is_rtl(language),
         languages=tuple((code, _LANGUAGE_NAMES.get(code, code)) for code in content["languages"]),
         text=wording.texts(language=language),
         wording=content["wording"].get(language) or next(iter(content["wording"].values())),
@@ -234,7 +240,7 @@ class _Book:
         return wording.pick(self.partners.get(code, {}).get("legal_name"), self.language) or code
 
     def join(self, names: Iterable[str]) -> str:
-        return ("、" if self.language == "ja" else ", ").join(names)
+        return ("、" if self.language.startswith(("ja", "zh")) else ", ").join(names)
 
     # rows
 

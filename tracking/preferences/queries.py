@@ -10,9 +10,10 @@ from tracking.consents import queries as consents
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate import queries as gate
 from tracking.gate.types import Decision
+from tracking.lib.languages import negotiate
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import page, wording
+from tracking.preferences import page
 from tracking.preferences.types import Frame, PreferencePage, Reader, TransmissionPage
 from tracking.regimes import rules as regimes
 from tracking.registry import queries as registry
@@ -47,7 +48,7 @@ def get_form_basis(*, site_code: str, notice_number: int, reader: Reader, keys: 
         choices=consents.find_choices(
             site_code=site.code, token_text=_trusted_token(reader), keys=keys
         ),
-        language=_language(reader, languages),
+        language=negotiate(reader.languages, languages),
     )
 
 
@@ -130,17 +131,11 @@ def _trusted_token(reader: Reader) -> str | None:
     return None if reader.is_doubtful else reader.device_token
 
 
-def _language(reader: Reader, offered: Sequence[str]) -> str:
-    return wording.choose_language(
-        asked=reader.asked_language, accept=reader.accept_language, offered=offered
-    )
-
-
 def _frame(site: SiteInfo, notice: Notice, reader: Reader) -> Frame:
     return page.make_frame(
         notice=notice,
         site_name=site.name,
-        language=_language(reader, notice.content["languages"]),
+        language=negotiate(reader.languages, notice.content["languages"]),
     )
 
 

@@ -32,10 +32,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """What a page's reader asked for; nothing of it is kept."""
+    """What a page's reader asked for; nothing of it is kept. `languages`: best first, by commas."""
 
-    asked_language: str
-    accept_language: str
+    languages: str
     device_token: str | None
     country_header: str
     gpc: bool
@@ -161,6 +160,7 @@ class Frame:
     site: str
     site_name: str
     language: str
+    is_rtl: bool
     languages: tuple[tuple[str, str], ...]
     text: Mapping[str, str]
     wording: Mapping[str, str]

@@ -21,6 +21,7 @@ from psycopg_pool import PoolTimeout
 from tracking.consents import cookies
 from tracking.consents import operations as consents
 from tracking.consents.types import Method, Recorded, Submission, Surface
+from tracking.lib.languages import negotiate
 from tracking.notices.queries import NoNotice
 from tracking.preferences import queries, rules, wording
 from tracking.preferences.types import Answer, Reader
@@ -223,10 +224,7 @@ def _go_back(
 
 def _away(request: HttpRequest, site: str) -> HttpResponse:
     """Say that nothing was stored and nothing lost, and carry the answer to the next attempt."""
-    reader = _reader(request)
-    language = wording.choose_language(
-        asked=reader.asked_language, accept=reader.accept_language, offered=("ja", "en")
-    )
+    language = negotiate(_reader(request).languages, ("ja", "en"))
     sent = [(name, request.POST[name]) for name in _FORM_FIELDS if name in request.POST]
     sent += [("on", choice) for choice in request.POST.getlist("on")[:1024]]
     context = {
@@ -242,9 +240,9 @@ def _away(request: HttpRequest, site: str) -> HttpResponse:
 
 
 def _reader(request: HttpRequest) -> Reader:
+    asked = request.POST.get("lang", "") or request.GET.get("lang", "")
     return Reader(
-        asked_language=request.POST.get("lang", "") or request.GET.get("lang", ""),
-        accept_language=request.headers.get("Accept-Language", ""),
+        languages=f"{asked},{request.headers.get('Accept-Language', '')}",
         device_token=cookies.read_token(request),
         country_header=cookies.read_country(request),
         gpc=request.headers.get("Sec-GPC") == "1",

@@ -1,9 +1,9 @@
-"""The languages of the pages: which one, its texts, its dates, its line breaks. Pure."""
+"""The languages of the pages: texts, dates, line breaks. Pure."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,21 +19,6 @@ from tracking.preferences.types import (
 _DATA = Path(__file__).parent / "data"
 Words = Mapping[str, str]
 Content = Mapping[str, Any]
-
-
-def choose_language(*, asked: str, accept: str, offered: Sequence[str]) -> str:
-    """Return the language of `?lang=`, else the browser's favourite, else the site's first."""
-    wanted: list[tuple[float, str]] = []
-    for part in accept.split(",")[:20]:
-        tag, _, weight = part.partition(";q=")
-        try:
-            wanted.append((-float(weight or 1), tag.strip().lower().partition("-")[0]))
-        except ValueError:
-            continue
-    for language in (asked, *(language for _, language in sorted(wanted, key=lambda w: w[0]))):
-        if language in offered:
-            return language
-    return offered[0]
 
 
 def texts(*, language: str) -> Words:

@@ -48,6 +48,14 @@ def test_an_allowance_is_recorded_and_answered_with_a_receipt(visitor: Visitor) 
     assert not response.cookies["cm_choices"]["httponly"]
 
 
+def test_a_language_of_the_built_in_wording_can_be_answered_in(visitor: Visitor) -> None:
+    response = visitor.post("/v1/consents", visitor.body("refuse", language="zh-Hant"))
+
+    assert response.status_code == 201, response.content
+    assert "zh-Hant" not in visitor.notice.content["languages"]
+    assert ConsentRecord.objects.get().language == "zh-Hant"
+
+
 def test_a_plain_refusal_spells_out_every_choice(visitor: Visitor) -> None:
     response = visitor.refuse()
 

@@ -61,7 +61,7 @@ def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
     [
         body(notice=9),
         body(notice="1"),
-        body(language="fr"),
+        body(language="tlh"),
         body(surface="page"),
         body(device_class="fridge"),
         body(first="yes"),

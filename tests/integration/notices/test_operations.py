@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.factories.clock import NOW
 from tests.factories.registry import SITE, catalogue, make_site, publish
 from tracking.lib import canonical_json
 from tracking.notices import operations, queries
@@ -83,3 +86,29 @@ def test_a_catalogue_that_does_not_hold_together_changes_nothing(change: dict[st
         registry.apply_catalogue(catalogue=catalogue(**change))
 
     assert publish() == first
+
+
+def test_the_sites_wording_is_frozen_and_other_languages_are_built_in() -> None:
+    registry.apply_catalogue(catalogue=catalogue())
+    notice = operations.publish_notice_version(
+        site_code=SITE, wording={"en": {"allow": "Go ahead"}}, author="tests", now=NOW
+    )
+
+    assert queries.list_languages(notice)[:3] == ("ja", "en", "zh-Hans")
+    assert queries.get_wording(notice, "en") == notice.content["wording"]["en"]
+    assert queries.get_wording(notice, "en")["allow"] == "Go ahead"
+    assert queries.get_wording(notice, "de") == queries.default_wording()["de"]
+    assert "de" not in notice.content["wording"]
+    with pytest.raises(KeyError):
+        queries.get_wording(notice, "tlh")
+
+
+def test_lines_that_are_younger_than_the_notice_are_built_in() -> None:
+    notice = make_site()
+    wording = {"ja": {"allow": "どうぞ"}, "ar": {"allow": "نعم"}}
+    old = replace(notice, content={**notice.content, "wording": wording})
+
+    japanese, arabic = queries.get_wording(old, "ja"), queries.get_wording(old, "ar")
+
+    assert japanese == {**queries.default_wording()["ja"], "allow": "どうぞ"}
+    assert arabic == {**queries.default_wording()["en"], "allow": "نعم"}
