@@ -68,7 +68,7 @@ const cssAsText = (users, broughtBy) => ({
   },
 });
 
-async function script(name, users, broughtBy) {
+async function script(name, users = [], broughtBy = [], more = {}) {
   await esbuild.build({
     entryPoints: [join(source, name + ".ts")],
     outfile: join(out, name + ".js"),
@@ -80,6 +80,7 @@ async function script(name, users, broughtBy) {
     legalComments: "none",
     plugins: [cssAsText(users, broughtBy)],
     logLevel: "warning",
+    ...more,
   });
 }
 
@@ -104,11 +105,20 @@ async function styles(name) {
 
 await script("loader", ["banner"], []);
 await script("preferences", ["preferences"], ["banner"]);
+// The service joins these with the loader in one function, for the vendors that a site declares.
+await script("signals", [], [], { banner: { js: "const CM_SIGNALS={vendors:{}};" } });
+for (const file of readdirSync(join(source, "vendors"))) {
+  // What they share is in each of them: it is little, and the same text twice compresses to nothing.
+  if (file !== "page.ts") await script(join("vendors", file.replace(/\.ts$/, "")));
+}
 for (const name of ["page", "console"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
+const filesIn = (folder) =>
+  readdirSync(folder, { recursive: true }).filter((file) => /\.\w+$/.test(file));
+
 const sizes = {};
-for (const file of readdirSync(out).sort()) {
+for (const file of filesIn(out).sort()) {
   if (file.endsWith(".d.ts")) continue;
   const bytes = readFileSync(join(out, file));
   sizes[file] = {
@@ -131,7 +141,7 @@ for (const [names, limit] of Object.entries(budgets.brotli)) {
 }
 
 if (checking) {
-  const names = new Set([...readdirSync(out), ...readdirSync(dist)]);
+  const names = new Set([...filesIn(out), ...filesIn(dist)]);
   for (const name of names) {
     const [a, b] = [out, dist].map((folder) => join(folder, name));
     if (!existsSync(a) || !existsSync(b) || !readFileSync(a).equals(readFileSync(b))) {
