@@ -505,6 +505,22 @@ describe("a global that comes later", () => {
     ]);
   });
 
+  test("shopify's silence keeps no withdrawal back", async () => {
+    vi.useFakeTimers();
+    await serve("shopify");
+    const setTrackingConsent = vi.fn();
+    page.Shopify = { customerPrivacy: { setTrackingConsent } };
+    tell("shopify", NONE);
+    tell("shopify", ALL);
+    tell("shopify", NONE);
+    vi.advanceTimersByTime(2000);
+    vi.useRealTimers();
+    expect(setTrackingConsent.mock.calls.map(([consent]) => consent)).toEqual([
+      shop(false, false, false),
+      shop(false, false, false),
+    ]);
+  });
+
   test("something else of that name is left alone", async () => {
     await serve("segment");
     tell("segment", NONE);

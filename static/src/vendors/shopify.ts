@@ -13,15 +13,20 @@ interface Shopify {
 let wanted: object;
 let isSaving = false;
 
-/** One at a time: each is a request, and the last to arrive would win. */
+/** One at a time: each is a request, and the last to arrive would win. None waits for ever. */
 function save(shopify: Shopify): void {
   const consent = wanted;
   if (isSaving || !shopify.customerPrivacy) return;
   isSaving = true;
-  shopify.customerPrivacy.setTrackingConsent(consent, () => {
+  let isDone = false;
+  const done = () => {
+    if (isDone) return;
+    isDone = true;
     isSaving = false;
     if (consent !== wanted) save(shopify);
-  });
+  };
+  shopify.customerPrivacy.setTrackingConsent(consent, done);
+  setTimeout(done, 2000);
 }
 
 vendors.shopify = [
