@@ -15,6 +15,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
@@ -76,6 +77,9 @@ const cssAsText = (users, broughtBy) => ({
   },
 });
 
+/** Is it fetched after the loader, and handed its functions? */
+const isLater = (name) => ["act", "later", "preferences"].includes(name);
+
 /** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
 const fromLoader = {
   name: "from-loader",
@@ -93,19 +97,28 @@ const fromLoader = {
   },
 };
 
-async function script(name, users, broughtBy) {
-  await esbuild.build({
+/** esbuild joins the modules, terser makes the result small: it finds a few percent more. */
+async function script(name, users = [], broughtBy = [], more = {}) {
+  const { outputFiles } = await esbuild.build({
     entryPoints: [join(source, name + ".ts")],
-    outfile: join(out, name + ".js"),
     bundle: true,
-    minify: true,
+    write: false,
     format: "iife",
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
-    plugins: [cssAsText(users, broughtBy), ...(name === "loader" ? [] : [fromLoader])],
+    plugins: [cssAsText(users, broughtBy), ...(isLater(name) ? [fromLoader] : [])],
     logLevel: "warning",
+    ...more,
   });
+  const { code } = await minify(outputFiles[0].text, {
+    ecma: 2020,
+    compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+    format: { ecma: 2020 },
+  });
+  const file = join(out, name + ".js");
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, code + "\n");
 }
 
 async function styles(name) {
@@ -128,14 +141,23 @@ async function styles(name) {
 }
 
 await script("loader", ["banner"], []);
-await script("act", [], []);
+await script("act");
 await script("later", ["placeholder"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
+// The service joins these with the loader in one function, for the vendors that a site declares.
+await script("signals", [], [], { banner: { js: "const CM_SIGNALS={vendors:{}};" } });
+for (const file of readdirSync(join(source, "vendors"))) {
+  // What they share is in each of them: it is little, and the same text twice compresses to nothing.
+  if (file !== "page.ts") await script(join("vendors", file.replace(/\.ts$/, "")));
+}
 for (const name of ["page", "console"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
+const filesIn = (folder) =>
+  readdirSync(folder, { recursive: true }).filter((file) => /\.\w+$/.test(file));
+
 const sizes = {};
-for (const file of readdirSync(out).sort()) {
+for (const file of filesIn(out).sort()) {
   if (file.endsWith(".d.ts")) continue;
   const bytes = readFileSync(join(out, file));
   sizes[file] = {
@@ -158,7 +180,7 @@ for (const [names, limit] of Object.entries(budgets.brotli)) {
 }
 
 if (checking) {
-  const names = new Set([...readdirSync(out), ...readdirSync(dist)]);
+  const names = new Set([...filesIn(out), ...filesIn(dist)]);
   for (const name of names) {
     const [a, b] = [out, dist].map((folder) => join(folder, name));
     if (!existsSync(a) || !existsSync(b) || !readFileSync(a).equals(readFileSync(b))) {

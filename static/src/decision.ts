@@ -56,9 +56,9 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
 
   /** True = something that ran can only be stopped by loading the page again. */
   function takeEffect(method: Method | null): boolean {
-    const closed = device.tags.update();
+    // The vendors hear of it before their tags open.
     const told = host.tell();
-    const needs_reload = closed.filter((code) => !told.includes(code));
+    const needs_reload = device.tags.update().filter((code) => !told.includes(code));
     if (needs_reload[0]) silence(host.endpoint);
     forgetDenied(device);
     const codes = Object.keys(config.tags);

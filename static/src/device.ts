@@ -46,11 +46,12 @@ export function createDevice(config: Config): Device {
 
 /**
  * Open the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
- * older than the outbox. `changed`: something waits there, or another tab has decided.
+ * older than the outbox. `tell`: the vendors, before their tags open; `changed`: something waits there, or another tab has decided.
  */
 export async function startDevice(
   device: Device,
   database: Promise<IDBDatabase>,
+  tell: () => void,
   changed: () => void,
 ): Promise<void> {
   /** Take over what is newer than what this page knows. */
@@ -62,6 +63,7 @@ export async function startDevice(
     catchUp(newest.choices);
     changed();
   }
+  tell();
   device.tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });
   onOtherTab(() => {

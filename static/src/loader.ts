@@ -18,9 +18,12 @@ import { attempt, saveShown } from "./io/storage.ts";
 import type { Later } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
 import { shared } from "./shared.ts";
+import type { Signals } from "./signals.ts";
 import { button, el, shadow } from "./ui/nodes.ts";
 
 declare const CM_CONFIG: Config;
+/** Only on sites that declare vendors with a consent call of their own. */
+declare const CM_SIGNALS: Signals | undefined;
 
 /** What the scripts that come later are handed. */
 export interface Host {
@@ -89,6 +92,9 @@ function start(config: Config): void {
 
   const database = openDatabase();
   const device = createDevice(config);
+  const tell = () => (typeof CM_SIGNALS === "undefined" ? [] : CM_SIGNALS.hear(device));
+  // The default, before anything of theirs can run.
+  tell();
 
   // --- Tags -----------------------------------------------------------------------------------
   device.tags = watchTags({
@@ -133,7 +139,7 @@ function start(config: Config): void {
     styles,
     act,
     later,
-    tell: () => [],
+    tell,
     decided,
     changed: () => void ask(),
   };
@@ -283,7 +289,7 @@ function start(config: Config): void {
     }
   }
 
-  const ready = startDevice(device, database, () => {
+  const ready = startDevice(device, database, tell, () => {
     void sureAct().then((more) => more.catchUp());
     host.changed();
   });

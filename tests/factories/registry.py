@@ -113,6 +113,12 @@ def make_site(**changes: Any) -> Notice:
     return publish()
 
 
+def make_site_with(**vendors: str) -> Notice:
+    """Declare the small site with these vendors, by tag code, and publish its notice."""
+    tags = catalogue()["tags"]
+    return make_site(tags=[{**tag, "vendor": vendors.get(tag["code"], "none")} for tag in tags])
+
+
 def publish() -> Notice:
     """Publish what is declared now."""
     return notices.publish_notice_version(site_code=SITE, wording={}, author="tests", now=NOW)

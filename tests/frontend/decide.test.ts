@@ -1,35 +1,30 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { decide } from "../../static/src/core/decide.ts";
-import type { Answered, Notice, Regime, Signals } from "../../static/src/core/types.ts";
+import type { Answered, PageTag } from "../../static/src/core/types.ts";
 import vectors from "../vectors/decide.json";
 
 interface Case {
   name: string;
-  tag: string;
-  notice: keyof typeof vectors.notices;
   regime: keyof typeof vectors.regimes;
   choices: Answered | null;
-  signals: Signals;
+  signals: { gpc: boolean };
   shown_notice: number | null;
-  overdue: string[];
   now: number;
+  /** What the service makes of tag, notice, regime and quarantine. */
+  page_tag: PageTag | null;
   expected: unknown;
 }
 
-const notices = vectors.notices as unknown as Record<string, Notice>;
-const regimes = vectors.regimes as unknown as Record<string, Regime>;
-
 describe("decide", () => {
   test.each(vectors.cases as unknown as Case[])("$name", (one) => {
+    const { signal, renew_days } = vectors.regimes[one.regime];
     const found = decide(
-      one.tag,
-      notices[one.notice]!,
-      regimes[one.regime]!,
+      one.page_tag ?? undefined,
+      { outlives: signal.grant_outlives, renew_days },
       one.choices,
-      one.signals,
+      one.signals.gpc,
       one.shown_notice,
-      one.overdue,
       one.now,
     );
     expect(found).toEqual(one.expected);

@@ -18,17 +18,46 @@ const { code } = await esbuild.transform(readFileSync(rules, "utf8"), {
 });
 const { decide } = await import("data:text/javascript," + encodeURIComponent(code));
 
+/**
+ * What the service leaves for the page to decide about one tag: tracking/gate/rules.py does the same
+ * and is held against it. Null for a tag that it does not know.
+ */
+function reduce(c) {
+  const notice = fixtures.notices[c.notice];
+  const regime = fixtures.regimes[c.regime];
+  const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
+  const tag = own(notice.tags, c.tag);
+  const partner = tag && own(notice.partners, tag.partner);
+  const natures = tag?.purposes.map((code) => own(notice.natures, code));
+  if (!partner || natures.includes(undefined)) return null;
+  const needed = [
+    "partner:" + tag.partner,
+    ...tag.purposes.map((code) => "purpose:" + code),
+    ...tag.required_items.map((code) => "item:" + code),
+  ];
+  const isJoint = partner.role === "joint_user";
+  const found = {
+    needed,
+    optional: tag.optional_items.length ? tag.optional_items.map((code) => "item:" + code) : null,
+    exempt: tag.exempt,
+    shut: c.overdue.includes(tag.partner)
+      ? "partner_overdue"
+      : isJoint && partner.effective_at === null && "not_yet_effective",
+    from: isJoint && partner.effective_at,
+    signal: natures.some((nature) => regime.signal.natures.includes(nature)),
+    notice:
+      regime.notice_roles.includes(partner.role) &&
+      natures.every((nature) => (own(regime.notice_natures, tag.transport) ?? []).includes(nature)),
+    since: Math.max(...needed.map((id) => own(notice.material_since, id) ?? 2 ** 31)),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
+}
+
 function answer(c) {
-  return decide(
-    c.tag,
-    fixtures.notices[c.notice],
-    fixtures.regimes[c.regime],
-    c.choices,
-    c.signals,
-    c.shown_notice,
-    c.overdue,
-    c.now,
-  );
+  const { signal, renew_days } = fixtures.regimes[c.regime];
+  const terms = { outlives: signal.grant_outlives, renew_days };
+  const tag = reduce(c) ?? undefined;
+  return decide(tag, terms, c.choices, c.signals.gpc, c.shown_notice, c.now);
 }
 
 const cases = [];
@@ -40,7 +69,7 @@ for (const one of written) {
     );
     process.exit(1);
   }
-  cases.push(one);
+  cases.push({ ...one, page_tag: reduce(one) });
 }
 
 /** A small fixed sequence (Park–Miller), so that every run writes the same file. */
@@ -50,7 +79,7 @@ const pick = (list) => list[below(list.length)];
 
 const { notices, regimes } = fixtures;
 const DAY = 86400;
-const seen = new Set(cases.map(({ name, expected, ...rest }) => JSON.stringify(rest)));
+const seen = new Set(cases.map(({ name, expected, page_tag, ...rest }) => JSON.stringify(rest)));
 
 function randomChoices(notice) {
   if (below(8) === 0) return null;
@@ -95,6 +124,7 @@ for (const notice of Object.keys(notices)) {
           name: `generated ${String(number).padStart(3, "0")}: ${tag}, ${notice}, ${regime}`,
           ...one,
           expected: answer(one),
+          page_tag: reduce(one),
         });
       }
     }

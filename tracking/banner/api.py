@@ -20,25 +20,59 @@ from tracking.lib.errors import DomainError
 from tracking.web.errors import errors
 from tracking.web.site import SITE, named_site
 
+# Fresh for a minute; then the old one is used while a new one is fetched, so that no page waits
+# for it, and for a week if the service cannot be reached.
+_SCRIPT_CACHING = "public, max-age=60, stale-while-revalidate=3600, stale-if-error=604800"
+_PART_CACHING = "public, max-age=31536000, immutable"
+
 
 def script(request: HttpRequest, site: str) -> HttpResponse:
-    """Serve the one file a page includes; it depends on path and country, never on a cookie."""
+    """
+    Serve the one file a page includes; it depends on path and country, never on a cookie.
+
+    `?lang=` names one language; `?inline=1` is the text for a page that holds it itself.
+    """
+    is_inline = "inline" in request.GET
     try:
         served = queries.get_script(
-            site_code=site, country_header=cookies.read_country(request), now=timezone.now()
+            site_code=site,
+            language=request.GET.get("lang", ""),
+            endpoint=f"{request.scheme}://{request.get_host()}" if is_inline else "",
+            country_header=cookies.read_country(request),
+            now=timezone.now(),
         )
     except DomainError as error:
         # A script element cannot read JSON; a comment in the browser's tools can be read.
         return HttpResponse(
             f"/* {error.message} */\n", status=error.status, content_type="text/javascript"
         )
+    return _send(request, served, _SCRIPT_CACHING)
+
+
+def part(request: HttpRequest, name: str, digest: str) -> HttpResponse:
+    """
+    Serve a script that the page's one line fetches when it needs it.
+
+    The address names what the one line was built with. One that was built before an update gets
+    today's part, uncached: it may work, and nothing opens if it does not.
+    """
+    try:
+        served = queries.get_part(name=name)
+    except KeyError:
+        return HttpResponse(
+            "/* There is no such part. */\n", status=404, content_type="text/javascript"
+        )
+    return _send(request, served, _PART_CACHING if digest == served.digest else "no-store")
+
+
+def _send(request: HttpRequest, served: queries.Script, caching: str) -> HttpResponse:
     headers = {
-        "ETag": served.etag,
-        "Cache-Control": "no-cache",
+        "ETag": f'"{served.digest}"',
+        "Cache-Control": caching,
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Vary": ", ".join(filter(None, ["Accept-Encoding", settings.TRUSTED_COUNTRY_HEADER])),
     }
-    if request.headers.get("If-None-Match", "").removeprefix("W/") == served.etag:
+    if request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
         return HttpResponse(status=304, headers=headers)
     accepted = request.headers.get("Accept-Encoding", "")
     body = served.plain

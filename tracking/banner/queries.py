@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,12 +14,14 @@ from typing import Any
 
 import brotli
 from django.conf import settings
-from django.templatetags.static import static
 from django.urls import reverse
 
+from tracking.banner import signals
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices
 from tracking.gate import queries as gate
+from tracking.gate import rules as gate_rules
+from tracking.lib import languages
 from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
@@ -28,27 +30,40 @@ from tracking.regimes.types import Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
-# What the first layer and the placeholders say; the rest comes with the preferences.
+# What the page says before anything more is fetched; the rest comes with the preferences.
 FIRST_LAYER = (
-    "banner_title", "banner_body", "banner_link", "allow", "refuse", "choose", "settings_link",
-    "gpc_honoured", "placeholder_title", "placeholder_body", "placeholder_once",
-    "placeholder_always", "offline_note", "saved", "saved_withdrawn",
+    "banner_title", "banner_body", "banner_link", "allow", "refuse", "refuse_changed", "choose",
+    "settings_link", "gpc_honoured", "offline_note", "saved", "saved_withdrawn", "reload_note",
 )  # fmt: skip
+
+# Scripts that the page's one line fetches when it needs them.
+PARTS = ("act", "later", "preferences")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """The served file in each encoding; `etag` is a quoted HTTP entity tag."""
+    """A served file in each encoding; `digest` is the beginning of its SHA-256 in hex."""
 
     plain: bytes
     gzip: bytes
     brotli: bytes
-    etag: str
+    digest: str
 
 
-def get_script(*, site_code: str, country_header: str, now: datetime) -> Script:
+def get_script(
+    *,
+    site_code: str,
+    language: str = "",
+    endpoint: str = "",
+    country_header: str,
+    now: datetime,
+) -> Script:
     """
     Return the script for one site in the regime of the visitor's country.
+
+    It carries the words of all of the site's languages, or only those of the named one.
+    `endpoint`: origin of the service, for a page that holds the script's text itself and so cannot
+    tell from where it came.
 
     :raises UnknownSite:
     :raises NoNotice:
@@ -56,12 +71,27 @@ def get_script(*, site_code: str, country_header: str, now: datetime) -> Script:
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site_code)
     regime = _regime(site, country_header, now)
+    spoken = languages.negotiate(language, notices.list_languages(notice)) if language else ""
     return _script(
         site_code=site_code,
         notice_id=notice.id,
         regime_code=regime.code,
+        language=spoken,
+        endpoint=endpoint,
         overdue=tuple(sorted(gate.list_overdue_partners(site_id=site.id))),
     )
+
+
+@cache
+def get_part(*, name: str) -> Script:
+    """
+    Return one of the scripts that are fetched when they are needed.
+
+    :raises KeyError: if there is none of that name
+    """
+    if name not in PARTS:
+        raise KeyError(name)
+    return _pack(_dist(name).encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,21 +112,29 @@ def get_bootstrap(
     now: datetime,
 ) -> Bootstrap:
     """
-    Return what the second layer needs; an unknown language falls back to the site's first.
+    Return what the second layer needs, in the language that suits best.
+
+    Words are there in every language of the product, names of purposes and partners only in the
+    site's own: `language` is that of the words.
 
     :raises UnknownSite:
     :raises NoNotice:
     """
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site_code)
-    spoken = language if language in notice.content["languages"] else site.languages[0]
+    shown = languages.negotiate(language, notices.list_languages(notice))
+    spoken = languages.negotiate(shown, notice.content["languages"])
     return Bootstrap(
         content={
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
-            "language": spoken,
+            "language": shown,
             "regime": _regime(site, country_header, now).as_json(),
-            "urls": _urls(site.code),
+            "urls": {
+                "preferences": reverse("preferences:page", kwargs={"site": site.code}),
+                "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
+            },
+            "wording": notices.get_wording(notice, shown),
             **_in_language(notice, spoken),
         },
         choices=consents.find_choices(site_code=site_code, token_text=token_text, keys=keys),
@@ -112,96 +150,113 @@ def _regime(site: SiteInfo, country_header: str, now: datetime) -> Regime:
 
 @remembered(seconds=30)
 def _script(
-    *, site_code: str, notice_id: int, regime_code: str, overdue: tuple[str, ...]
+    *,
+    site_code: str,
+    notice_id: int,
+    regime_code: str,
+    language: str,
+    endpoint: str,
+    overdue: tuple[str, ...],
 ) -> Script:
     site = registry.get_site(code=site_code)
     notice = notices.get_by_id(notice_id=notice_id)
     regime = regimes.get_regime(code=regime_code)
-    config = json.dumps(
-        _config(site, notice, regime, overdue), ensure_ascii=False, separators=(",", ":")
-    )
+    spoken = [language] if language else notice.content["languages"]
+    config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
+    text = json.dumps(config, ensure_ascii=False, separators=(",", ":"))
     # Safe inside a script whatever the texts hold: no tag can end it, no line separator break it.
     for character in "<>\u2028\u2029":
-        config = config.replace(character, f"\\u{ord(character):04x}")
-    plain = f"(()=>{{const CM_CONFIG={config};\n{_loader()}}})();\n".encode()
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    told = signals.script_for(signals.read_vendors(notice.content))
+    return _pack(f"(()=>{{const CM_CONFIG={text};\n{told}{_dist('loader')}}})();\n".encode())
+
+
+def _pack(plain: bytes) -> Script:
     return Script(
         plain=plain,
         gzip=gzip.compress(plain, 9, mtime=0),
         brotli=brotli.compress(plain, quality=11),
-        etag=f'"{hashlib.sha256(plain).hexdigest()[:20]}"',
+        digest=hashlib.sha256(plain).hexdigest()[:20],
     )
 
 
 @cache
-def _loader() -> str:
-    return Path(settings.BASE_DIR, "static", "dist", "loader.js").read_text("utf-8")
+def _dist(name: str) -> str:
+    return Path(settings.BASE_DIR, "static", "dist", f"{name}.js").read_text("utf-8")
 
 
 def _config(
-    site: SiteInfo, notice: Notice, regime: Regime, overdue: tuple[str, ...]
+    site: SiteInfo,
+    notice: Notice,
+    regime: Regime,
+    spoken: Sequence[str],
+    overdue: tuple[str, ...],
 ) -> dict[str, object]:
-    content, terms = notice.content, notice.terms
-    partners = {tag.partner for tag in terms.tags.values() if not tag.is_exempt}
+    """Return what static/src/core/types.ts calls Config, without the endpoint."""
+    terms = notice.terms
+    others = set(notices.list_languages(notice)) - set(spoken)
     return {
         "site": site.code,
-        "endpoint": "",
-        "notice": {"number": notice.number, "hash": notice.hash},
-        "languages": content["languages"],
+        "notice": notice.number,
         "presentation": site.presentation.value,
-        "wording": {
-            language: {
-                key: content["wording"][language][key].replace("{partners}", str(len(partners)))
-                for key in FIRST_LAYER
-            }
-            for language in content["languages"]
+        "wording": {language: _first_layer(notice, language) for language in spoken},
+        "more_languages": sorted(others),
+        "ids": {
+            choice: [number, terms.material_since[choice]]
+            for choice, number in notice.numbers.items()
         },
-        "regime": regime.as_json(),
-        "numbers": notice.numbers,
-        "natures": terms.natures,
-        "partners": {
-            code: {"role": partner.role, "effective_at": partner.effective_at}
-            for code, partner in terms.partners.items()
+        "signalled": gate_rules.list_signalled_ids(natures=terms.natures, regime=regime),
+        "outlives": regime.signal_grant_outlives,
+        "renew_days": {
+            "granted": regime.renew_days_granted,
+            "refused": regime.renew_days_refused,
         },
-        "partner_names": {
-            partner["code"]: partner["legal_name"]
-            for partner in content["partners"]
-            if partner["code"] in partners
+        "tags": _page_tags(notice, regime, overdue),
+        "urls": {
+            "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
+            **{
+                name: reverse(
+                    "banner-part", kwargs={"name": name, "digest": get_part(name=name).digest}
+                )
+                for name in PARTS
+            },
         },
-        "material_since": terms.material_since,
-        "tags": {
-            tag["code"]: {
-                "partner": tag["partner"],
-                "purposes": tag["purposes"],
-                "required_items": tag["required_items"],
-                "optional_items": tag["optional_items"],
-                "transport": tag["transport"],
-                "exempt": bool(tag["exemption_code"]),
-                "hosts": tag["hosts"],
-                "cookies": [cookie["name"] for cookie in tag["cookies"]],
-                "storage_keys": tag["storage_keys"],
-                "name": tag["name"],
-                "loader_url": tag["loader_url"],
-            }
-            for tag in content["tags"]
-        },
-        "overdue": overdue,
-        "urls": _urls(site.code),
     }
 
 
-def _urls(site_code: str) -> dict[str, str]:
-    return {
-        "preferences": reverse("preferences:page", kwargs={"site": site_code}),
-        "transmission": reverse("preferences:transmission", kwargs={"site": site_code}),
-        "preferences_js": static("consentmgr/preferences.js"),
-    }
+def _first_layer(notice: Notice, language: str) -> dict[str, str]:
+    partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
+    wording = notices.get_wording(notice, language)
+    return {key: wording[key].replace("{partners}", str(len(partners))) for key in FIRST_LAYER}
+
+
+def _page_tags(
+    notice: Notice, regime: Regime, overdue: tuple[str, ...]
+) -> dict[str, dict[str, object]]:
+    content, terms = notice.content, notice.terms
+    vendors = signals.read_vendors(content)
+    reduced = gate_rules.reduce_tags(terms=terms, regime=regime, overdue=overdue)
+    found: dict[str, dict[str, object]] = {}
+    for tag in content["tags"]:
+        code = tag["code"]
+        if code not in reduced:
+            continue
+        extra: dict[str, object] = {
+            "cookies": [cookie["name"] for cookie in tag["cookies"]],
+            "storage_keys": tag["storage_keys"],
+            "loader_url": tag["loader_url"],
+        }
+        if code in vendors:
+            extra["vendor"] = vendors[code]
+            extra["natures"] = sorted({terms.natures[purpose] for purpose in tag["purposes"]})
+        found[code] = reduced[code].as_json() | {k: v for k, v in extra.items() if v}
+    return found
 
 
 def _in_language(notice: Notice, language: str) -> dict[str, object]:
     content = notice.content
     tags = content["tags"]
     return {
-        "wording": content["wording"][language],
         "company": {
             key: value.get(language, "") if isinstance(value, dict) else value
             for key, value in content["company"].items()

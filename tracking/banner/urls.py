@@ -2,5 +2,8 @@ from django.urls import path
 
 from tracking.banner import api
 
-script_urlpatterns = [path("<slug:site>.js", api.script, name="banner-script")]
+script_urlpatterns = [
+    path("<slug:site>.js", api.script, name="banner-script"),
+    path("<slug:name>/<slug:digest>.js", api.part, name="banner-part"),
+]
 urlpatterns = [path("bootstrap", api.Bootstrap.as_view())]

@@ -7,11 +7,11 @@ The browser decides by the same rules (static/src/core/decide.ts) on the same ve
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from tracking.consents.types import Choices
-from tracking.gate.types import Decision, Reason
-from tracking.notices.types import TagTerms, Terms
+from tracking.gate.types import Decision, PageTag, Reason
+from tracking.notices.types import PartnerTerms, TagTerms, Terms
 from tracking.regimes.types import Regime
 
 _DAY_SECONDS = 86_400
@@ -87,6 +87,55 @@ def decide(
         allowed=True,
         reason=Reason.NEEDS_RENEWAL if is_stale else Reason.NOTICE_GIVEN,
         withheld=tuple(code for code in tag.optional_items if f"item:{code}" in refused),
+    )
+
+
+def reduce_tags(*, terms: Terms, regime: Regime, overdue: Collection[str]) -> dict[str, PageTag]:
+    """
+    Return, by code, what the browser still has to decide about each tag.
+
+    The page knows the visitor's choices and this; static/src/core/decide.ts makes of both what
+    `decide` makes of everything (tests/vectors/page_tags.json). Unknown tags are not in it.
+    """
+    return {
+        code: _reduce(tag, partner, terms, regime, overdue)
+        for code, tag in terms.tags.items()
+        if (partner := terms.partners.get(tag.partner)) is not None
+        and all(purpose in terms.natures for purpose in tag.purposes)
+    }
+
+
+def list_signalled_ids(*, natures: Mapping[str, str], regime: Regime) -> list[str]:
+    """Return the ids of the purposes that a browser signal speaks of."""
+    return [
+        f"purpose:{code}" for code, nature in natures.items() if nature in regime.signal_natures
+    ]
+
+
+def _reduce(
+    tag: TagTerms,
+    partner: PartnerTerms,
+    terms: Terms,
+    regime: Regime,
+    overdue: Collection[str],
+) -> PageTag:
+    natures = [terms.natures[code] for code in tag.purposes]
+    is_joint = partner.role == "joint_user"
+    shut = ""
+    if tag.partner in overdue:
+        shut = Reason.PARTNER_OVERDUE.value
+    elif is_joint and partner.effective_at is None:
+        shut = Reason.NOT_YET_EFFECTIVE.value
+    return PageTag(
+        needed=tag.needed_ids,
+        optional=tuple(f"item:{code}" for code in tag.optional_items),
+        is_exempt=tag.is_exempt,
+        shut=shut,
+        effective_from=(partner.effective_at or 0) if is_joint else 0,
+        is_signalled=any(nature in regime.signal_natures for nature in natures),
+        follows_notice=partner.role in regime.notice_roles
+        and all(nature in regime.notice_natures.get(tag.transport, ()) for nature in natures),
+        since=max(terms.material_since.get(choice, _NEVER) for choice in tag.needed_ids),
     )
 
 

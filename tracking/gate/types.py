@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,3 +40,38 @@ class Decision:
             "reason": self.reason.value,
             "withheld_data_items": list(self.withheld),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTag:
+    """
+    What is left to decide about a tag in the page, once notice, regime and quarantine are known.
+
+    `needed`: choice ids that must all be granted, the partner first, then purposes, then items;
+    `shut`: reason why it is shut for everybody, or ""; `effective_from`: epoch seconds;
+    `is_signalled`: a browser signal shuts it; `follows_notice`: having been shown the notice is
+    enough before a choice; `since`: number of the notice version since which all of `needed` means
+    what it means.
+    """
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...]
+    is_exempt: bool
+    shut: str
+    effective_from: int
+    is_signalled: bool
+    follows_notice: bool
+    since: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as static/src/core/types.ts reads it; what says nothing is left out."""
+        fields: Mapping[str, object] = {
+            "needed": list(self.needed),
+            "optional": list(self.optional),
+            "exempt": self.is_exempt,
+            "shut": self.shut,
+            "from": self.effective_from,
+            "signal": self.is_signalled,
+            "notice": self.follows_notice,
+        }
+        return {key: value for key, value in fields.items() if value} | {"since": self.since}

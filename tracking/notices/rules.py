@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracking.notices.types import PartnerTerms, TagTerms, Terms
+from tracking.registry import rules as registry
+from tracking.registry.types import Vendor
 
 # A tag that lacks one of these cannot be printed on the external-transmission page, so it cannot go
 # live (Telecommunications Business Act Regs 22-2-29; ET-02 to ET-04 of our checks).
@@ -56,7 +58,18 @@ def list_gaps(content: Mapping[str, Any]) -> list[str]:
             )
         if tag["transport"] == "client" and not tag["hosts"] and not tag["exemption_code"]:
             gaps.append(f"Tag {tag['code']}: it names no host.")
+        listens_to = _natures_heard(tag["vendor"])
+        if listens_to and not any(purposes[c]["nature"] in listens_to for c in tag["purposes"]):
+            gaps.append(
+                f"Tag {tag['code']}: {tag['vendor']} could never be told of a grant, it listens to "
+                f"{', '.join(sorted(listens_to))} and no purpose of the tag is of that nature."
+            )
     return gaps
+
+
+def _natures_heard(vendor: str) -> frozenset[str]:
+    info = registry.load_vendors().get(Vendor(vendor))
+    return frozenset() if info is None else info.natures
 
 
 def material_since(
@@ -170,7 +183,7 @@ def _tag_terms(tag: Mapping[str, Any]) -> TagTerms:
 
 
 WORDING_KEYS = (
-    "banner_title", "banner_body", "banner_link", "allow", "refuse", "choose",
+    "banner_title", "banner_body", "banner_link", "allow", "refuse", "refuse_changed", "choose",
     "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners",
     "save", "allow_all", "refuse_all", "always_on", "saved", "saved_withdrawn", "close",
     "details", "off_consequence", "settings_link", "gpc_honoured",
@@ -179,5 +192,5 @@ WORDING_KEYS = (
     "placeholder_title", "placeholder_body", "placeholder_once", "placeholder_always",
     "offline_note",
     "changed_lead", "changed_new", "changed_more", "expired_lead", "reload_note",
-    "gpc_allow", "placeholder_why",
+    "placeholder_why",
 )  # fmt: skip

@@ -64,8 +64,8 @@ class PartnerAdmin(Numbered):
 
 @admin.register(models.Tag)
 class TagAdmin(Declared):
-    list_display = ("code", "partner", "status", "transport", "exemption_code", "site")
-    list_filter = ("site", "status", "transport", "partner")
+    list_display = ("code", "partner", "status", "transport", "vendor", "exemption_code", "site")
+    list_filter = ("site", "status", "transport", "vendor", "partner")
     list_select_related = ("partner", "site")
     ordering = ("site", "position")
     filter_horizontal = ("purposes", "required_items", "optional_items")

@@ -14,6 +14,7 @@ from tracking.registry.types import (
     Role,
     TagStatus,
     Transport,
+    Vendor,
 )
 
 
@@ -149,6 +150,8 @@ class Tag(models.Model):
     required_items = models.ManyToManyField(DataItem, related_name="required_by")
     optional_items = models.ManyToManyField(DataItem, related_name="optional_for", blank=True)
     transport = models.TextField(choices=_choices(Transport), default=Transport.CLIENT)
+    # Whose consent call the page makes for this tag; see data/vendors.json.
+    vendor = models.TextField(choices=_choices(Vendor), default=Vendor.NONE)
     # Which paragraph exempts a strictly necessary tag, such as 22-2-30(1); empty = not exempt.
     exemption_code = models.TextField(blank=True, default="")
     optout_kind = models.TextField(choices=_choices(OptoutKind), default=OptoutKind.STOP_SENDING)
@@ -170,6 +173,7 @@ class Tag(models.Model):
             _one_of("status", TagStatus, "tag_status_known"),
             _one_of("transport", Transport, "tag_transport_known"),
             _one_of("optout_kind", OptoutKind, "tag_optout_kind_known"),
+            _one_of("vendor", Vendor, "tag_vendor_known"),
         ]
 
     def __str__(self) -> str:

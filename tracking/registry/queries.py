@@ -126,6 +126,7 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 "required_items": sorted(item.code for item in tag.required_items.all()),
                 "optional_items": sorted(item.code for item in tag.optional_items.all()),
                 "transport": tag.transport,
+                "vendor": tag.vendor,
                 "exemption_code": tag.exemption_code,
                 "optout_kind": tag.optout_kind,
                 "optout_effect": tag.optout_effect,

@@ -43,6 +43,23 @@ class TagStatus(StrEnum):
     RETIRED = "retired"
 
 
+class Vendor(StrEnum):
+    """Whose consent call a tag's script understands; `none` when it is not one of these."""
+
+    NONE = "none"
+    GOOGLE = "google"
+    MICROSOFT_UET = "microsoft_uet"
+    MICROSOFT_CLARITY = "microsoft_clarity"
+    META = "meta"
+    TIKTOK = "tiktok"
+    MATOMO = "matomo"
+    ADOBE = "adobe"
+    SEGMENT = "segment"
+    SHOPIFY = "shopify"
+    LINE = "line"
+    YAHOO_JAPAN = "yahoo_japan"
+
+
 class ChoiceKind(StrEnum):
     """The prefix of a choice id, as in `purpose:analytics`."""
 
@@ -81,3 +98,19 @@ class PartnerInfo:
     code: str
     legal_name: dict[str, str]
     sla_hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorInfo:
+    """
+    What a vendor can be told on a page.
+
+    `natures` are those it listens to; none = it has no consent call, only not loading it helps.
+    `stops`: a script that runs sends nothing more once told, without a reload; false where in
+    doubt. `remains` says what goes on all the same, `source` is the vendor's own document.
+    """
+
+    natures: frozenset[Nature]
+    stops: bool
+    remains: str
+    source: str

@@ -63,6 +63,9 @@ export interface SiteTag extends PageTag {
   cookies?: string[];
   storage_keys?: string[];
   loader_url?: string;
+  /** Whose consent call has to be made for it, and the natures of its purposes. */
+  vendor?: string;
+  natures?: string[];
 }
 
 /** What the service puts in front of the loader as `CM_CONFIG`. */

@@ -10,6 +10,8 @@ interface Slot {
   source: Source;
   code: string;
   live: ChildNode[] | null;
+  /** Its scripts were put on the page: opened again, they go on and are not run twice. */
+  hasRun: boolean;
   /** Opened for this page view only, by a tap on the placeholder. */
   once: boolean;
   placeholder: Element | null;
@@ -73,6 +75,7 @@ export function watchTags(host: TagsHost): Tags {
     }
     const declared = content.firstElementChild ? null : host.scriptFor(code);
     if (declared) content.append(declared);
+    if (slot.hasRun) for (const script of content.querySelectorAll("script")) script.remove();
 
     // Scripts run one by one, each after the one before it; tags do not wait for each other, as they
     // would in the browser's own order for inserted scripts.
@@ -91,6 +94,7 @@ export function watchTags(host: TagsHost): Tags {
       queues[code] = (queues[code] ?? Promise.resolve()).then(async () => {
         if (slot.live !== live) return;
         ran.add(code);
+        slot.hasRun = true;
         live.push(script);
         const waits = isWaitedFor(script);
         if (waits) script.async = false;
@@ -140,6 +144,7 @@ export function watchTags(host: TagsHost): Tags {
         source,
         code: source.dataset.cmTag!,
         live: null,
+        hasRun: false,
         once: false,
         placeholder: null,
       };

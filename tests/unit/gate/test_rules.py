@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tracking.consents.types import Choices
-from tracking.gate.rules import decide
+from tracking.gate.rules import decide, reduce_tags
 from tracking.notices.types import PartnerTerms, TagTerms, Terms
 from tracking.regimes.types import Regime
 
@@ -97,3 +97,15 @@ def test_decides_as_the_browser_does(case: dict[str, Any]) -> None:
         "reason": decision.reason.value,
         "withheld": list(decision.withheld),
     } == case["expected"]
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_leaves_to_the_page_what_the_page_decides_by(case: dict[str, Any]) -> None:
+    reduced = reduce_tags(
+        terms=terms(VECTORS["notices"][case["notice"]]),
+        regime=regime(VECTORS["regimes"][case["regime"]]),
+        overdue=case["overdue"],
+    )
+
+    found = reduced.get(case["tag"])
+    assert (None if found is None else found.as_json()) == case["page_tag"]

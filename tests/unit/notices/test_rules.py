@@ -30,7 +30,14 @@ def content() -> dict[str, Any]:
             filled[table].append({**entry, "number": number, "material_since": 1})
             number += 1
     filled["tags"] = [
-        {"transport": "client", "exemption_code": "", "retention": {}, "cookies": [], **tag}
+        {
+            "transport": "client",
+            "vendor": "none",
+            "exemption_code": "",
+            "retention": {},
+            "cookies": [],
+            **tag,
+        }
         for tag in tables["tags"]
     ]
     return filled
@@ -66,6 +73,21 @@ def test_advertising_cannot_be_called_necessary(content: dict[str, Any]) -> None
     content["tags"][2]["exemption_code"] = "22-2-30(1)"
 
     assert any("only a tag whose purposes are all necessary" in g for g in rules.list_gaps(content))
+
+
+def test_a_vendor_that_could_never_hear_of_a_grant_is_a_gap(content: dict[str, Any]) -> None:
+    content["tags"][1]["vendor"] = "meta"
+    content["tags"][2]["vendor"] = "meta"
+
+    (gap,) = rules.list_gaps(content)
+    assert gap.startswith("Tag stats: meta could never be told of a grant")
+
+
+def test_another_vendor_is_not_material(content: dict[str, Any]) -> None:
+    changed = copy.deepcopy(content)
+    changed["tags"][2]["vendor"] = "google"
+
+    assert since(content, changed) == set()
 
 
 def since(previous: dict[str, Any], content: dict[str, Any]) -> set[str]:

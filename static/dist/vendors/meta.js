@@ -1,0 +1,1 @@
+"use strict";(()=>{var e=CM_SIGNALS.vendors,t=window;e.meta=[["advertising"],([e])=>((()=>{let r=t.fbq,n=!1;const a=()=>{try{!n&&(t=r,t?.queue||t?.callMethod)&&(n=!0,(t=>{t("consent",e?"grant":"revoke")})(r))}catch{}var t;return r};if(a(),!n)try{Object.defineProperty(t,"fbq",{get:a,set(e){r=e,a()},configurable:!0,enumerable:!0})}catch{}})(),!0)]})();

@@ -1,0 +1,1 @@
+"use strict";(()=>{var t=CM_SIGNALS.vendors,n=t=>t?"granted":"denied";t.microsoft_clarity=[["analytics","advertising"],([t,i])=>{const a=window;"function"!=typeof a.clarity&&(a.clarity=function(){(a.clarity.q||=[]).push(arguments)});const{clarity:c}=a;c.q&&=c.q.filter(t=>"consentv2"!==t[0]),c("consentv2",{ad_Storage:n(i),analytics_Storage:n(t)})}]})();

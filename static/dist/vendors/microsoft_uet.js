@@ -1,0 +1,1 @@
+"use strict";(()=>{var t=CM_SIGNALS.vendors,e=window;t.microsoft_uet=[["advertising"],([t],n)=>{var r;(t=>{const n=e[t];return"function"==typeof n?.push?n:e[t]=[]})("uetq").push("consent",n?"default":"update",{ad_storage:(r=t,r?"granted":"denied")})}]})();
