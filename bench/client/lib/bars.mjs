@@ -51,6 +51,8 @@ function judgePage(results, page) {
   atMost("requests before the banner", page.bytes?.before.requests ?? null, 1);
 
   const { banner, dialog, reflow } = page.checks ?? {};
+  const failed = page.checks && Object.values(page.checks).filter((check) => check.error).length;
+  atMost("checks that could not be made", failed ?? null, 0);
   atMost("axe: WCAG violations", plus(banner?.axe?.wcagNodes, dialog?.axe?.wcagNodes), 0);
   const small = plus(banner?.small?.bad.length, dialog?.small?.bad.length);
   atMost("controls under 24 px", small, 0);

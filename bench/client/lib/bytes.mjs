@@ -1,6 +1,6 @@
 // Bytes and requests of one cold visit, at three moments: when the banner is painted, when the page
-// has settled without a click, and when the dialog is open. Bodies are recompressed here (brotli 11,
-// gzip 9), the same for every page; `wire` is what came over the socket, headers included.
+// has settled without a click, and when the dialog is open. Bodies are compressed again here (brotli
+// 11, gzip 9), the same for every page; `wire` is what came over the socket, headers included.
 import zlib from "node:zlib";
 import { locator, openPage, sleep, withVisitor } from "./browser.mjs";
 import { probeFor, waitForMoment } from "./timed.mjs";

@@ -1,4 +1,5 @@
-// Documented set-up: inline orejimeConfig, standard theme script and stylesheet, templates with data-purpose; purposes grouped.
+// Documented set-up: inline orejimeConfig, standard theme's script and stylesheet, templates with
+// data-purpose; purposes grouped.
 import { shell, PURPOSES, GATED, TEXT, js, byPurpose } from "./common.mjs";
 const config = {
   privacyPolicyUrl: "/#privacy",

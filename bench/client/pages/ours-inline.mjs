@@ -12,5 +12,5 @@ export default async ({ service }) => {
   if (!text.includes(unnamed)) throw new Error(`the script's configuration has no ${unnamed}`);
   const named = text.replace(unnamed, () => `"endpoint":${js(service)}`);
   if (/<\/script|<!--/i.test(named)) throw new Error("the script's text would end its element");
-  return page("ours-inline", `<script>${named}</script>`);
+  return page({ title: "ours-inline", script: `<script>${named}</script>`, service });
 };

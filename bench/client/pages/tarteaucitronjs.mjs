@@ -1,6 +1,6 @@
-// Documented set-up: script, init, custom services, one job.push per service. Minified builds of the package.
+// Documented set-up: script, init, custom services, one job.push per service. Minified builds.
 import { shell, PURPOSES, SERVICES, GATED, TEXT, js } from "./common.mjs";
-// tarteaucitron has fixed service types; the purposes are mapped onto five of them.
+// It has fixed service types; the purposes are mapped onto five of them.
 const TYPE = {
   functionality: "support",
   experience: "other",
@@ -30,11 +30,20 @@ const init = {
   mandatoryCta: false,
 };
 const svc = (s) =>
-  `tarteaucitron.services[${js(s.id)}]={key:${js(s.id)},type:${js(TYPE[s.purpose])},name:${js(s.title)},needConsent:true,cookies:[],uri:'',js:function(){tarteaucitron.addScript(${js(s.src)})}};(tarteaucitron.job=tarteaucitron.job||[]).push(${js(s.id)});`;
+  [
+    `tarteaucitron.services[${js(s.id)}]={key:${js(s.id)},type:${js(TYPE[s.purpose])},`,
+    `name:${js(s.title)},needConsent:true,cookies:[],uri:'',`,
+    `js:function(){tarteaucitron.addScript(${js(s.src)})}};`,
+    `(tarteaucitron.job=tarteaucitron.job||[]).push(${js(s.id)});`,
+  ].join("");
+
 export default () => ({
   html: shell({
     title: "tarteaucitronjs",
-    head: `<script src="/nm/tarteaucitronjs/tarteaucitron.min.js"></script><script>var tarteaucitronForceLanguage='en';tarteaucitron.init(${js(init)});</script>`,
-    body: `<script>tarteaucitron.user=tarteaucitron.user||{};window.addEventListener('tac.root_available',function(){});tarteaucitron.services=tarteaucitron.services||{};${GATED.map(svc).join("")}</script>`,
+    head: [
+      '<script src="/nm/tarteaucitronjs/tarteaucitron.min.js"></script>',
+      `<script>var tarteaucitronForceLanguage='en';tarteaucitron.init(${js(init)});</script>`,
+    ].join(""),
+    body: `<script>${GATED.map(svc).join("")}</script>`,
   }),
 });
