@@ -177,7 +177,6 @@ async def _visit(
             **about,
             "notice": asked.notice,
             "surface": "bar",
-            "device_class": visitor.device,
             "first": True,
         },
         headers,

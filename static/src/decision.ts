@@ -14,10 +14,12 @@ import { silence } from "./effects/silence.ts";
 import type { Outbox } from "./io/outbox.ts";
 import type { Entry } from "./io/pending.ts";
 import { putSession } from "./io/session.ts";
-import { saveChoices } from "./io/save.ts";
-import { loadChoices } from "./io/storage.ts";
+import { saveChoices, writeLocal } from "./io/save.ts";
+import { attempt, loadChoices, readLocal } from "./io/storage.ts";
 import { newKey, type Store } from "./io/store.ts";
 import type { Host } from "./loader.ts";
+
+const SEED = "cm_seed";
 
 export interface Outcome {
   /** The service answered; false = it will be sent later. */
@@ -36,7 +38,7 @@ export interface Decisions {
   /** Choices that came from elsewhere: the outbox, the service. */
   adopt(other: Choices): void;
   /** The service has recorded it. Its answer counts, too: a linked device may have refused more. */
-  confirm(answer: Recorded, entry: Entry): void;
+  confirm(answer: Recorded, entry: Entry): Choices;
   /** The service will not record this grant (the notice is retired): close again and ask anew. */
   takeBack(entry: Entry): void;
 }
@@ -45,6 +47,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
   const { device } = host;
   const { config, gpc } = device;
   let isRestarting = false;
+  let seed: string | null = null;
 
   /** What was being said is said again on the fresh page. */
   function restart(): void {
@@ -94,11 +97,15 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     adopt,
     catchUp,
     confirm(answer, entry) {
+      // From here on the browser has a token.
+      seed = null;
+      attempt(() => localStorage.removeItem(SEED));
       const mine = device.choices;
       const base = mine && mine.seq > entry.choices.seq ? mine : entry.choices;
       adopt(merge(base, answer.choices)!);
       if (answer.deliveries?.length) putSession("cm_receipt", answer.receipt.key);
       host.recorded?.(answer);
+      return device.choices!;
     },
     takeBack({ choices }) {
       announce("error", { code: "grant_not_recorded", status: 409 });
@@ -129,6 +136,8 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
       const reloads = takeEffect(method);
       // 3 outbox, 4 network.
       const key = newKey();
+      seed = readLocal(SEED) ?? seed ?? (earlier ? null : newKey());
+      if (seed) writeLocal(SEED, seed);
       const maps: Maps | false = method !== "refuse" && toMaps(given);
       const entry: Entry = {
         idempotency_key: key,
@@ -141,6 +150,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
           surface,
           language: host.language,
           ...(gpc && { gpc }),
+          ...(seed && { device_seed: seed }),
           ...maps,
         },
         choices: next,

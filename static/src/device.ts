@@ -58,11 +58,10 @@ export async function startDevice(
   const catchUp = (other: Choices | null | undefined) => {
     device.choices = merge(device.choices, other ?? null);
   };
-  const [newest] = await readOutbox(database);
-  if (newest) {
-    catchUp(newest.choices);
-    changed();
-  }
+  const entries = await readOutbox(database);
+  const before = device.choices?.seq;
+  catchUp(entries[0]?.choices);
+  if (device.choices?.seq !== before || entries.some((entry) => !entry.is_sent)) changed();
   tell();
   device.tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });

@@ -249,8 +249,9 @@ function start(config: Config): void {
 
   async function show(): Promise<void> {
     try {
-      const open = await load<() => Promise<void>>("preferences");
-      await open();
+      const open = load<() => Promise<void>>("preferences").then((mount) => mount());
+      // A service that hangs is away, too.
+      await Promise.race([open, wait(5000).then(() => Promise.reject())]);
     } catch {
       // Refusing must stay possible without the service: the first layer can do it alone.
       await ask(host.wording.offline_note);

@@ -72,15 +72,17 @@ def _send(request: HttpRequest, served: queries.Script, caching: str) -> HttpRes
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Vary": ", ".join(filter(None, ["Accept-Encoding", settings.TRUSTED_COUNTRY_HEADER])),
     }
+    # Also on a 304: the browser takes over its headers, and would not run what is called HTML.
+    kind = "text/javascript; charset=utf-8"
     if request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
-        return HttpResponse(status=304, headers=headers)
+        return HttpResponse(status=304, headers=headers, content_type=kind)
     accepted = request.headers.get("Accept-Encoding", "")
     body = served.plain
     if "br" in accepted:
         body, headers["Content-Encoding"] = served.brotli, "br"
     elif "gzip" in accepted:
         body, headers["Content-Encoding"] = served.gzip, "gzip"
-    return HttpResponse(body, content_type="text/javascript; charset=utf-8", headers=headers)
+    return HttpResponse(body, content_type=kind, headers=headers)
 
 
 class Bootstrap(APIView):

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tracking.consents import rules
-from tracking.consents.types import Recorded, Visit
+from tracking.consents.types import DeviceClass, Recorded, Visit
 
 # HttpOnly: the token is the power over this device's record.
 DEVICE = "cm_device"
@@ -48,13 +48,18 @@ def read_country(request: HttpRequest) -> str:
     return request.headers.get(name, "") if name else ""
 
 
+def read_device_class(request: HttpRequest) -> DeviceClass:
+    """Return the coarse class of the device: showings and decisions are counted by the same one."""
+    return rules.classify_device(request.headers.get("User-Agent", ""))
+
+
 def read_visit(request: HttpRequest, *, is_own_page: bool = False) -> Visit:
     """Return the visit behind a decision."""
     return Visit(
         origin=request.headers.get("Origin"),
         device_token=None if are_doubtful(request) else read_token(request),
         country_header=read_country(request),
-        device_class=rules.classify_device(request.headers.get("User-Agent", "")),
+        device_class=read_device_class(request),
         is_own_page=is_own_page,
     )
 

@@ -32,7 +32,6 @@ from tracking.web.fields import StrictBoolean, StrictInteger, StrictSerializer, 
 from tracking.web.site import SITE, named_site
 
 _SHOWN_BY = (Surface.BAR, Surface.CARD, Surface.DIALOG, Surface.LINK)
-_CLASSES = (DeviceClass.PHONE, DeviceClass.TABLET, DeviceClass.DESKTOP)
 
 
 class Showing(APIView):
@@ -42,7 +41,6 @@ class Showing(APIView):
         notice = StrictInteger(min_value=1, max_value=2**31 - 1)
         language = code()
         surface = serializers.ChoiceField(choices=[surface.value for surface in _SHOWN_BY])
-        device_class = serializers.ChoiceField(choices=[one.value for one in _CLASSES])
         first = StrictBoolean(help_text="The first time for this browser, not again.")
 
     @extend_schema(
@@ -61,7 +59,7 @@ class Showing(APIView):
             notice_number=sent["notice"],
             language=sent["language"],
             surface=sent["surface"],
-            device_class=sent["device_class"],
+            device_class=cookies.read_device_class(request),
             is_first=sent["first"],
             origin=request.headers.get("Origin"),
             country_header=cookies.read_country(request),

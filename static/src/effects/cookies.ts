@@ -16,9 +16,11 @@ export function deleteCookie(name: string): void {
     const path = parts.slice(0, i + 1).join("/");
     return [path, path + "/"];
   });
-  for (const domain of ["", ...domains]) {
-    for (const path of paths) document.cookie = `${name}=;Max-Age=0;Path=${path}${domain}`;
-  }
+  attempt(() => {
+    for (const domain of ["", ...domains]) {
+      for (const path of paths) document.cookie = `${name}=;Max-Age=0;Path=${path}${domain}`;
+    }
+  });
 }
 
 /** Forget `stopped`, except for names that a tag which still runs declares too. */

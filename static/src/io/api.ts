@@ -15,6 +15,8 @@ export interface ConsentBody extends Partial<Maps> {
   surface: Surface;
   language: string;
   gpc?: boolean;
+  /** Makes all first decisions of a browser one device's, until it has a token. */
+  device_seed?: string;
   /** The visitor decided again since: for the record only. */
   is_history?: boolean;
 }

@@ -2,13 +2,16 @@
 // page is looked at, and on a timer. A refusal is never lost: it stays in the store until a 2xx
 // names it.
 
-import type { Recorded } from "../core/types.ts";
+import type { Choices, Recorded } from "../core/types.ts";
 import type { Answer, ConsentBody } from "./api.ts";
 import type { Entry } from "./pending.ts";
 import { newKey, type Store } from "./store.ts";
 
+const SENT = "sent";
+
 export interface Outcome {
-  recorded(answer: Recorded, entry: Entry): void;
+  /** Answers what the device has decided by now. */
+  recorded(answer: Recorded, entry: Entry): Choices;
   /** A grant that the service will not record: it must not stay open. */
   dropped(entry: Entry): void;
   /** The service takes not even the minimal refusal. It stays here and is tried on every load. */
@@ -47,8 +50,9 @@ export function createOutbox(
     }
     failures = 0;
     if (status < 300) {
-      await store.remove(key);
-      if (body) outcome.recorded(body, entry);
+      const known = body ? outcome.recorded(body, entry) : choices;
+      // One acknowledged entry stays, always under the same key.
+      await store.remove(key, { ...entry, idempotency_key: SENT, choices: known, is_sent: true });
     } else if (!refuses) {
       await store.remove(key);
       outcome.dropped(entry);
@@ -77,7 +81,9 @@ export function createOutbox(
       const tried = new Set<string>();
       // The list is read again each time: a refusal made meanwhile goes first.
       for (;;) {
-        const entry = (await store.all()).find((other) => !tried.has(other.idempotency_key));
+        const entry = (await store.all()).find(
+          (other) => !other.is_sent && !tried.has(other.idempotency_key),
+        );
         if (!entry) break;
         tried.add(entry.idempotency_key);
         if (!(await send(entry))) break;

@@ -1,5 +1,6 @@
-// Decisions that the service has not acknowledged yet, as a page finds them. They lie in IndexedDB,
-// the only browser store that survives a crash at once, or in localStorage where that is blocked.
+// This browser's newest decision, and those that the service has not acknowledged yet, as a page finds
+// them. They lie in IndexedDB, the only browser store that survives a crash at once, or in
+// localStorage where that is blocked.
 
 import type { Choices } from "../core/types.ts";
 import type { ConsentBody } from "./api.ts";
@@ -12,6 +13,8 @@ export interface Entry {
   choices: Choices;
   /** Something is refused in it, so it may never be dropped. */
   refuses: boolean;
+  /** Acknowledged: kept, since a crash can bring an older cookie back. */
+  is_sent?: boolean;
   /** Stands in for a refusal that the service did not take as it was. */
   minimal?: boolean;
 }
@@ -37,7 +40,7 @@ const readDatabase = (database: IDBDatabase) =>
     request.onerror = fail;
   });
 
-/** What waits, newest first. */
+/** Newest first. */
 export async function readOutbox(database: Promise<IDBDatabase>): Promise<Entry[]> {
   const stored = await database.then(readDatabase).catch((): Entry[] => []);
   const listed: Entry[] = attempt(() => JSON.parse(readLocal(OUTBOX)!)) ?? [];

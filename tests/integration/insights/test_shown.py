@@ -22,7 +22,6 @@ def body(**changes: Any) -> dict[str, Any]:
         "notice": 1,
         "language": "ja",
         "surface": "bar",
-        "device_class": "phone",
         "first": True,
         **changes,
     }
@@ -44,6 +43,23 @@ def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
     assert DailyShown.objects.filter(regime="jp-a", notice_number=1).count() == 3
 
 
+@pytest.mark.parametrize(
+    ("agent", "device_class"),
+    [("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0)", "phone"), ("Mozilla/5.0 (X11; Linux)", "desktop")],
+)
+def test_the_kind_of_device_is_told_as_for_decisions(
+    notice: Notice, agent: str, device_class: str
+) -> None:
+    Client().post(
+        "/v1/shown",
+        body(),
+        content_type="application/json",
+        headers={"Origin": ORIGIN, "User-Agent": agent},
+    )
+
+    assert DailyShown.objects.get().device_class == device_class
+
+
 def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
     settings.TRUSTED_COUNTRY_HEADER = "X-Country"
     Client().post(
@@ -63,7 +79,7 @@ def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
         body(notice="1"),
         body(language="tlh"),
         body(surface="page"),
-        body(device_class="fridge"),
+        body(device_class="phone"),
         body(first="yes"),
         body(device="abc"),
         {k: v for k, v in body().items() if k != "first"},
