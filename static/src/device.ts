@@ -61,7 +61,14 @@ export async function startDevice(
   const entries = await readOutbox(database);
   const before = device.choices?.seq;
   catchUp(entries[0]?.choices);
-  if (device.choices?.seq !== before || entries.some((entry) => !entry.is_sent)) changed();
+  if (
+    device.choices?.seq !== before ||
+    // What was refused may have left something in this browser.
+    device.choices?.refused[0] ||
+    entries.some((entry) => !entry.is_sent)
+  ) {
+    changed();
+  }
   tell();
   device.tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });

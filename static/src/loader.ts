@@ -251,7 +251,7 @@ function start(config: Config): void {
     try {
       const open = load<() => Promise<void>>("preferences").then((mount) => mount());
       // A service that hangs is away, too.
-      await Promise.race([open, wait(5000).then(() => Promise.reject())]);
+      await Promise.race([open, wait(8000).then(() => Promise.reject())]);
     } catch {
       // Refusing must stay possible without the service: the first layer can do it alone.
       await ask(host.wording.offline_note);

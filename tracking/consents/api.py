@@ -137,6 +137,7 @@ class Consents(DecisionView):
             default=False,
             help_text="The visitor decided again since; this one is for the record only.",
         )
+        device_seed = StrictText(min_length=32, max_length=32, required=False)
         purposes = answers()
         data_items = answers()
         partners = answers()
