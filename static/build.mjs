@@ -104,6 +104,7 @@ async function styles(name) {
 
 await script("loader", ["banner"], []);
 await script("preferences", ["preferences"], ["banner"]);
+await script("hold", [], []);
 for (const name of ["page", "console"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
