@@ -279,9 +279,10 @@ function create(): Hold {
     setHtml.call(apart, html);
     scan(apart, true);
     clear?.();
-    const content = new Range();
-    content.selectNodeContents(apart);
-    insertBefore.call(parent, content.extractContents(), next);
+    // Together, as the page's observers would see them come.
+    const content = document.createDocumentFragment();
+    while (apart.firstChild) insertBefore.call(content, apart.firstChild, null);
+    insertBefore.call(parent, content, next);
   }
 
   for (const { prototype } of [Element, ShadowRoot]) {
@@ -323,7 +324,7 @@ function create(): Hold {
     });
   }
 
-  // The parser comes past no function; its scripts are caught in time, the rest nearly always.
+  // The parser comes past no function. Its scripts never run; what it asks may be on its way.
   const parsed = (records: MutationRecord[]) => {
     for (const { addedNodes } of records) {
       for (const node of addedNodes) if (node instanceof Element) scan(node);
