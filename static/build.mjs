@@ -150,6 +150,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
   // What they share is in each of them: it is little, and the same text twice compresses to nothing.
   if (file !== "page.ts") await script(join("vendors", file.replace(/\.ts$/, "")));
 }
+// In front of all of it on sites that hold what is not marked.
+await script("hold");
 for (const name of ["page", "console"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 

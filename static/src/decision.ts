@@ -129,6 +129,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
         ...next,
         granted: next.granted.filter((id) => earlier?.granted.includes(id)),
       };
+      device.once.clear();
       device.tags.update(true);
       // 2 cookie and localStorage. Unstored grants stay shut until the service has them.
       if (saveChoices(config, next)) device.choices = next;

@@ -18,6 +18,10 @@ export interface Device {
   /** The stored choices could not be read, or came twice. */
   isDoubtful: boolean;
   readonly shown: number | null;
+  /** It is sure that no stored refusal was missed. */
+  isOpen?: boolean;
+  /** Tags whose embed the visitor opened for this page view. */
+  once: Set<string>;
   tags: Tags;
   decide(code: string): Decision;
   decisions(): Record<string, Decision>;
@@ -34,6 +38,7 @@ export function createDevice(config: Config): Device {
     isDoubtful,
     // What cannot be read counts as never asked and never shown.
     shown: isDoubtful ? null : loadShown(),
+    once: new Set(),
     tags: undefined!,
     decide: (code) =>
       decide(own(config.tags, code), config, device.choices, device.gpc, device.shown, now()),
@@ -69,6 +74,7 @@ export async function startDevice(
   ) {
     changed();
   }
+  device.isOpen = true;
   tell();
   device.tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });

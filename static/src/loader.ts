@@ -8,6 +8,7 @@ import tokens from "./css/tokens.css";
 import { createDevice, startDevice, type Device } from "./device.ts";
 import { askedIds } from "./core/state.ts";
 import type { Config, Recorded, Wording } from "./core/types.ts";
+import type { Hold } from "./hold.ts";
 import type { Outcome } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
 import { watchTags } from "./effects/tags.ts";
@@ -38,6 +39,7 @@ export interface Host {
   later(): Promise<Later>;
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
+  hold: Hold | undefined;
   decided(outcome: Outcome): void;
   /** Choices changed without a button of ours: ask again, or stop asking. */
   changed(): void;
@@ -92,9 +94,16 @@ function start(config: Config): void {
 
   const database = openDatabase();
   const device = createDevice(config);
-  const tell = () => (typeof CM_SIGNALS === "undefined" ? [] : CM_SIGNALS.hear(device));
-  // The default, before anything of theirs can run.
+  const hold = window.cmHold;
+  delete window.cmHold;
+  const tell = () => {
+    const told = typeof CM_SIGNALS === "undefined" ? [] : CM_SIGNALS.hear(device);
+    hold?.update();
+    return told;
+  };
+  // The default, before anything of the vendors' can run.
   tell();
+  hold?.follow(device, config.hold!, endpoint);
 
   // --- Tags -----------------------------------------------------------------------------------
   device.tags = watchTags({
@@ -116,7 +125,12 @@ function start(config: Config): void {
       style.width = size("width", "");
       style.minHeight = size("height", "200");
       later().then(
-        (more) => more.placeholder(place, code, decision, openOnce),
+        (more) =>
+          more.placeholder(place, code, decision, () => {
+            device.once.add(code);
+            tell();
+            openOnce();
+          }),
         () => {},
       );
       return place;
@@ -140,6 +154,7 @@ function start(config: Config): void {
     act,
     later,
     tell,
+    hold,
     decided,
     changed: () => void ask(),
   };

@@ -28,7 +28,7 @@ from tracking.notices.types import Notice
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Regime
 from tracking.registry import queries as registry
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import HoldMode, SiteInfo
 
 # What the page says before anything more is fetched; the rest comes with the preferences.
 FIRST_LAYER = (
@@ -167,8 +167,9 @@ def _script(
     # Safe inside a script whatever the texts hold: no tag can end it, no line separator break it.
     for character in "<>\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    told = signals.script_for(signals.read_vendors(notice.content))
-    return _pack(f"(()=>{{const CM_CONFIG={text};\n{told}{_dist('loader')}}})();\n".encode())
+    before = _dist("hold") if "hold" in config else ""
+    before += signals.script_for(signals.read_vendors(notice.content))
+    return _pack(f"(()=>{{const CM_CONFIG={text};\n{before}{_dist('loader')}}})();\n".encode())
 
 
 def _pack(plain: bytes) -> Script:
@@ -212,6 +213,7 @@ def _config(
             "refused": regime.renew_days_refused,
         },
         "tags": _page_tags(notice, regime, overdue),
+        **_hold(site, notice),
         "urls": {
             "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
             **{
@@ -221,6 +223,19 @@ def _config(
                 for name in PARTS
             },
         },
+    }
+
+
+def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
+    """Return by what requests are held that no markup holds; nothing where the site only observes."""
+    if site.hold_mode not in {HoldMode.PERMISSIVE, HoldMode.STRICT}:
+        return {}
+    return {
+        "hold": {
+            "strict": site.hold_mode is HoldMode.STRICT,
+            "replays": site.replays_held,
+            "hosts": {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]},
+        }
     }
 
 
@@ -307,4 +322,9 @@ def _received(tags: list[dict[str, Any]], partner: str, language: str) -> dict[s
     return {
         field: sorted({code for tag in own for code in tag[field]})
         for field in ("purposes", "required_items", "optional_items")
-    } | {"tags": [{"code": tag["code"], "name": tag["name"][language]} for tag in own]}
+    } | {
+        "tags": [
+            {"code": tag["code"], "name": tag["name"][language], "hosts": tag["hosts"]}
+            for tag in own
+        ]
+    }

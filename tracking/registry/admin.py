@@ -38,7 +38,7 @@ class Numbered(Declared):
 
 @admin.register(models.Site)
 class SiteAdmin(Declared):
-    list_display = ("code", "default_country", "profile", "zone", "presentation")
+    list_display = ("code", "default_country", "profile", "zone", "presentation", "hold_mode")
 
 
 @admin.register(models.Purpose)

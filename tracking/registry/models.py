@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from tracking.registry.types import (
     ChoiceKind,
+    HoldMode,
     Nature,
     OptoutKind,
     Presentation,
@@ -39,11 +40,22 @@ class Site(models.Model):
     languages = ArrayField(models.TextField(), default=list)
     presentation = models.TextField(choices=_choices(Presentation), default=Presentation.BAR)
     quarantines_overdue_partners = models.BooleanField(default=True)
+    hold_mode = models.TextField(
+        choices=_choices(HoldMode),
+        default=HoldMode.OBSERVE,
+        help_text="What pages may ask of other hosts before a yes. Look first, then be strict.",
+    )
+    replays_held = models.BooleanField(
+        default=True, help_text="After a yes, send what was held; otherwise only what is new."
+    )
     # Company contact that every notice prints (APPI Art. 32(1), Order 10).
     company = models.JSONField(default=dict)
 
     class Meta:
-        constraints = [_one_of("presentation", Presentation, "site_presentation_known")]
+        constraints = [
+            _one_of("presentation", Presentation, "site_presentation_known"),
+            _one_of("hold_mode", HoldMode, "site_hold_mode_known"),
+        ]
 
     def __str__(self) -> str:
         return self.code

@@ -7,7 +7,14 @@ from typing import Any
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
 from tracking.registry import models
-from tracking.registry.types import ChoiceKind, PartnerInfo, Presentation, SiteInfo, TagStatus
+from tracking.registry.types import (
+    ChoiceKind,
+    HoldMode,
+    PartnerInfo,
+    Presentation,
+    SiteInfo,
+    TagStatus,
+)
 
 
 class UnknownSite(DomainError):
@@ -166,4 +173,6 @@ def _site_info(site: models.Site) -> SiteInfo:
         languages=tuple(site.languages),
         presentation=Presentation(site.presentation),
         quarantines_overdue_partners=site.quarantines_overdue_partners,
+        hold_mode=HoldMode(site.hold_mode),
+        replays_held=site.replays_held,
     )

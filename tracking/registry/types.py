@@ -75,6 +75,20 @@ class Presentation(StrEnum):
     LINK = "link"
 
 
+class HoldMode(StrEnum):
+    """
+    What a page may ask of other hosts by itself, without its tags being written for the gate.
+
+    `observe` only looks; `permissive` holds the hosts that tags declare; `strict` also keeps away
+    every other host that is not the site's own.
+    """
+
+    OFF = "off"
+    OBSERVE = "observe"
+    PERMISSIVE = "permissive"
+    STRICT = "strict"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteInfo:
     """`origins` are scheme://host[:port] of the pages; `zone` is an IANA zone."""
@@ -89,6 +103,8 @@ class SiteInfo:
     languages: tuple[str, ...]
     presentation: Presentation
     quarantines_overdue_partners: bool
+    hold_mode: HoldMode
+    replays_held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

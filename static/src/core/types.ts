@@ -1,5 +1,7 @@
 // The shapes that travel between the service, the stored cookie and the page. Types only.
 
+import type { HoldTerms } from "../effects/verdict.ts";
+
 export type Language = string;
 export type Wording = Record<string, string>;
 
@@ -83,6 +85,8 @@ export interface Config extends Terms {
   /** Purposes that the browser signal speaks of. */
   signalled: ChoiceId[];
   tags: Record<string, SiteTag>;
+  /** Only where requests of tags that are not marked are held. */
+  hold?: HoldTerms;
   /** Paths on the service. */
   urls: { transmission: string; act: string; later: string; preferences: string };
 }
