@@ -118,7 +118,8 @@ async function script(name, users = [], broughtBy = [], more = {}) {
   });
   const file = join(out, name + ".js");
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, code + "\n");
+  // Chromium compiles such a script beside the page's own work instead of function by function in it.
+  writeFileSync(file, (isLater(name) ? "//# allFunctionsCalledOnLoad\n" : "") + code + "\n");
 }
 
 async function styles(name) {

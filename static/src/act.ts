@@ -16,7 +16,7 @@ export interface Act extends Pick<Decisions, "record" | "adopt"> {
 const { host, resolve } = (document.currentScript as Part<Act>).cm;
 const { device } = host;
 const api = createApi(host.endpoint);
-const store = createStore(host.database);
+const store = createStore(host.database());
 const decisions = createDecisions(host, store, () => outbox);
 const outbox = createOutbox(
   (body) =>
@@ -33,10 +33,12 @@ const outbox = createOutbox(
   },
 );
 
-function catchUp(): void {
-  decisions.catchUp();
-  void outbox.flush();
-}
-catchUp();
-
-resolve({ api, record: decisions.record, adopt: decisions.adopt, catchUp });
+resolve({
+  api,
+  record: decisions.record,
+  adopt: decisions.adopt,
+  catchUp() {
+    decisions.catchUp();
+    void outbox.flush();
+  },
+});

@@ -15,7 +15,7 @@ import type { Outbox } from "./io/outbox.ts";
 import type { Entry } from "./io/pending.ts";
 import { putSession } from "./io/session.ts";
 import { saveChoices, writeLocal } from "./io/save.ts";
-import { attempt, loadChoices, readLocal } from "./io/storage.ts";
+import { attempt, loadChoices, loadCopy, readLocal } from "./io/storage.ts";
 import { newKey, type Store } from "./io/store.ts";
 import type { Host } from "./loader.ts";
 
@@ -75,11 +75,12 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
   const answered = () =>
     device.choices && encode({ ...device.choices, decided_at: 0, seq: 0 }, config.ids);
   let known = answered();
+  const stored = () => merge(loadChoices(config) ?? null, loadCopy(config) ?? null);
 
   function catchUp(): void {
     const { choices } = device;
-    const stored = loadChoices(config);
-    if (choices && (!stored || encode(stored, config.ids) !== encode(choices, config.ids))) {
+    const kept = stored();
+    if (choices && (!kept || encode(kept, config.ids) !== encode(choices, config.ids))) {
       saveChoices(config, choices);
     }
     const isNews = known !== answered();
@@ -115,7 +116,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     },
     async record(method, answers, surface) {
       if (device.isDoubtful) deleteCookie("cm_choices");
-      else device.choices = merge(device.choices, loadChoices(config) ?? null);
+      else device.choices = merge(device.choices, stored() ?? null);
       const earlier = device.choices;
       const given =
         typeof answers === "boolean"

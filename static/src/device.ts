@@ -7,7 +7,7 @@ import { decide, own } from "./core/decide.ts";
 import { isAsking, merge } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
 import { readOutbox } from "./io/pending.ts";
-import { loadChoices, loadShown, onOtherTab } from "./io/storage.ts";
+import { loadChoices, loadCopy, loadShown, onOtherTab } from "./io/storage.ts";
 
 export const now = () => Date.now() / 1000;
 
@@ -30,18 +30,24 @@ export interface Device {
 
 export function createDevice(config: Config): Device {
   const stored = loadChoices(config);
-  const isDoubtful = stored === undefined;
   const device: Device = {
     config,
     gpc: (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true,
     choices: stored ?? null,
-    isDoubtful,
-    // What cannot be read counts as never asked and never shown.
-    shown: isDoubtful ? null : loadShown(),
+    isDoubtful: stored === undefined,
+    shown: loadShown(),
     once: new Set(),
     tags: undefined!,
     decide: (code) =>
-      decide(own(config.tags, code), config, device.choices, device.gpc, device.shown, now()),
+      decide(
+        own(config.tags, code),
+        config,
+        device.choices,
+        device.gpc,
+        // What cannot be read counts as never asked and never shown.
+        device.isDoubtful ? null : device.shown,
+        now(),
+      ),
     decisions: () =>
       Object.fromEntries(Object.keys(config.tags).map((code) => [code, device.decide(code)])),
     isAsking: () => isAsking(config, device.choices, now()),
@@ -51,25 +57,35 @@ export function createDevice(config: Config): Device {
 
 /**
  * Open the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
- * older than the outbox. `tell`: the vendors, before their tags open; `changed`: something waits there, or another tab has decided.
+ * older than the outbox. `tell`: the vendors, before their tags open; `changed`: something waits
+ * there, or another tab has decided.
  */
 export async function startDevice(
   device: Device,
-  database: Promise<IDBDatabase>,
+  database: () => Promise<IDBDatabase>,
+  idle: (work: () => void) => void,
   tell: () => void,
   changed: () => void,
 ): Promise<void> {
-  /** Take over what is newer than what this page knows. */
-  const catchUp = (other: Choices | null | undefined) => {
-    device.choices = merge(device.choices, other ?? null);
-  };
-  const entries = await readOutbox(database);
+  const { config } = device;
+  // Where nothing would open anyway, there is no hurry.
+  if (!Object.values(device.decisions()).some(({ allowed, reason }) => allowed && reason !== "exempt"))
+    await new Promise<void>(idle);
+  const entries = await readOutbox(database());
   const before = device.choices?.seq;
-  catchUp(entries[0]?.choices);
+  const copy = loadCopy(config);
+  if (copy === undefined) {
+    device.choices = null;
+    device.isDoubtful = true;
+  }
+  for (const other of [copy, entries[0]?.choices]) {
+    device.choices = merge(device.choices, other ?? null);
+  }
   if (
     device.choices?.seq !== before ||
     // What was refused may have left something in this browser.
     device.choices?.refused[0] ||
+    device.gpc ||
     entries.some((entry) => !entry.is_sent)
   ) {
     changed();
@@ -79,7 +95,9 @@ export async function startDevice(
   device.tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });
   onOtherTab(() => {
-    catchUp(loadChoices(device.config));
+    for (const load of [loadChoices, loadCopy]) {
+      device.choices = merge(device.choices, load(config) ?? null);
+    }
     device.tags.update();
     changed();
   });

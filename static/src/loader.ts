@@ -29,7 +29,7 @@ declare const CM_SIGNALS: Signals | undefined;
 /** What the scripts that come later are handed. */
 export interface Host {
   device: Device;
-  database: Promise<IDBDatabase>;
+  database(): Promise<IDBDatabase>;
   endpoint: string;
   language: string;
   wording: Wording;
@@ -52,6 +52,12 @@ export interface Host {
 export type Part<T> = HTMLScriptElement & {
   cm: typeof shared & { host: Host; resolve(part: T): void };
 };
+
+/** After the frame, when the page has nothing more urgent to do. */
+const idle = (work: () => void) =>
+  "requestIdleCallback" in window
+    ? requestIdleCallback(work, { timeout: 1000 })
+    : setTimeout(work);
 
 const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, ms));
 
@@ -92,7 +98,8 @@ function start(config: Config): void {
     }
   }
 
-  const database = openDatabase();
+  let opened: Promise<IDBDatabase>;
+  const database = () => (opened ??= openDatabase());
   const device = createDevice(config);
   const hold = window.cmHold;
   delete window.cmHold;
@@ -168,13 +175,16 @@ function start(config: Config): void {
   }
 
   /** Room at the end of the page, so that nothing stays behind what floats over it. */
-  function reserve(): void {
+  const reserve = new ResizeObserver(() => {
     const { style } = page;
-    const before = document.body.offsetHeight;
-    style.paddingBottom = style.scrollPaddingBottom = (bar ? bar.offsetHeight + 24 : 68) + "px";
+    const height = () => document.body.offsetHeight;
+    const before = height();
+    const room = (bar?.offsetHeight ?? 44) + 24 + "px";
+    if (style.scrollPaddingBottom === room) return;
+    style.paddingBottom = style.scrollPaddingBottom = room;
     // A page that is laid out to the window's height would move: it has no end to make room at.
-    if (document.body.offsetHeight !== before) style.paddingBottom = "";
-  }
+    requestAnimationFrame(() => height() !== before && (style.paddingBottom = ""));
+  });
 
   function closeBar(): void {
     const hadFocus = bar?.contains(tree.activeElement);
@@ -182,8 +192,6 @@ function start(config: Config): void {
     bar = null;
     corner.hidden = false;
     if (hadFocus) corner.focus();
-    // After the frame that shows it: measuring earlier would lay the page out twice.
-    requestAnimationFrame(reserve);
   }
 
   /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
@@ -226,13 +234,13 @@ function start(config: Config): void {
       bar.onclose = closeBar;
       bar.showModal();
     }
-    requestAnimationFrame(() => requestAnimationFrame(painted));
+    reserve.observe(bar);
+    requestAnimationFrame(() => idle(painted));
   }
 
   let isCounted = false;
   function painted(): void {
     if (!bar) return;
-    reserve();
     void sureAct();
     if (isCounted) return;
     isCounted = true;
@@ -290,6 +298,7 @@ function start(config: Config): void {
 
   function attach(): void {
     tree.append(corner, toast);
+    reserve.observe(corner);
     document.body.prepend(root);
     void ask();
     document.addEventListener("click", (event) => {
@@ -305,7 +314,7 @@ function start(config: Config): void {
     }
   }
 
-  const ready = startDevice(device, database, tell, () => {
+  const ready = startDevice(device, database, idle, tell, () => {
     void sureAct().then((more) => more.catchUp());
     host.changed();
   });

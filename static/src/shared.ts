@@ -7,7 +7,9 @@ import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import { isMeant } from "./io/gesture.ts";
 import { OUTBOX, readOutbox } from "./io/pending.ts";
-import { attempt, CHOICES, loadChoices, readLocal, writeCookie } from "./io/storage.ts";
+import {
+  attempt, CHOICES, loadChoices, loadCopy, readCookies, readLocal, writeCookie,
+} from "./io/storage.ts";
 import { addStyles, button, el, shadow } from "./ui/nodes.ts";
 
 export const shared = {
@@ -23,10 +25,12 @@ export const shared = {
   el,
   isMeant,
   loadChoices,
+  loadCopy,
   merge,
   now,
   OUTBOX,
   own,
+  readCookies,
   readLocal,
   readOutbox,
   shadow,

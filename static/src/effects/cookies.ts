@@ -36,6 +36,7 @@ export function forget(stopped: SiteTag[], running: SiteTag[]): void {
       if (stopped.some(declares(name)) && !running.some(declares(name))) remove(name);
     }
   };
+  if (!stopped.length) return;
   // Storage that cannot be read holds nothing for the tag either.
   attempt(() => {
     const names = document.cookie.split(/; */).map((pair) => pair.split("=")[0]!);

@@ -2,7 +2,7 @@
 
 import { encode } from "../core/encode.ts";
 import type { Choices, Config } from "../core/types.ts";
-import { attempt, CHOICES, writeCookie } from "./storage.ts";
+import { attempt, CHOICES, readCookies, writeCookie } from "./storage.ts";
 
 export const writeLocal = (key: string, value: string) =>
   attempt(() => {
@@ -13,6 +13,7 @@ export const writeLocal = (key: string, value: string) =>
 /** True when at least one copy can be read back. */
 export function saveChoices(config: Config, choices: Choices): boolean | null {
   const text = encode(choices, config.ids);
-  const inCookie = writeCookie(CHOICES, text);
+  writeCookie(CHOICES, text);
+  const inCookie = attempt(() => readCookies(CHOICES).join() === text);
   return writeLocal(CHOICES, text) || inCookie;
 }

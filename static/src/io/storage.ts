@@ -1,7 +1,7 @@
 // Cookies and localStorage. Every getter here can throw (blocked storage, sandboxed frames);
 // what cannot be read is a doubt, and a doubt closes the gate. io/save.ts writes.
 
-import { decode, merge } from "../core/state.ts";
+import { decode } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
 
 export const CHOICES = "cm_choices";
@@ -23,22 +23,28 @@ export const readCookies = (name: string): string[] =>
     .filter((pair) => pair.startsWith(name + "="))
     .map((pair) => pair.slice(name.length + 1));
 
-export function writeCookie(name: string, value: string): boolean | null {
-  return attempt(() => {
+export const writeCookie = (name: string, value: string | number) =>
+  attempt(() => {
     const secure = location.protocol === "https:" ? ";Secure" : "";
     document.cookie = `${name}=${value};Path=/;SameSite=Lax;Max-Age=34560000${secure}`;
-    return readCookies(name).join() === value;
   });
-}
 
 export const readLocal = (key: string) => attempt(() => localStorage.getItem(key));
 
-/** The stored choices, or undefined where there is a reason not to believe them. */
+/** The choices in the cookie, or undefined where there is a reason not to believe them. */
 export function loadChoices({ ids }: Config): Choices | null | undefined {
   try {
     const [first, second] = readCookies(CHOICES);
-    const local = decode(localStorage.getItem(CHOICES), ids);
-    return second === undefined ? merge(decode(first, ids), local) : undefined;
+    return second === undefined ? decode(first, ids) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The second copy, which takes the browser longer to find; undefined where it is blocked. */
+export function loadCopy({ ids }: Config): Choices | null | undefined {
+  try {
+    return decode(localStorage.getItem(CHOICES), ids);
   } catch {
     return undefined;
   }
@@ -50,7 +56,7 @@ export const loadShown = () =>
     return value && !second && /^\d{1,9}$/.test(value) ? +value : null;
   });
 
-export const saveShown = (notice: number) => writeCookie(SHOWN, "" + notice);
+export const saveShown = (notice: number) => writeCookie(SHOWN, notice);
 
 /** Another tab of this browser may have stored choices. */
 export function onOtherTab(listener: () => void): void {
