@@ -48,13 +48,16 @@ def read_country(request: HttpRequest) -> str:
     return request.headers.get(name, "") if name else ""
 
 
-def read_visit(request: HttpRequest, *, is_own_page: bool = False) -> Visit:
+def read_visit(
+    request: HttpRequest, *, device_seed: str | None = None, is_own_page: bool = False
+) -> Visit:
     """Return the visit behind a decision."""
     return Visit(
         origin=request.headers.get("Origin"),
         device_token=None if are_doubtful(request) else read_token(request),
         country_header=read_country(request),
         device_class=rules.classify_device(request.headers.get("User-Agent", "")),
+        device_seed=device_seed,
         is_own_page=is_own_page,
     )
 
