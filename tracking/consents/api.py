@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -137,7 +138,14 @@ class Consents(DecisionView):
             default=False,
             help_text="The visitor decided again since; this one is for the record only.",
         )
-        device_seed = StrictText(min_length=32, max_length=32, required=False)
+        device_seed = StrictText(
+            required=False,
+            max_length=32,
+            trim_whitespace=False,
+            validators=[RegexValidator("^[0-9a-f]{32}$")],
+            help_text="16 random bytes in hex that the browser sends until its first decision is "
+            "acknowledged, so that its first decisions are one device's. Not kept.",
+        )
         purposes = answers()
         data_items = answers()
         partners = answers()
@@ -171,7 +179,7 @@ class Consents(DecisionView):
                 refused=refused,
                 is_history=sent["is_history"],
             ),
-            visit=cookies.read_visit(request),
+            visit=cookies.read_visit(request, device_seed=sent.get("device_seed")),
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )

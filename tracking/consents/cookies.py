@@ -53,13 +53,16 @@ def read_device_class(request: HttpRequest) -> DeviceClass:
     return rules.classify_device(request.headers.get("User-Agent", ""))
 
 
-def read_visit(request: HttpRequest, *, is_own_page: bool = False) -> Visit:
+def read_visit(
+    request: HttpRequest, *, device_seed: str | None = None, is_own_page: bool = False
+) -> Visit:
     """Return the visit behind a decision."""
     return Visit(
         origin=request.headers.get("Origin"),
         device_token=None if are_doubtful(request) else read_token(request),
         country_header=read_country(request),
         device_class=read_device_class(request),
+        device_seed=device_seed,
         is_own_page=is_own_page,
     )
 

@@ -59,6 +59,14 @@ class TokenRefused(DomainError):
     status = 403
 
 
+class SeedRefused(DomainError):
+    """No token was sent, so none is taken away: a good one may have arrived meanwhile."""
+
+    code = "seed_refused"
+    message = "This device decided with its token since; please ask the visitor again."
+    status = 403
+
+
 class NoticeRetired(DomainError):
     code = "notice_retired"
     message = "A newer notice is in effect; please ask the visitor again."
@@ -70,13 +78,15 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     Record one decision, exactly once however often it is sent, and queue the news for partners.
 
     One transaction holds the record, its private part, the device's state and the outbox events.
-    A refusal is recorded even with an outdated token or notice; a grant then is not.
+    A refusal is recorded even with an outdated token or notice; a grant then is not, unless it is
+    older than the device's newest decision, which it cannot change.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
     :raises DecisionInvalid: 400, unknown notice, unknown choice or a malformed key
     :raises NoticeRetired: 409, a grant on a notice that is no longer current
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
+    :raises SeedRefused: 403, a grant with the seed alone after a decision with a token
     """
     site = _check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
@@ -86,37 +96,43 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     )
     regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
     token = _own_token(visit.device_token, site, keys)
-
-    try:
-        with transaction.atomic():
-            _refuse_retired_grant(site, notice, submission)
-            # A token whose device is gone starts anew, under an id that nobody could have planted.
-            state = None if token is None else queries.find_state(device=token.device, lock=True)
-            is_newest = token is None or state is None or token.serial == state.serial
-            if not is_newest and submission.granted:
-                raise TokenRefused
-            return _record(
+    seeded = _seeded_device(visit.device_seed, site, keys)
+    is_second_try = False
+    while True:
+        try:
+            with transaction.atomic():
+                _refuse_retired_grant(site, notice, submission)
+                sender = queries.find_sender(token=token, seeded=seeded, lock=True)
+                _refuse_untrusted_grant(sender, submission)
+                return _record(
+                    site=site,
+                    notice=notice,
+                    regime=regime,
+                    jurisdiction=jurisdiction,
+                    submission=submission,
+                    visit=visit,
+                    sender=sender,
+                    keys=keys,
+                    now=now,
+                )
+        except (IntegrityError, NoticeRetired, TokenRefused, SeedRefused) as error:
+            # Sent before? The unique idempotency key made us wait for the first copy and then
+            # stopped us; or that copy itself made this token, or a publication since made this
+            # notice, old.
+            replay = queries.find_recorded(
                 site=site,
-                notice=notice,
-                regime=regime,
-                jurisdiction=jurisdiction,
-                submission=submission,
-                visit=visit,
-                state=state,
-                # An older copy of a token may take away, and gets no newer one for it.
-                rotates=is_newest,
+                idempotency_key=submission.idempotency_key,
+                token=token,
+                seeded=seeded,
                 keys=keys,
                 now=now,
             )
-    except (IntegrityError, NoticeRetired, TokenRefused):
-        # Sent before? The unique idempotency key made us wait for the first copy and then stopped
-        # us; or that copy itself made this token, or a publication since made this notice, old.
-        replay = queries.find_recorded(
-            site=site, idempotency_key=submission.idempotency_key, keys=keys, now=now
-        )
-        if replay is None:
-            raise
-        return replay
+            if replay is not None:
+                return replay
+            if is_second_try or not isinstance(error, IntegrityError):
+                raise
+            # Another first decision of this browser made the device while we were at it.
+            is_second_try = True
 
 
 def revoke(
@@ -191,6 +207,13 @@ def _refuse_retired_grant(site: SiteInfo, notice: Notice, submission: Submission
         raise NoticeRetired(fields={"current": current.number})
 
 
+def _refuse_untrusted_grant(sender: queries.Sender, submission: Submission) -> None:
+    if sender.state is None or sender.is_trusted:
+        return
+    if rules.grants_anew(before=sender.state.choices, submission=submission):
+        raise TokenRefused if sender.is_by_token else SeedRefused
+
+
 def _check_choices(notice: Notice, submission: Submission) -> None:
     fields: dict[str, object] = {}
     unknown = sorted((submission.granted | submission.refused) - notice.numbers.keys())
@@ -215,21 +238,37 @@ def _own_token(text: str | None, site: SiteInfo, keys: Keys) -> DeviceToken | No
     return token if token is not None and token.site_id == site.id else None
 
 
+def _seeded_device(seed: str | None, site: SiteInfo, keys: Keys) -> UUID | None:
+    if seed is None:
+        return None
+    return device_token.seeded_device(seed=seed, site_id=site.id, keys=keys)
+
+
 # --- the write
 
 
-_INSERT = """
-WITH device AS (
+# Fails if the device was made meanwhile: what it decided must be read before it is changed.
+_NEW_DEVICE = """
   INSERT INTO consents_device
     (id, site_id, version, serial, client_seq, granted, refused, notice_id, decided_at,
      with_signal, last_record_key)
   VALUES (%(device)s, %(site)s, %(version)s, %(serial)s, %(seq)s, %(state_granted)s,
-          %(state_refused)s, %(state_notice)s, %(state_decided_at)s, %(state_signal)s, %(key)s)
-  ON CONFLICT (id) DO UPDATE
-    SET version = EXCLUDED.version, serial = EXCLUDED.serial, client_seq = EXCLUDED.client_seq,
-        granted = EXCLUDED.granted, refused = EXCLUDED.refused, notice_id = EXCLUDED.notice_id,
-        decided_at = EXCLUDED.decided_at, with_signal = EXCLUDED.with_signal,
-        last_record_key = EXCLUDED.last_record_key
+          %(state_refused)s, %(state_notice)s, %(state_decided_at)s, %(state_signal)s,
+          %(last_key)s)
+"""
+
+_KNOWN_DEVICE = """
+  UPDATE consents_device
+     SET version = %(version)s, serial = %(serial)s, client_seq = %(seq)s,
+         granted = %(state_granted)s, refused = %(state_refused)s, notice_id = %(state_notice)s,
+         decided_at = %(state_decided_at)s, with_signal = %(state_signal)s,
+         last_record_key = %(last_key)s
+   WHERE id = %(device)s
+"""
+
+_WRITE = """
+WITH device AS (
+{device}
 ), record AS (
   INSERT INTO consents_consentrecord
     (key, recorded_at, site_id, notice_id, granted, refused, withdrawn, method, surface, prior,
@@ -246,6 +285,8 @@ VALUES (%(key)s, %(now)s, %(site)s, %(device)s, %(version)s, %(salt)s, %(previou
         %(idempotency_key)s, %(client_seq)s)
 """
 
+_WRITE_NEW, _WRITE_KNOWN = (_WRITE.format(device=device) for device in (_NEW_DEVICE, _KNOWN_DEVICE))
+
 
 def _record(
     *,
@@ -255,11 +296,11 @@ def _record(
     jurisdiction: Jurisdiction,
     submission: Submission,
     visit: Visit,
-    state: queries.DeviceState | None,
-    rotates: bool,
+    sender: queries.Sender,
     keys: Keys,
     now: datetime,
 ) -> Recorded:
+    state = sender.state
     before = None if state is None else state.choices
     implied = rules.implied_grants(terms=notice.terms, regime=regime)
     held = implied if before is None else before.granted
@@ -285,10 +326,13 @@ def _record(
             seq=submission.client_seq if before is None else max(submission.client_seq, before.seq),
         )
     key, salt = uuid4(), secrets.token_bytes(32)
-    device = UUID(bytes=secrets.token_bytes(16)) if state is None else state.device
+    device = sender.device or UUID(bytes=secrets.token_bytes(16))
     version = 1 if state is None else state.version + (0 if merged.is_superseded else 1)
-    serial = 1 if state is None else state.serial + (1 if rotates else 0)
+    rotates = sender.is_by_token and sender.is_trusted
+    serial = queries.FIRST_SERIAL if state is None else state.serial + rotates
     previous = None if state is None else str(state.last_record_key)
+    # An untrusted sender's record is not the last: sent again, its key would fetch the token.
+    last_key = key if state is None or sender.is_trusted else state.last_record_key
     private = {
         "record": str(key),
         "device": str(device),
@@ -304,7 +348,7 @@ def _record(
     with connection.cursor() as cursor, connection.wrap_database_errors:
         prepared.execute(
             cursor,
-            _INSERT,
+            _WRITE_NEW if state is None else _WRITE_KNOWN,
             {
                 "device": device,
                 "site": site.id,
@@ -316,6 +360,7 @@ def _record(
                 "state_notice": state_notice.id,
                 "state_decided_at": datetime.fromtimestamp(choices.decided_at, tz=UTC),
                 "state_signal": choices.with_signal,
+                "last_key": last_key,
                 "key": key,
                 "now": now,
                 "notice": notice.id,
@@ -371,7 +416,7 @@ def _record(
         ),
         choices=choices,
         choices_cookie=rules.choices_cookie(choices=choices, numbers=state_notice.numbers),
-        device_token=device_token.sign(token, keys=keys) if rotates else None,
+        device_token=device_token.sign(token, keys=keys) if sender.is_trusted else None,
         deliveries=deliveries,
         is_replay=False,
     )

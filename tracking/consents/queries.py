@@ -29,6 +29,8 @@ from tracking.registry.types import SiteInfo
 
 Keys = Mapping[str, bytes]
 
+FIRST_SERIAL = 1
+
 
 class UnknownReceipt(DomainError):
     """Also the answer for somebody else's receipt: nothing tells the two apart."""
@@ -45,6 +47,31 @@ class DeviceState:
     serial: int
     last_record_key: UUID
     choices: Choices
+    notice_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """
+    Whom a request speaks for. `state` is None for a device that is not there yet, and `device` for
+    one that nothing names in advance.
+
+    Trusted is a new device's sender, the newest token, and the seed as long as no decision came
+    with a token: only those may grant what is new, and are handed a token.
+    """
+
+    device: UUID | None
+    state: DeviceState | None
+    is_trusted: bool
+    is_by_token: bool
+
+    @property
+    def choices(self) -> Choices | None:
+        """What this sender may know: without trust, only what was refused."""
+        if self.state is None:
+            return None
+        choices = self.state.choices
+        return choices if self.is_trusted else replace(choices, granted=frozenset())
 
 
 _STATE = """
@@ -75,6 +102,32 @@ def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
             with_signal=row[7],
             seq=row[8],
         ),
+        notice_id=row[6],
+    )
+
+
+def find_sender(*, token: DeviceToken | None, seeded: UUID | None, lock: bool = False) -> Sender:
+    """
+    Return whom a request speaks for: a believed `token` wins over `seeded`, the device of its seed.
+
+    The serial tells whether a device's seed was followed by a token: seeds do not raise it.
+    """
+    if token is not None:
+        state = find_state(device=token.device, lock=lock)
+        if state is not None:
+            return Sender(
+                device=state.device,
+                state=state,
+                is_trusted=token.serial == state.serial,
+                is_by_token=True,
+            )
+    # A token whose device is gone starts anew, under an id that nobody could have planted.
+    state = None if seeded is None else find_state(device=seeded, lock=lock)
+    return Sender(
+        device=seeded,
+        state=state,
+        is_trusted=state is None or state.serial == FIRST_SERIAL,
+        is_by_token=False,
     )
 
 
@@ -105,10 +158,7 @@ def find_gate_choices(*, site_code: str, token_text: str | None, keys: Keys) -> 
     token = device_token.verify(token_text, keys=keys) if token_text else None
     if token is None or token.site_id != site.id:
         return None
-    state = find_state(device=token.device)
-    if state is None or state.serial == token.serial:
-        return None if state is None else state.choices
-    return replace(state.choices, granted=frozenset())
+    return find_sender(token=token, seeded=None).choices
 
 
 def list_receipts(*, site_code: str, token_text: str | None, keys: Keys) -> list[Receipt]:
@@ -149,35 +199,49 @@ def list_deliveries(
 
 
 def find_recorded(
-    *, site: SiteInfo, idempotency_key: str, keys: Keys, now: datetime
+    *,
+    site: SiteInfo,
+    idempotency_key: str,
+    token: DeviceToken | None,
+    seeded: UUID | None,
+    keys: Keys,
+    now: datetime,
 ) -> Recorded | None:
-    """Return the stored answer to a decision that was sent before."""
-    private = (
-        models.ConsentPrivate.objects.select_related("device")
-        .filter(site_id=site.id, idempotency_key=idempotency_key)
-        .first()
-    )
+    """Return the stored answer to a decision that was sent before, and what its sender has now."""
+    private = models.ConsentPrivate.objects.filter(
+        site_id=site.id, idempotency_key=idempotency_key
+    ).first()
     if private is None:
         return None
     row = models.ConsentRecord.objects.get(pk=(private.recorded_at, private.record_key))
-    state = find_state(device=private.device_id)
-    if state is None:
-        raise UnknownReceipt
-    notice = notices.get_by_id(notice_id=private.device.notice_id)
-    token = DeviceToken(
-        device=state.device,
-        site_id=site.id,
-        serial=state.serial,
-        issued_at=int(private.device.decided_at.timestamp()),
-    )
-    # Whoever knows the key sent this decision. It returns the token only while the device has not
-    # decided again, so that an old key never opens a device's later life.
-    is_latest = state.last_record_key == private.record_key
+    sender = find_sender(token=token, seeded=seeded)
+    state, choices = sender.state, sender.choices
+    new_token = None
+    if state is None or choices is None or state.device == private.device_id:
+        state = find_state(device=private.device_id)
+        if state is None:
+            raise UnknownReceipt
+        choices = state.choices
+        # Whoever knows the key sent this decision. It returns the token only while it is the last
+        # one that was answered with it, so that an old key never opens a device's later life; the
+        # seed returns it as long as it is trusted.
+        if state.last_record_key == private.record_key or (
+            sender.state is not None and sender.is_trusted and not sender.is_by_token
+        ):
+            newest = DeviceToken(
+                device=state.device,
+                site_id=site.id,
+                serial=state.serial,
+                issued_at=choices.decided_at,
+            )
+            new_token = device_token.sign(newest, keys=keys)
+    # Else this browser has become another device since, and is not led back to the old one.
+    notice = notices.get_by_id(notice_id=state.notice_id)
     return Recorded(
         receipt=_receipt(site, row),
-        choices=state.choices,
-        choices_cookie=rules.choices_cookie(choices=state.choices, numbers=notice.numbers),
-        device_token=device_token.sign(token, keys=keys) if is_latest else None,
+        choices=choices,
+        choices_cookie=rules.choices_cookie(choices=choices, numbers=notice.numbers),
+        device_token=new_token,
         deliveries=tuple(_deliveries(site, row, private, keys, now)),
         is_replay=True,
     )

@@ -91,6 +91,11 @@ def merge(
     )
 
 
+def grants_anew(*, before: Choices | None, submission: Submission) -> bool:
+    """Say whether `merge` could grant something: what is older than the newest decision cannot."""
+    return bool(submission.granted) and (before is None or submission.client_seq >= before.seq)
+
+
 def implied_grants(*, terms: Terms, regime: Regime) -> frozenset[str]:
     """Return the ids of tags that may run on notice alone, before any choice."""
     found: set[str] = set()

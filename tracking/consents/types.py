@@ -81,6 +81,8 @@ class Visit:
     device_token: str | None
     country_header: str
     device_class: DeviceClass
+    # Made at random by a browser that has no token yet; as secret as one, and never kept.
+    device_seed: str | None = None
     # A page of our own, whose form carried Django's token, needs no Origin of the site.
     is_own_page: bool = False
 
@@ -163,7 +165,8 @@ class DeliveryStatus:
 class Recorded:
     """
     The answer to a decision. `device_token` is the device's newest and replaces the one that was
-    sent; None when the sender had only an older copy.
+    sent; None when the sender is not trusted with it. `choices` are the device's as they stand now,
+    whatever was sent.
     """
 
     receipt: Receipt

@@ -62,6 +62,18 @@ def verify(text: str, *, keys: Mapping[str, bytes]) -> DeviceToken | None:
     )
 
 
+def seeded_device(*, seed: str, site_id: int, keys: Mapping[str, bytes]) -> UUID:
+    """
+    Return the device of a browser that has no token yet, from the seed that it made itself.
+
+    Secret in, secret out: without our key no id can be aimed at. The *last* key makes it: a signing
+    key that is added between two first decisions must not make two devices of them.
+    """
+    key = list(keys.values())[-1]
+    message = b"device-seed|%d|%s" % (site_id, seed.encode())
+    return UUID(bytes=hmac.digest(key, message, "sha256")[:16])
+
+
 def pairwise_id(*, device: UUID, partner: str, site_id: int, keys: Mapping[str, bytes]) -> str:
     """
     Return the id under which one partner knows the device; no two partners can match theirs.

@@ -51,6 +51,8 @@ def test_no_decision_grants_what_it_did_not_name(
         before=before, submission=sent, asked=frozenset(IDS), held=before.granted, meanings=MEANINGS
     )
 
+    if not rules.grants_anew(before=before, submission=sent):
+        assert merged.granted <= before.granted
     assert merged.granted <= before.granted | sent.granted
     assert not merged.granted & merged.refused
     assert merged.withdrawn <= before.granted & merged.refused

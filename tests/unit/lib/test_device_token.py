@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import hmac
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.lib.device_token import DeviceToken, pairwise_id, sign, verify
+from tracking.lib.device_token import DeviceToken, pairwise_id, seeded_device, sign, verify
 
 KEYS = {"k2": b"2" * 32, "k1": b"1" * 32}
 TOKEN = DeviceToken(device=UUID(int=7), site_id=3, serial=2, issued_at=1_800_000_000)
@@ -53,3 +54,24 @@ def test_a_new_signing_key_does_not_rename_devices() -> None:
     before = pairwise_id(device=UUID(int=7), partner="a", site_id=1, keys={"k1": KEYS["k1"]})
 
     assert pairwise_id(device=UUID(int=7), partner="a", site_id=1, keys=KEYS) == before
+
+
+def test_a_seed_names_one_device_and_only_with_our_key() -> None:
+    seed = "00112233445566778899aabbccddeeff"
+
+    device = seeded_device(seed=seed, site_id=3, keys=KEYS)
+
+    expected = hmac.new(b"1" * 32, b"device-seed|3|" + seed.encode(), "sha256").digest()[:16]
+    assert device == UUID(bytes=expected)
+    others = {
+        seeded_device(seed=seed[:-1] + "0", site_id=3, keys=KEYS),
+        seeded_device(seed=seed, site_id=4, keys=KEYS),
+        seeded_device(seed=seed, site_id=3, keys={"k1": b"0" * 32}),
+    }
+    assert len({device, *others}) == 4
+
+
+def test_a_new_signing_key_does_not_make_a_second_device_of_one_seed() -> None:
+    before = seeded_device(seed="a" * 32, site_id=3, keys={"k1": KEYS["k1"]})
+
+    assert seeded_device(seed="a" * 32, site_id=3, keys=KEYS) == before
