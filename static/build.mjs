@@ -104,7 +104,7 @@ async function styles(name) {
 
 await script("loader", ["banner"], []);
 await script("preferences", ["preferences"], ["banner"]);
-for (const name of ["page", "console"]) await styles(name);
+for (const name of ["page", "console", "first_layer"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
 const sizes = {};

@@ -81,7 +81,7 @@ class Visit:
     device_token: str | None
     country_header: str
     device_class: DeviceClass
-    # A page of our own, whose form carried Django's token, needs no Origin of the site.
+    # A form of our own page, which proved that (by Django's token or our Origin), needs none.
     is_own_page: bool = False
 
 
