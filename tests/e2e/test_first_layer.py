@@ -70,14 +70,14 @@ def test_a_visitor_without_scripts_is_asked_once(
 
     expect(frame.get_by_role("link", name="送る情報の設定")).to_be_visible(timeout=PATIENT)
     expect(page).to_have_url(stack.url(PAGE), timeout=PATIENT)
-    expect(frame.get_by_role("button")).to_have_count(0)
+    expect(frame.get_by_role("button")).to_have_count(0, timeout=PATIENT)
     assert height_of_frame(page) < 50
     assert {"cm_device", "cm_choices"} == {cookie["name"] for cookie in scriptless.cookies()}
 
     # The link leaves the frame, and there the one record is told.
     frame.get_by_role("link", name="送る情報の設定").click()
     expect(page).to_have_url(stack.url("/preferences/kloset/?lang=ja"), timeout=PATIENT)
-    expect(page.locator(".history .act")).to_have_text([said])
+    expect(page.locator(".history .act")).to_have_text([said], timeout=PATIENT)
 
 
 def test_on_a_page_of_another_site_the_question_has_a_page_of_its_own(
@@ -95,7 +95,7 @@ def test_on_a_page_of_another_site_the_question_has_a_page_of_its_own(
     frame = page.frame_locator("iframe.cm-first-layer")
 
     expect(frame.get_by_role("link", name="送る情報の設定")).to_be_visible(timeout=PATIENT)
-    expect(frame.get_by_role("button")).to_have_count(0)
+    expect(frame.get_by_role("button")).to_have_count(0, timeout=PATIENT)
     assert height_of_frame(page) < 50
 
     frame.get_by_role("link", name="送る情報の設定").click()

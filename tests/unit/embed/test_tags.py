@@ -16,6 +16,7 @@ from django.utils.functional import SimpleLazyObject, empty
 from pytest_django.fixtures import Settings
 
 import consentmgr.embed
+from consentmgr.embed import snippets
 
 LINE = '<script src="https://consent.shop.example/b/shop.js?lang=ja"></script>'
 
@@ -46,6 +47,13 @@ def test_the_head_carries_the_nonce_of_the_context_or_of_the_request() -> None:
     assert render("{% consent_head %}", Context({"csp_nonce": nonce})) == expected
     request.csp_nonce = LazyNonce(lambda: 'n"1')  # type: ignore[attr-defined]
     assert render("{% consent_head %}", RequestContext(request)) == expected
+
+
+def test_the_nonce_of_django_6_is_found_without_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snippets, "get_nonce", lambda request: LazyNonce(lambda: "n2"))
+
+    assert snippets.read_nonce(RequestFactory().get("/")) == "n2"
+    assert snippets.read_nonce(None) == ""
 
 
 def test_the_body_is_the_frame_for_browsers_without_scripts() -> None:
