@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
-    *(["consentmgr.demo"] if DEMO else []),
+    *(["consentmgr.demo", "consentmgr.embed"] if DEMO else []),
 ]
 
 MIDDLEWARE = [
@@ -153,6 +153,12 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/v1",
     "ENUM_NAME_OVERRIDES": {"DecisionSurface": "tracking.consents.api.SURFACES"},
 }
+
+if DEMO:
+    # What a customer's site sets: the demo shop is one.
+    from consentmgr.demo.places import SITE, get_places
+
+    CONSENT_MANAGER = {"url": get_places().shop, "site": SITE}
 
 LOGGING = {
     "version": 1,

@@ -153,7 +153,7 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
-for (const name of ["page", "console"]) await styles(name);
+for (const name of ["page", "console", "first_layer"]) await styles(name);
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
 const filesIn = (folder) =>

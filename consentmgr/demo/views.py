@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from consentmgr.demo import server_events
@@ -48,7 +48,8 @@ def _on_localhost(view: View[P]) -> View[P]:
         wanted = request.GET.get("lang")
         if wanted in {"ja", "en"} and wanted != kwargs["language"]:
             return HttpResponseRedirect(_address(request, str(wanted)))
-        return view(request, *args, **kwargs)
+        with translation.override(str(kwargs["language"])):
+            return view(request, *args, **kwargs)
 
     return wrapped
 
@@ -170,7 +171,7 @@ def _policy(places: Places, partners: list[str]) -> str:
     hosts = " ".join(partners)
     return (
         f"default-src 'none'; script-src 'self' {hosts}; style-src 'self'; "
-        f"img-src 'self' data: {hosts}; connect-src 'self' {hosts}; frame-src {hosts}; "
+        f"img-src 'self' data: {hosts}; connect-src 'self' {hosts}; frame-src 'self' {hosts}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 

@@ -83,7 +83,7 @@ class Visit:
     device_class: DeviceClass
     # Made at random by a browser that has no token yet; as secret as one, and never kept.
     device_seed: str | None = None
-    # A page of our own, whose form carried Django's token, needs no Origin of the site.
+    # A form of our own page, which proved that (by Django's token or our Origin), needs none.
     is_own_page: bool = False
 
 

@@ -13,9 +13,16 @@ from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import page
-from tracking.preferences.types import Frame, PreferencePage, Reader, TransmissionPage
+from tracking.preferences import page, rules
+from tracking.preferences.types import (
+    FirstLayer,
+    Frame,
+    PreferencePage,
+    Reader,
+    TransmissionPage,
+)
 from tracking.regimes import rules as regimes
+from tracking.regimes.types import Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
@@ -26,12 +33,13 @@ Keys = Mapping[str, bytes]
 class FormBasis:
     """
     What a sent form is read against: the notice that it was made from (None if there is no such
-    version), this device's choices, and the language.
+    version), this device's choices, the language, and the origins of the site's pages.
     """
 
     notice: Notice | None
     choices: Choices | None
     language: str
+    origins: frozenset[str]
 
 
 def get_form_basis(*, site_code: str, notice_number: int, reader: Reader, keys: Keys) -> FormBasis:
@@ -49,6 +57,7 @@ def get_form_basis(*, site_code: str, notice_number: int, reader: Reader, keys: 
             site_code=site.code, token_text=_trusted_token(reader), keys=keys
         ),
         language=negotiate(reader.languages, languages),
+        origins=site.origins,
     )
 
 
@@ -82,6 +91,47 @@ def get_preference_page(
         withdrawal_key="" if withdrawal is None else str(withdrawal.key),
         saved_key=saved_key,
         zone=site.zone,
+        is_signal_honoured=_is_signal_honoured(site, reader, now),
+    )
+
+
+def get_first_layer(
+    *, site_code: str, reader: Reader, has_cookies: bool, keys: Keys, now: datetime
+) -> FirstLayer:
+    """
+    Return the first layer for one device.
+
+    `has_cookies` says that this device's cookies would have reached us. Where they would not, it
+    cannot be known whether there is something to ask, and only the link to the settings is there.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.get_current(site_code=site.code)
+    language = negotiate(reader.languages, notice.content["languages"])
+    surface = rules.frame_surface(site.presentation) if has_cookies else None
+    if surface is not None and not rules.has_question(
+        notice=notice,
+        regime=_regime(site, reader, now),
+        choices=consents.find_choices(
+            site_code=site.code, token_text=_trusted_token(reader), keys=keys
+        ),
+        overdue=gate.list_overdue_partners(site_id=site.id),
+        now=now,
+    ):
+        surface = None
+    partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
+    words = notices.get_wording(notice, language)
+    return FirstLayer(
+        site=site.code,
+        language=language,
+        wording={
+            key: text.replace("{partners}", str(len(partners))) for key, text in words.items()
+        },
+        notice=notice.number,
+        surface=surface,
+        origins=tuple(sorted(site.origins)),
         is_signal_honoured=_is_signal_honoured(site, reader, now),
     )
 
@@ -167,10 +217,13 @@ def _versions(notice: Notice, receipts: Sequence[Receipt]) -> dict[int, Notice]:
     return found
 
 
-def _is_signal_honoured(site: SiteInfo, reader: Reader, now: datetime) -> bool:
-    """Say whether the browser sends its privacy signal and the regime acts on it."""
+def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:
     jurisdiction = regimes.find_jurisdiction(
         country_header=reader.country_header, default_country=site.default_country
     )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
-    return reader.gpc and bool(regime.signal_natures)
+    return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+
+
+def _is_signal_honoured(site: SiteInfo, reader: Reader, now: datetime) -> bool:
+    """Say whether the browser sends its privacy signal and the regime acts on it."""
+    return reader.gpc and bool(_regime(site, reader, now).signal_natures)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from urllib.parse import urlsplit
 
-from tracking.consents.types import Choices, Method
+from tracking.consents.types import Choices, Method, Surface
+from tracking.gate import rules as gate
+from tracking.gate.types import Reason
 from tracking.notices.types import Notice
 from tracking.preferences.types import (
     Act,
     Answer,
     View,
 )
+from tracking.regimes.types import Regime
+from tracking.registry.types import Presentation
+
+_DAY_SECONDS = 86_400
+_UNANSWERED = frozenset({Reason.NO_CHOICE, Reason.NEEDS_RENEWAL})
+_REFUSED = frozenset({Reason.PARTNER_REFUSED, Reason.PURPOSE_REFUSED, Reason.DATA_ITEM_REFUSED})
+_LONGEST_ADDRESS = 2000
 
 
 def read_answer(
@@ -80,3 +90,60 @@ def read_view(text: str) -> View:
 def read_act(text: str) -> Act | None:
     """Return the button that was pressed, or None for one that we do not have."""
     return next((act for act in Act if act == text), None)
+
+
+def has_question(
+    *,
+    notice: Notice,
+    regime: Regime,
+    choices: Choices | None,
+    overdue: Collection[str],
+    now: datetime,
+) -> bool:
+    """
+    Say whether there is something to ask: never decided, something new or expired, or a refusal
+    that is old enough. Twin of `shouldAsk` in static/src/core/state.ts.
+    """
+    if choices is None:
+        return bool(notice.asked_ids)
+    moment = int(now.timestamp())
+    is_old = moment >= choices.decided_at + regime.renew_days_refused * _DAY_SECONDS
+    asks = _UNANSWERED | _REFUSED if is_old else _UNANSWERED
+    return any(
+        gate.decide(
+            tag_code=code,
+            terms=notice.terms,
+            regime=regime,
+            choices=choices,
+            # Without the signal and the notice, which would hide that an answer is missing.
+            gpc=False,
+            shown_notice=None,
+            overdue=overdue,
+            now=moment,
+        ).reason
+        in asks
+        for code in notice.terms.tags
+    )
+
+
+def frame_surface(presentation: Presentation) -> Surface | None:
+    """Return how a frame asks: a modal dialog needs a script, and a site with a link never asks."""
+    if presentation is Presentation.LINK:
+        return None
+    return Surface.CARD if presentation is Presentation.CARD else Surface.BAR
+
+
+def read_surface(text: str) -> Surface:
+    """Return the layout that a form says it was sent from."""
+    return Surface.CARD if text == Surface.CARD else Surface.BAR
+
+
+def read_back(*, address: str, origins: Collection[str]) -> str:
+    """Return the page of the site that a form was framed in, or "" for any other address."""
+    if not (address.isascii() and address.isprintable()) or len(address) > _LONGEST_ADDRESS:
+        return ""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return address if f"{parts.scheme}://{parts.netloc}" in origins else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tracking.consents.types import Method
+from tracking.consents.types import Method, Surface
 
 
 class View(StrEnum):
@@ -234,6 +234,24 @@ class TagEntry:
     withheld: str
     off_scope: str
     on_scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLayer:
+    """
+    The question to a browser without scripts, in the frame that the site's pages hold.
+
+    `surface` is how it is laid out, None while there is nothing to ask: then only the link to the
+    settings is there. `origins` are those of the pages that may frame it.
+    """
+
+    site: str
+    language: str
+    wording: Mapping[str, str]
+    notice: int
+    surface: Surface | None
+    origins: tuple[str, ...]
+    is_signal_honoured: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The preference centre and the external-transmission page: plain HTML, no script needed."""
+"""The preference centre, the external-transmission page and the first layer, without a script."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.csrf import csrf_failure
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from psycopg_pool import PoolTimeout
 
@@ -24,7 +27,7 @@ from tracking.consents.types import Method, Recorded, Submission, Surface
 from tracking.lib.languages import negotiate
 from tracking.notices.queries import NoNotice
 from tracking.preferences import queries, rules, wording
-from tracking.preferences.types import Answer, Reader
+from tracking.preferences.types import Answer, FirstLayer, Reader
 from tracking.registry.queries import UnknownSite
 
 logger = logging.getLogger(__name__)
@@ -32,41 +35,131 @@ logger = logging.getLogger(__name__)
 View = Callable[[HttpRequest, str], HttpResponse]
 
 RETRY_AFTER_SECONDS = 5
-_FORM_FIELDS = ("notice", "form_key", "act", "tag", "lang", "view")
+_FORM_FIELDS = ("notice", "form_key", "act", "tag", "lang", "view", "back", "surface")
 
 
-def _page(view: View) -> View:
-    """Never cached, since it shows one device's state; and honest while the database is away."""
+def _page(away: View) -> Callable[[View], View]:
+    """
+    Never cached, since it shows one device's state; and honest while the database is away, which
+    `away` answers.
+    """
 
-    @wraps(view)
-    def wrapped(request: HttpRequest, site: str) -> HttpResponse:
-        try:
-            response = view(request, site)
-        except (UnknownSite, NoNotice) as error:
-            raise Http404 from error
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            logger.error("database away: %s", type(error).__name__)
-            response = _away(request, site)
-        response["Cache-Control"] = "private, no-store"
-        return response
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(request: HttpRequest, site: str) -> HttpResponse:
+            try:
+                response = view(request, site)
+            except (UnknownSite, NoNotice) as error:
+                raise Http404 from error
+            except (OperationalError, InterfaceError, PoolTimeout) as error:
+                logger.error("database away: %s", type(error).__name__)
+                response = away(request, site)
+            response["Cache-Control"] = "private, no-store"
+            return response
 
-    return require_http_methods(["GET", "HEAD", "POST"])(wrapped)
+        return require_http_methods(["GET", "HEAD", "POST"])(wrapped)
+
+    return decorate
 
 
-@_page
+def _away(request: HttpRequest, site: str) -> HttpResponse:
+    """Say that nothing was stored and nothing lost, and carry the answer to the next attempt."""
+    language = negotiate(_reader(request).languages, ("ja", "en"))
+    sent = [(name, request.POST[name]) for name in _FORM_FIELDS if name in request.POST]
+    sent += [("on", choice) for choice in request.POST.getlist("on")[:1024]]
+    context = {
+        "text": wording.texts(language=language),
+        "language": language,
+        "site": site,
+        "sent": sent,
+        "is_decision": request.method == "POST",
+    }
+    response = render(request, "preferences/away.html", context, status=503)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _hidden(request: HttpRequest, site: str) -> HttpResponse:
+    """Hide the frame: an error page in it would only be in the way."""
+    return HttpResponse("iframe.cm-first-layer{display:none}\n", content_type="text/css")
+
+
+@_page(away=_away)
 def preferences(request: HttpRequest, site: str) -> HttpResponse:
     """Show this device's choices, history and deliveries; record what its form sends."""
     if request.method == "POST":
-        return _record(request, site, show=_show_preferences, address="preferences:page")
+        return _record(request, site, show=_show_preferences, go_on=_show_saved)
     return _show_preferences(request, site)
 
 
-@_page
+@_page(away=_away)
 def transmission(request: HttpRequest, site: str) -> HttpResponse:
     """Show every tag with its state on this device; switch one tag's partner on or off."""
     if request.method == "POST":
-        return _record(request, site, show=_show_transmission, address="preferences:transmission")
+        return _record(request, site, show=_show_transmission, go_on=_show_saved_tag)
     return _show_transmission(request, site)
+
+
+@csrf_exempt
+@xframe_options_exempt
+@_page(away=_away)
+def first_layer(request: HttpRequest, site: str) -> HttpResponse:
+    """
+    Ask in a frame on the site's pages; record what its form sends and go back to the page.
+
+    The form leaves the frame, so that what is recorded is recorded, and its cookies are set, in a
+    top-level answer. It needs no cookie beforehand: instead of Django's token the Origin shows that
+    it is ours. Browsers send it with every form, and no other page can name it.
+    """
+    if request.method == "POST":
+        if request.headers.get("Origin") != _own_origin(request):
+            return csrf_failure(request, reason="not our form")
+        return _record(
+            request,
+            site,
+            show=_show_preferences,
+            go_on=_go_back,
+            surface=rules.read_surface(request.POST.get("surface", "")),
+        )
+    layer = _first_layer(request, site)
+    context = {
+        "layer": layer,
+        "back": request.headers.get("Referer", ""),
+        **_form_context(message=""),
+    }
+    response = render(request, "preferences/first_layer.html", context)
+    origins = " ".join(layer.origins)
+    # `form-action` names the site too: browsers hold it against the redirect back to the page.
+    response["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {origins}; "
+        f"base-uri 'none'; frame-ancestors {origins}"
+    )
+    return response
+
+
+@_page(away=_hidden)
+def first_layer_frame(request: HttpRequest, site: str) -> HttpResponse:
+    """Lay out that frame: as the banner while there is something to ask, else as a button."""
+    context = {"layer": _first_layer(request, site)}
+    response = render(request, "preferences/first_layer.css", context, content_type="text/css")
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _first_layer(request: HttpRequest, site: str) -> FirstLayer:
+    return queries.get_first_layer(
+        site_code=site,
+        reader=_reader(request),
+        # A frame on a page of another site gets none of our cookies, and browsers that do not say
+        # where they are may be in one.
+        has_cookies=request.headers.get("Sec-Fetch-Site") in {"same-origin", "same-site", "none"},
+        keys=settings.CONSENT_KEYS,
+        now=timezone.now(),
+    )
+
+
+def _own_origin(request: HttpRequest) -> str:
+    return f"{request.scheme}://{request.get_host()}"
 
 
 def _show_preferences(
@@ -114,10 +207,11 @@ def _record(
     site: str,
     *,
     show: Callable[[HttpRequest, str, str, int], HttpResponse],
-    address: str,
+    go_on: Callable[[HttpRequest, queries.FormBasis, Recorded], str],
+    surface: Surface = Surface.PAGE,
 ) -> HttpResponse:
     """
-    Record what a form says and go back to the page.
+    Record what a form says and send the browser on to the address that `go_on` returns.
 
     A grant on a retired notice or with an outdated token is not recorded; what the same form
     switches off is, since a refusal is never lost.
@@ -133,13 +227,13 @@ def _record(
         keys=settings.CONSENT_KEYS,
     )
     text = wording.texts(language=basis.language)
-    act, tag = rules.read_act(request.POST.get("act", "")), request.POST.get("tag", "")
+    act = rules.read_act(request.POST.get("act", ""))
     answer = None
     if basis.notice is not None and act is not None:
         answer = rules.read_answer(
             act=act,
             ticked=request.POST.getlist("on"),
-            tag_code=tag,
+            tag_code=request.POST.get("tag", ""),
             notice=basis.notice,
             choices=basis.choices,
         )
@@ -154,7 +248,7 @@ def _record(
         ),
         client_seq=rules.next_seq(choices=basis.choices, now=now),
         method=answer.method,
-        surface=Surface.PAGE,
+        surface=surface,
         language=basis.language,
         gpc=reader.gpc,
         granted=answer.granted,
@@ -182,7 +276,10 @@ def _record(
         response = show(request, site, text["token_outdated_kept"], 200)
         cookies.keep(response, recorded)
         return response
-    return _go_back(request, site, address, recorded, tag)
+    response = HttpResponse(status=303)
+    response["Location"] = go_on(request, basis, recorded)
+    cookies.keep(response, recorded)
+    return response
 
 
 def _ask_again(
@@ -206,37 +303,26 @@ def _ask_again(
     return response
 
 
-def _go_back(
-    request: HttpRequest, site: str, address: str, recorded: Recorded, tag: str
-) -> HttpResponse:
+def _show_saved(request: HttpRequest, basis: queries.FormBasis, recorded: Recorded) -> str:
+    return _saved_address(request, recorded, "preferences:page")
+
+
+def _show_saved_tag(request: HttpRequest, basis: queries.FormBasis, recorded: Recorded) -> str:
+    tag = request.POST.get("tag", "")
+    address = _saved_address(request, recorded, "preferences:transmission", tag=tag)
+    return f"{address}#tag-{tag}"
+
+
+def _go_back(request: HttpRequest, basis: queries.FormBasis, recorded: Recorded) -> str:
+    back = rules.read_back(address=request.POST.get("back", ""), origins=basis.origins)
+    return back or _show_saved(request, basis, recorded)
+
+
+def _saved_address(request: HttpRequest, recorded: Recorded, page: str, **more: str) -> str:
     query = {"saved": str(recorded.receipt.key)}
-    for name in ("lang", "view"):
-        if request.POST.get(name):
-            query[name] = request.POST[name]
-    fragment = ""
-    if address == "preferences:transmission":
-        query["tag"], fragment = tag, f"#tag-{tag}"
-    response = HttpResponse(status=303)
-    response["Location"] = f"{reverse(address, args=[site])}?{urlencode(query)}{fragment}"
-    cookies.keep(response, recorded)
-    return response
-
-
-def _away(request: HttpRequest, site: str) -> HttpResponse:
-    """Say that nothing was stored and nothing lost, and carry the answer to the next attempt."""
-    language = negotiate(_reader(request).languages, ("ja", "en"))
-    sent = [(name, request.POST[name]) for name in _FORM_FIELDS if name in request.POST]
-    sent += [("on", choice) for choice in request.POST.getlist("on")[:1024]]
-    context = {
-        "text": wording.texts(language=language),
-        "language": language,
-        "site": site,
-        "sent": sent,
-        "is_decision": request.method == "POST",
-    }
-    response = render(request, "preferences/away.html", context, status=503)
-    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    query |= {name: request.POST[name] for name in ("lang", "view") if request.POST.get(name)}
+    address = reverse(page, args=[recorded.receipt.site])
+    return f"{address}?{urlencode(query | more)}"
 
 
 def _reader(request: HttpRequest) -> Reader:

@@ -45,7 +45,10 @@ def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
 
 @pytest.mark.parametrize(
     ("agent", "device_class"),
-    [("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0)", "phone"), ("Mozilla/5.0 (X11; Linux)", "desktop")],
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0)", "phone"),
+        ("Mozilla/5.0 (X11; Linux)", "desktop"),
+    ],
 )
 def test_the_kind_of_device_is_told_as_for_decisions(
     notice: Notice, agent: str, device_class: str
