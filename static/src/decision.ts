@@ -72,6 +72,11 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     return !!needs_reload[0];
   }
 
+  function forgetSeed(): void {
+    seed = null;
+    attempt(() => localStorage.removeItem(SEED));
+  }
+
   const answered = () =>
     device.choices && encode({ ...device.choices, decided_at: 0, seq: 0 }, config.ids);
   let known = answered();
@@ -99,8 +104,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     catchUp,
     confirm(answer, entry) {
       // From here on the browser has a token.
-      seed = null;
-      attempt(() => localStorage.removeItem(SEED));
+      forgetSeed();
       const mine = device.choices;
       const base = mine && mine.seq > entry.choices.seq ? mine : entry.choices;
       adopt(merge(base, answer.choices)!);
@@ -109,6 +113,8 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
       return device.choices!;
     },
     takeBack({ choices }) {
+      // A seed that may not grant any more would be refused for ever.
+      forgetSeed();
       announce("error", { code: "grant_not_recorded", status: 409 });
       if (device.choices && device.choices.seq > choices.seq) return;
       adopt({ ...choices, granted: [] });

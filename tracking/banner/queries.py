@@ -170,7 +170,7 @@ def _script(
     before = _dist("hold") if "hold" in config else ""
     before += signals.script_for(signals.read_vendors(notice.content))
     return _pack(
-        # Chromium then compiles it beside the page's own work instead of function by function in it.
+        # Chromium then compiles it beside the page's work instead of function by function in it.
         b"//# allFunctionsCalledOnLoad\n"
         + f"(()=>{{const CM_CONFIG={text};\n{before}{_dist('loader')}}})();\n".encode()
     )
@@ -231,7 +231,7 @@ def _config(
 
 
 def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
-    """Return by what requests are held that no markup holds; nothing where the site only observes."""
+    """Return by what unmarked requests are held; nothing where the site only observes."""
     if site.hold_mode not in {HoldMode.PERMISSIVE, HoldMode.STRICT}:
         return {}
     return {

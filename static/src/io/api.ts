@@ -1,6 +1,6 @@
 // The only place that calls the service.
 
-import type { Maps, Method, Recorded, Surface } from "../core/types.ts";
+import type { Maps, Method, Surface } from "../core/types.ts";
 import { writeLocal } from "./save.ts";
 import { readLocal } from "./storage.ts";
 
@@ -52,8 +52,9 @@ export function createApi(endpoint: string): Api {
 
   async function call<T>(path: string, body?: object): Promise<Answer<T>> {
     const headers: Record<string, string> = {};
+    const token = readLocal(DEVICE) ?? "new";
     if (body) headers["Content-Type"] = "application/json";
-    if (byHeader) headers["X-Consent-Device"] = readLocal(DEVICE) ?? "new";
+    if (byHeader) headers["X-Consent-Device"] = token;
     try {
       const response = await fetch(endpoint + path, {
         method: body ? "POST" : "GET",
@@ -65,10 +66,14 @@ export function createApi(endpoint: string): Api {
         signal: AbortSignal.timeout?.(10_000) ?? null,
       });
       const wait = response.headers.get("Retry-After") ?? "";
-      const json = (await response.json().catch(() => null)) as (T & Partial<Recorded>) | null;
+      const json = (await response.json().catch(() => null)) as
+        | (T & { device_token?: string; code?: string })
+        | null;
       if (byHeader && json?.device_token) writeLocal(DEVICE, json.device_token);
-      // A token that the service no longer believes: start anew.
-      if (byHeader && response.status === 403) writeLocal(DEVICE, "new");
+      // A token that the service no longer believes, unless a newer one came meanwhile: start anew.
+      if (byHeader && json?.code === "token_refused" && readLocal(DEVICE) === token) {
+        writeLocal(DEVICE, "new");
+      }
       return {
         status: response.status,
         body: json,

@@ -58,11 +58,15 @@ export function createOutbox(
       outcome.dropped(entry);
     } else if (!minimal) {
       // The service does not take this refusal as it is. The least it must take: refuse everything.
-      const { site, notice, client_seq, surface, language } = entry.body;
+      const { site, notice, client_seq, surface, language, device_seed } = entry.body;
       const idempotency_key = newKey();
       const least: Entry = {
         idempotency_key,
-        body: { site, notice, idempotency_key, client_seq, method: "refuse", surface, language },
+        body: {
+          ...{ site, notice, idempotency_key, client_seq, surface, language },
+          method: "refuse",
+          ...(device_seed && { device_seed }),
+        },
         choices,
         refuses,
         minimal: true,
