@@ -1,23 +1,53 @@
-// Entry 2, as soon as the first layer is painted: takes decisions, keeps them and sends them.
+// Entry 2, at once where something may open, else when the first layer is painted: makes sure of what
+// was decided, opens the tags, takes decisions, keeps them and sends them.
 
 import { createDecisions, type Decisions } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
+import { watchTags } from "./effects/tags.ts";
 import { createApi, type Api } from "./io/api.ts";
 import { createOutbox } from "./io/outbox.ts";
+import { copyScript } from "./io/copy_script.ts";
+import { scriptFor } from "./io/script.ts";
 import { createStore } from "./io/store.ts";
 import type { Part } from "./loader.ts";
+import { startDevice } from "./start.ts";
 
 export interface Act extends Pick<Decisions, "record" | "adopt"> {
   api: Api;
-  /** Follow choices that came from elsewhere, and send what waits. */
-  catchUp(): void;
+  /** The tags are open: nothing that was stored was missed. */
+  ready: Promise<void>;
 }
 
 const { host, resolve } = (document.currentScript as Part<Act>).cm;
 const { device } = host;
+const { config } = device;
 const api = createApi(host.endpoint);
-const store = createStore(host.database());
-const decisions = createDecisions(host, store, () => outbox);
+const store = createStore();
+
+const tags = watchTags({
+  decide: device.decide,
+  scriptFor(code) {
+    const address = config.tags[code]?.loader_url;
+    return address ? scriptFor(address) : null;
+  },
+  copyScript,
+  reserve: host.reserve,
+  release: host.release,
+  placeholder: (place, code, decision, openOnce) =>
+    void host
+      .later()
+      .then((more) =>
+        more.placeholder(place, code, decision, () => {
+          device.once.add(code);
+          host.tell();
+          openOnce();
+        }),
+      )
+      .catch(() => {}),
+  report: (tag, decision) => announce("tag", { tag, ...decision }),
+});
+
+const decisions = createDecisions(host, tags, store, () => outbox);
 const outbox = createOutbox(
   (body) =>
     api.call(
@@ -37,8 +67,9 @@ resolve({
   api,
   record: decisions.record,
   adopt: decisions.adopt,
-  catchUp() {
+  ready: startDevice(device, tags, store, host.tell, () => {
     decisions.catchUp();
     void outbox.flush();
-  },
+    host.changed();
+  }),
 });

@@ -4,19 +4,21 @@
 
 import { applyDecision, toMaps } from "./core/apply.ts";
 import { encode } from "./core/encode.ts";
-import { askedIds, merge } from "./core/state.ts";
+import { merge } from "./core/merge.ts";
+import { askedIds } from "./core/state.ts";
 import type { ChoiceId, Choices, Maps, Method, Recorded, Surface } from "./core/types.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import { deleteCookie, forgetDenied } from "./effects/cookies.ts";
 import { pushToDataLayer } from "./effects/data_layer.ts";
+import type { Tags } from "./effects/tags.ts";
 import { silence } from "./effects/silence.ts";
 import type { Outbox } from "./io/outbox.ts";
-import type { Entry } from "./io/pending.ts";
 import { putSession } from "./io/session.ts";
+import { loadCopy, readLocal } from "./io/copy.ts";
 import { saveChoices, writeLocal } from "./io/save.ts";
-import { attempt, loadChoices, loadCopy, readLocal } from "./io/storage.ts";
-import { newKey, type Store } from "./io/store.ts";
+import { attempt, loadChoices } from "./io/storage.ts";
+import { newKey, type Entry, type Store } from "./io/store.ts";
 import type { Host } from "./loader.ts";
 
 const SEED = "cm_seed";
@@ -43,7 +45,12 @@ export interface Decisions {
   takeBack(entry: Entry): void;
 }
 
-export function createDecisions(host: Host, store: Store, outbox: () => Outbox): Decisions {
+export function createDecisions(
+  host: Host,
+  tags: Tags,
+  store: Store,
+  outbox: () => Outbox,
+): Decisions {
   const { device } = host;
   const { config, gpc } = device;
   let isRestarting = false;
@@ -61,7 +68,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
   function takeEffect(method: Method | null): boolean {
     // The vendors hear of it before their tags open.
     const told = host.tell();
-    const needs_reload = device.tags.update().filter((code) => !told.includes(code));
+    const needs_reload = tags.update().filter((code) => !told.includes(code));
     if (needs_reload[0]) silence(host.endpoint);
     forgetDenied(device);
     const codes = Object.keys(config.tags);
@@ -90,7 +97,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     }
     const isNews = known !== answered();
     known = answered();
-    if ((isNews || device.tags.update()[0]) && takeEffect(null)) restart();
+    if ((isNews || tags.update()[0]) && takeEffect(null)) restart();
     else forgetDenied(device);
   }
 
@@ -137,7 +144,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
         granted: next.granted.filter((id) => earlier?.granted.includes(id)),
       };
       device.once.clear();
-      device.tags.update(true);
+      tags.update(true);
       // 2 cookie and localStorage. Unstored grants stay shut until the service has them.
       if (saveChoices(config, next)) device.choices = next;
       known = answered();

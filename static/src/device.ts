@@ -1,13 +1,10 @@
 // What this device decided, as far as this page knows, and what follows for its tags. It only reads:
-// decision.ts changes it.
+// start.ts makes sure of it, decision.ts changes it.
 
-import { announce } from "./effects/announce.ts";
-import type { Tags } from "./effects/tags.ts";
 import { decide, own } from "./core/decide.ts";
-import { isAsking, merge } from "./core/state.ts";
+import { isAsking } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
-import { readOutbox } from "./io/pending.ts";
-import { loadChoices, loadCopy, loadShown, onOtherTab } from "./io/storage.ts";
+import { loadChoices, loadShown } from "./io/storage.ts";
 
 export const now = () => Date.now() / 1000;
 
@@ -22,7 +19,6 @@ export interface Device {
   isOpen?: boolean;
   /** Tags whose embed the visitor opened for this page view. */
   once: Set<string>;
-  tags: Tags;
   decide(code: string): Decision;
   decisions(): Record<string, Decision>;
   isAsking(): boolean;
@@ -37,7 +33,6 @@ export function createDevice(config: Config): Device {
     isDoubtful: stored === undefined,
     shown: loadShown(),
     once: new Set(),
-    tags: undefined!,
     decide: (code) =>
       decide(
         own(config.tags, code),
@@ -53,52 +48,4 @@ export function createDevice(config: Config): Device {
     isAsking: () => isAsking(config, device.choices, now()),
   };
   return device;
-}
-
-/**
- * Open the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
- * older than the outbox. `tell`: the vendors, before their tags open; `changed`: something waits
- * there, or another tab has decided.
- */
-export async function startDevice(
-  device: Device,
-  database: () => Promise<IDBDatabase>,
-  idle: (work: () => void) => void,
-  tell: () => void,
-  changed: () => void,
-): Promise<void> {
-  const { config } = device;
-  // Where nothing would open anyway, there is no hurry.
-  if (!Object.values(device.decisions()).some(({ allowed, reason }) => allowed && reason !== "exempt"))
-    await new Promise<void>(idle);
-  const entries = await readOutbox(database());
-  const before = device.choices?.seq;
-  const copy = loadCopy(config);
-  if (copy === undefined) {
-    device.choices = null;
-    device.isDoubtful = true;
-  }
-  for (const other of [copy, entries[0]?.choices]) {
-    device.choices = merge(device.choices, other ?? null);
-  }
-  if (
-    device.choices?.seq !== before ||
-    // What was refused may have left something in this browser.
-    device.choices?.refused[0] ||
-    device.gpc ||
-    entries.some((entry) => !entry.is_sent)
-  ) {
-    changed();
-  }
-  device.isOpen = true;
-  tell();
-  device.tags.open();
-  announce("ready", { choices: device.choices, decisions: device.decisions() });
-  onOtherTab(() => {
-    for (const load of [loadChoices, loadCopy]) {
-      device.choices = merge(device.choices, load(config) ?? null);
-    }
-    device.tags.update();
-    changed();
-  });
 }

@@ -5,16 +5,15 @@ import type { Act } from "./act.ts";
 import { banner } from "./banner.ts";
 import css from "./css/banner.css";
 import tokens from "./css/tokens.css";
-import { createDevice, startDevice, type Device } from "./device.ts";
+import { createDevice, type Device } from "./device.ts";
 import { askedIds } from "./core/state.ts";
 import type { Config, Recorded, Wording } from "./core/types.ts";
 import type { Hold } from "./hold.ts";
 import type { Outcome } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
-import { watchTags } from "./effects/tags.ts";
+import type { Source } from "./effects/tags.ts";
 import { isMeant } from "./io/gesture.ts";
-import { openDatabase } from "./io/pending.ts";
-import { copyScript, ownScript, scriptFor } from "./io/script.ts";
+import { ownScript, scriptFor } from "./io/script.ts";
 import { attempt, saveShown } from "./io/storage.ts";
 import type { Later } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
@@ -29,7 +28,6 @@ declare const CM_SIGNALS: Signals | undefined;
 /** What the scripts that come later are handed. */
 export interface Host {
   device: Device;
-  database(): Promise<IDBDatabase>;
   endpoint: string;
   language: string;
   wording: Wording;
@@ -37,6 +35,8 @@ export interface Host {
   styles: string;
   act(): Promise<Act>;
   later(): Promise<Later>;
+  reserve(source: Source): HTMLElement | null;
+  release(source: Source): void;
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
   hold: Hold | undefined;
@@ -98,8 +98,6 @@ function start(config: Config): void {
     }
   }
 
-  let opened: Promise<IDBDatabase>;
-  const database = () => (opened ??= openDatabase());
   const device = createDevice(config);
   const hold = window.cmHold;
   delete window.cmHold;
@@ -112,38 +110,37 @@ function start(config: Config): void {
   tell();
   hold?.follow(device, config.hold!, endpoint);
 
-  // --- Tags -----------------------------------------------------------------------------------
-  device.tags = watchTags({
-    decide: device.decide,
-    scriptFor(code) {
-      const address = config.tags[code]?.loader_url;
-      return address ? scriptFor(address) : null;
-    },
-    copyScript,
-    placeholder(code, decision, embed, openOnce) {
-      if (decision.reason === "unknown_tag") return null;
-      // The size of what it stands for, so that nothing moves when it opens.
-      const size = (name: string, otherwise: string) =>
-        (/^\d+$/.exec(embed.getAttribute(name) ?? "")?.[0] ?? otherwise) + "px";
-      const place = el("div", { class: "cm-placeholder" });
-      const { style } = place;
-      style.display = "block";
-      style.maxWidth = "100%";
-      style.width = size("width", "");
-      style.minHeight = size("height", "200");
-      later().then(
-        (more) =>
-          more.placeholder(place, code, decision, () => {
-            device.once.add(code);
-            tell();
-            openOnce();
-          }),
-        () => {},
-      );
-      return place;
-    },
-    report: (tag, decision) => announce("tag", { tag, ...decision }),
-  });
+  // --- Room for embeds ------------------------------------------------------------------------
+  const places = new Map<Element, HTMLElement>();
+
+  /** At once and of the size of what it stands for, so that nothing moves when it comes or opens. */
+  function reserve(source: Source): HTMLElement | null {
+    const embed =
+      source instanceof HTMLTemplateElement &&
+      source.content.querySelector("iframe,embed,object,video,audio");
+    if (!embed || places.has(source)) return places.get(source) ?? null;
+    const place = el("div", { class: "cm-placeholder" });
+    const { style } = place;
+    style.display = "block";
+    style.maxWidth = "100%";
+    // What is no number of pixels is no valid style, and ignored.
+    style.width = embed.getAttribute("width") + "px";
+    style.minHeight = (embed.getAttribute("height") ?? 200) + "px";
+    source.before(place);
+    places.set(source, place);
+    return place;
+  }
+
+  function release(source: Source): void {
+    places.get(source)?.remove();
+    places.delete(source);
+  }
+
+  function reserveAll(): void {
+    for (const source of document.querySelectorAll<HTMLTemplateElement>("template[data-cm-tag]")) {
+      if (/_refused$|^no_|^brow/.test(device.decide(source.dataset.cmTag!).reason)) reserve(source);
+    }
+  }
 
   // --- What the visitor sees ------------------------------------------------------------------
   const styles = tokens + css;
@@ -152,7 +149,6 @@ function start(config: Config): void {
   const toast = el("p", { class: "cm-toast", role: "status", lang: language });
   const host: Host = {
     device,
-    database,
     endpoint,
     language,
     wording: wordings[language]!,
@@ -160,6 +156,8 @@ function start(config: Config): void {
     styles,
     act,
     later,
+    reserve,
+    release,
     tell,
     hold,
     decided,
@@ -175,7 +173,7 @@ function start(config: Config): void {
   }
 
   /** Room at the end of the page, so that nothing stays behind what floats over it. */
-  const reserve = new ResizeObserver(() => {
+  const resized = new ResizeObserver(() => {
     const { style } = page;
     const height = () => document.body.offsetHeight;
     const before = height();
@@ -210,7 +208,6 @@ function start(config: Config): void {
       // Whatever comes later: from here on nothing runs that was refused.
       if (!isGranted && device.choices) {
         device.choices = { ...device.choices, granted: [], refused: askedIds(config) };
-        device.tags.update(true);
       }
       const recording = sureAct().then(
         (more) =>
@@ -234,14 +231,13 @@ function start(config: Config): void {
       bar.onclose = closeBar;
       bar.showModal();
     }
-    reserve.observe(bar);
+    resized.observe(bar);
     requestAnimationFrame(() => idle(painted));
   }
 
   let isCounted = false;
   function painted(): void {
     if (!bar) return;
-    void sureAct();
     if (isCounted) return;
     isCounted = true;
     // Nothing that could name the device travels with it.
@@ -298,7 +294,7 @@ function start(config: Config): void {
 
   function attach(): void {
     tree.append(corner, toast);
-    reserve.observe(corner);
+    resized.observe(corner);
     document.body.prepend(root);
     void ask();
     document.addEventListener("click", (event) => {
@@ -314,20 +310,23 @@ function start(config: Config): void {
     }
   }
 
-  const ready = startDevice(device, database, idle, tell, () => {
-    void sureAct().then((more) => more.catchUp());
-    host.changed();
-  });
+  // What may open now is opened as soon as it is sure that it may; else there is no hurry.
+  const mayOpen = Object.values(device.decisions()).some(
+    ({ allowed, reason }) => allowed && reason !== "exempt",
+  );
+  const ready = new Promise<void>((start) => (mayOpen ? start() : idle(start)))
+    .then(sureAct)
+    .then((more) => more.ready);
   Object.defineProperty(window, "consentManager", { value: pageApi(device, ready, show, set) });
   // As soon as there is a body, so that the first frame has the question.
+  const parsing = new MutationObserver(() => {
+    if (document.body && !root.isConnected) attach();
+    reserveAll();
+  });
   if (document.body) attach();
-  else {
-    new MutationObserver((_, observer) => {
-      if (!document.body) return;
-      observer.disconnect();
-      attach();
-    }).observe(page, { childList: true });
-  }
+  reserveAll();
+  parsing.observe(document, { childList: true, subtree: true });
+  void ready.then(() => parsing.disconnect());
   if (ownScript?.async || ownScript?.defer || document.scripts[0] !== ownScript) {
     console.warn("The consent script must be the page's first, without async or defer.");
   }

@@ -2,14 +2,12 @@
 // again: in their build these names are read from here (static/build.mjs).
 
 import { codeOf, decide, own } from "./core/decide.ts";
-import { askedIds, DAY, merge } from "./core/state.ts";
+import { askedIds, DAY, decode } from "./core/state.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import { isMeant } from "./io/gesture.ts";
-import { OUTBOX, readOutbox } from "./io/pending.ts";
-import {
-  attempt, CHOICES, loadChoices, loadCopy, readCookies, readLocal, writeCookie,
-} from "./io/storage.ts";
+import { newScript, policy, scriptFor } from "./io/script.ts";
+import { attempt, CHOICES, loadChoices, readCookies, writeCookie } from "./io/storage.ts";
 import { addStyles, button, el, shadow } from "./ui/nodes.ts";
 
 export const shared = {
@@ -22,17 +20,16 @@ export const shared = {
   codeOf,
   DAY,
   decide,
+  decode,
   el,
   isMeant,
   loadChoices,
-  loadCopy,
-  merge,
+  newScript,
   now,
-  OUTBOX,
   own,
+  policy,
   readCookies,
-  readLocal,
-  readOutbox,
+  scriptFor,
   shadow,
   writeCookie,
 };

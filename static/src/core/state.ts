@@ -1,4 +1,4 @@
-// What this device decided: the cookie's text → Choices, two copies merged, is there more to ask?
+// What this device decided: the cookie's text → Choices; is there more to ask?
 
 import { decide } from "./decide.ts";
 import type { ChoiceId, Choices, Config } from "./types.ts";
@@ -28,21 +28,6 @@ export function decode(text: string | null | undefined, ids: Ids): Choices | nul
     notice: +part[1]!,
     with_signal: (+part[3]! & 1) > 0,
     seq: +part[4]!,
-  };
-}
-
-/** The newer by seq; on the same seq whatever both grant, and whatever either refuses. */
-export function merge(a: Choices | null, b: Choices | null): Choices | null {
-  if (!a || !b) return a ?? b;
-  if (a.seq !== b.seq) return a.seq > b.seq ? a : b;
-  const refused = [...new Set([...a.refused, ...b.refused])];
-  return {
-    granted: a.granted.filter((id) => b.granted.includes(id) && !refused.includes(id)),
-    refused,
-    decided_at: Math.min(a.decided_at, b.decided_at),
-    notice: Math.min(a.notice, b.notice),
-    with_signal: a.with_signal && b.with_signal,
-    seq: a.seq,
   };
 }
 

@@ -4,7 +4,7 @@
 
 import type { Decision } from "../core/types.ts";
 
-type Source = HTMLTemplateElement | HTMLScriptElement;
+export type Source = HTMLTemplateElement | HTMLScriptElement;
 
 interface Slot {
   source: Source;
@@ -14,7 +14,7 @@ interface Slot {
   hasRun: boolean;
   /** Opened for this page view only, by a tap on the placeholder. */
   once: boolean;
-  placeholder: Element | null;
+  placeholder: HTMLElement | null;
 }
 
 export interface TagsHost {
@@ -22,19 +22,15 @@ export interface TagsHost {
   /** A script element for a tag that is declared by its address alone. */
   scriptFor(code: string): HTMLScriptElement | null;
   copyScript(inert: HTMLScriptElement): HTMLScriptElement;
-  /** What stands in for an embed that may not load; null = leave the place empty. */
-  placeholder(
-    code: string,
-    decision: Decision,
-    embed: Element,
-    openOnce: () => void,
-  ): Element | null;
+  /** Keep room for an embed that may not load, once; null = there is none in it. */
+  reserve(source: Source): HTMLElement | null;
+  release(source: Source): void;
+  /** Say in that room who would receive something. */
+  placeholder(place: HTMLElement, code: string, decision: Decision, openOnce: () => void): void;
   report(code: string, decision: Decision): void;
 }
 
 const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
-const EMBEDS = "iframe,embed,object,video,audio";
-
 export interface Tags {
   /** Open what may be open. Before that only exempt tags run: a stored refusal may yet be found. */
   open(): void;
@@ -85,7 +81,7 @@ export function watchTags(host: TagsHost): Tags {
       return { script: inert === declared ? declared : host.copyScript(inert), mark };
     });
     const live = (slot.live = [...content.childNodes]);
-    slot.placeholder?.remove();
+    host.release(source);
     slot.placeholder = null;
     source.before(content);
     waiting.forEach(({ script, mark }, index) => {
@@ -108,14 +104,13 @@ export function watchTags(host: TagsHost): Tags {
   }
 
   function hold(slot: Slot, decision: Decision): void {
-    const { source } = slot;
-    const embed = source instanceof HTMLTemplateElement && source.content.querySelector(EMBEDS);
-    if (!embed) return;
-    slot.placeholder = host.placeholder(slot.code, decision, embed, () => {
+    const { source, code } = slot;
+    slot.placeholder = decision.reason === "unknown_tag" ? null : host.reserve(source);
+    if (!slot.placeholder) return;
+    host.placeholder(slot.placeholder, code, decision, () => {
       slot.once = true;
       settle(slot);
     });
-    if (slot.placeholder) source.before(slot.placeholder);
   }
 
   function settle(slot: Slot): void {

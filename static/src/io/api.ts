@@ -2,7 +2,7 @@
 
 import type { Maps, Method, Surface } from "../core/types.ts";
 import { writeLocal } from "./save.ts";
-import { readLocal } from "./storage.ts";
+import { readLocal } from "./copy.ts";
 
 const DEVICE = "cm_device";
 

@@ -1,6 +1,6 @@
 // The published notice in the visitor's language, as the second layer and the placeholders name it.
 
-import { merge } from "../core/state.ts";
+import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
 

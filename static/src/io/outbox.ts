@@ -4,8 +4,7 @@
 
 import type { Choices, Recorded } from "../core/types.ts";
 import type { Answer, ConsentBody } from "./api.ts";
-import type { Entry } from "./pending.ts";
-import { newKey, type Store } from "./store.ts";
+import { newKey, type Entry, type Store } from "./store.ts";
 
 const SENT = "sent";
 

@@ -8,7 +8,7 @@ interface Policy {
 }
 
 const same = (text: string) => text;
-let policy: Policy = { createScriptURL: same, createScript: same };
+export let policy: Policy = { createScriptURL: same, createScript: same };
 try {
   const types = (window as { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } })
     .trustedTypes;
@@ -19,7 +19,7 @@ try {
 
 export const ownScript = document.currentScript as HTMLScriptElement | null;
 
-function newScript(url: string | null, nonce: string | undefined): HTMLScriptElement {
+export function newScript(url: string | null, nonce: string | undefined): HTMLScriptElement {
   const script = document.createElement("script");
   if (url) script.src = policy.createScriptURL(url);
   if (nonce) script.nonce = nonce;
@@ -29,22 +29,4 @@ function newScript(url: string | null, nonce: string | undefined): HTMLScriptEle
 /** A script for an address that the notice or the loader itself names. */
 export function scriptFor(url: string): HTMLScriptElement {
   return newScript(url, ownScript?.nonce);
-}
-
-/**
- * A script that runs when inserted, made after one that was inert. A clone would not do: it runs
- * neither where texts must be trusted nor where the markup came from innerHTML. The page's nonce
- * is not lent: what the page did not mark as its own stays blocked.
- */
-export function copyScript(inert: HTMLScriptElement): HTMLScriptElement {
-  const address = inert.getAttribute("src");
-  const script = newScript(address, inert.nonce);
-  for (const { name, value } of inert.attributes) {
-    if (!/^(src|nonce|type|data-cm-tag|data-type|on.*)$/.test(name))
-      script.setAttribute(name, value);
-  }
-  const type = inert.dataset.cmTag === undefined ? inert.getAttribute("type") : inert.dataset.type;
-  if (type) script.type = type;
-  if (!address) script.text = policy.createScript(inert.text);
-  return script;
 }

@@ -1,5 +1,5 @@
-// Cookies and localStorage. Every getter here can throw (blocked storage, sandboxed frames);
-// what cannot be read is a doubt, and a doubt closes the gate. io/save.ts writes.
+// The readable cookies. Every getter here can throw (blocked storage, sandboxed frames); what cannot
+// be read is a doubt, and a doubt closes the gate. io/copy.ts has the second copy, io/save.ts writes.
 
 import { decode } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
@@ -29,22 +29,11 @@ export const writeCookie = (name: string, value: string | number) =>
     document.cookie = `${name}=${value};Path=/;SameSite=Lax;Max-Age=34560000${secure}`;
   });
 
-export const readLocal = (key: string) => attempt(() => localStorage.getItem(key));
-
 /** The choices in the cookie, or undefined where there is a reason not to believe them. */
 export function loadChoices({ ids }: Config): Choices | null | undefined {
   try {
     const [first, second] = readCookies(CHOICES);
     return second === undefined ? decode(first, ids) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The second copy, which takes the browser longer to find; undefined where it is blocked. */
-export function loadCopy({ ids }: Config): Choices | null | undefined {
-  try {
-    return decode(localStorage.getItem(CHOICES), ids);
   } catch {
     return undefined;
   }
@@ -57,10 +46,3 @@ export const loadShown = () =>
   });
 
 export const saveShown = (notice: number) => writeCookie(SHOWN, notice);
-
-/** Another tab of this browser may have stored choices. */
-export function onOtherTab(listener: () => void): void {
-  // A page that comes back from the cache has missed what was said meanwhile.
-  addEventListener("pageshow", (event) => event.persisted && listener());
-  addEventListener("storage", (event) => event.key === CHOICES && listener());
-}

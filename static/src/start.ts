@@ -1,0 +1,51 @@
+// Opens the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
+// older than the second copy or the outbox.
+
+import { merge } from "./core/merge.ts";
+import type { Device } from "./device.ts";
+import { announce } from "./effects/announce.ts";
+import type { Tags } from "./effects/tags.ts";
+import type { Store } from "./io/store.ts";
+import { loadCopy, onOtherTab } from "./io/copy.ts";
+import { loadChoices } from "./io/storage.ts";
+
+/** `tell`: the vendors, before their tags open; `changed`: something waits, or was decided elsewhere. */
+export async function startDevice(
+  device: Device,
+  tags: Tags,
+  store: Store,
+  tell: () => void,
+  changed: () => void,
+): Promise<void> {
+  const { config } = device;
+  const entries = await store.all();
+  const before = device.choices?.seq;
+  const copy = loadCopy(config);
+  if (copy === undefined) {
+    device.choices = null;
+    device.isDoubtful = true;
+  }
+  for (const other of [copy, entries[0]?.choices]) {
+    device.choices = merge(device.choices, other ?? null);
+  }
+  if (
+    device.choices?.seq !== before ||
+    // What was refused may have left something in this browser.
+    device.choices?.refused[0] ||
+    device.gpc ||
+    entries.some((entry) => !entry.is_sent)
+  ) {
+    changed();
+  }
+  device.isOpen = true;
+  tell();
+  tags.open();
+  announce("ready", { choices: device.choices, decisions: device.decisions() });
+  onOtherTab(() => {
+    for (const load of [loadChoices, loadCopy]) {
+      device.choices = merge(device.choices, load(config) ?? null);
+    }
+    tags.update();
+    changed();
+  });
+}
