@@ -8,51 +8,89 @@ import { createDraft, idsOf } from "./core/draft.ts";
 import { fill } from "./core/text.ts";
 import type { ChoiceId, Method, SiteTag } from "./core/types.ts";
 import type { Answers } from "./decision.ts";
-import { join as joined, loadCatalogue, namesOf, type Catalogue } from "./io/catalogue.ts";
+import { join, loadCatalogue, namesOf, type Catalogue } from "./io/catalogue.ts";
 import { isMeant } from "./io/gesture.ts";
 import { peekSession, takeSession } from "./io/session.ts";
-import type { Host, Part } from "./loader.ts";
+import type { Part } from "./loader.ts";
 import { openDialog, wireTabs } from "./ui/dialog.ts";
 import { addStyles, button, el } from "./ui/nodes.ts";
-import type { Tell } from "./ui/progress.ts";
 
+const { host, resolve } = (document.currentScript as Part<() => Promise<void>>).cm;
 let isStyled = false;
 
-export async function preferences(host: Host): Promise<void> {
+async function open(): Promise<void> {
   const opened = () => host.root.querySelector<HTMLElement>(".cm-dialog");
-  if (opened()) return opened()!.focus();
-  const catalogue = await loadCatalogue(host);
-  if (opened()) return;
-  if (!isStyled) addStyles(host.root, tokens + css);
-  isStyled = true;
-  build(host, catalogue);
+  if (!opened()) {
+    const catalogue = await loadCatalogue(host, "&for=dialog");
+    if (!isStyled) addStyles(host.root, tokens + css);
+    isStyled = true;
+    if (!opened()) build(catalogue);
+  }
+  opened()!.focus();
 }
 
-function build(host: Host, data: Catalogue): void {
-  const { device, language, root } = host;
-  const { wording } = data;
+function build(data: Catalogue): void {
+  const { device, language, root, wording } = host;
+  const { tags } = device.config;
   const say = (key: string, values = {}) => fill(wording[key], values);
   const draft = createDraft(device.config, device.choices);
-  const join = (list: string[]) => joined(list, language);
   const names = namesOf(data);
-  const nameOf = (id: ChoiceId) => names[id] ?? codeOf(id);
+  const list = (ids: ChoiceId[]) => join(ids.map((id) => names[id] ?? codeOf(id)), language);
   const tagNames = Object.fromEntries(
-    data.partners.flatMap(({ tags }) => tags.map(({ code, name }) => [code, name])),
+    data.partners.flatMap((partner) => partner.tags.map(({ code, name }) => [code, name])),
   );
+  const usersOf = (id: ChoiceId) => Object.values(tags).filter((tag) => idsOf(tag).includes(id));
 
   // --- Rows -----------------------------------------------------------------------------------
   const updates: (() => void)[] = [];
-  const update = () => updates.forEach((one) => one());
+
+  /** A label and what it says; nothing where there is nothing to say. */
+  const line = (key: string, text: string) => text && el("p", {}, el("b", {}, say(key)), text);
+  /** What these tags have to do with choices of one kind. */
+  const facts = (key: string, kind: string, users: SiteTag[]) =>
+    // Partners and items that only exempt tags use are not asked about, and not described here.
+    line(key, list(users.flatMap(idsOf).filter((id) => id.startsWith(kind) && names[id])));
+
+  /** What follows from this switch, and what runs although nothing was answered: never silently. */
+  function effects(id: ChoiceId): string[] {
+    const decisions = device.decisions();
+    const byNotice = Object.keys(tags).filter((code) => {
+      const { allowed, reason } = decisions[code]!;
+      return allowed && /^notice|^needs/.test(reason) && tags[code]!.needed.includes(id);
+    });
+    return [
+      ...(draft.isOn(id) ? [] : byNotice).map((code) =>
+        say("on_by_notice", { partner: list([tags[code]!.needed[0]!]) }),
+      ),
+      ...draft.consequences(id).map(({ code, missing }) =>
+        // The tag and not its partner, whose other tags may go on.
+        say("off_consequence", { partner: tagNames[code] ?? code, item: list(missing) }),
+      ),
+    ];
+  }
 
   function row(
     id: ChoiceId,
-    isFixed: boolean,
-    description: string,
-    effect: () => string[],
-    ...more: (Node | null | undefined | false)[]
-  ): HTMLElement {
+    about: string,
+    users: SiteTag[],
+    ...more: (Node | string | null | undefined | false)[]
+  ): HTMLElement | null {
+    const isFixed = !draft.isAsked(id);
+    if (isFixed && !users.length) return null;
     const key = "cm-" + id.replace(/\W/g, "-");
-    const effects = el("div", { class: "cm-effect", "aria-live": "polite" });
+    const description = el("p", { id: key + "-about" }, about);
+    const name = el(isFixed ? "strong" : "label", { for: isFixed ? null : key }, names[id] ?? id);
+    if (isFixed) {
+      return el(
+        "div",
+        { class: "cm-row" },
+        name,
+        el("p", { class: "cm-fixed" }, say("always_on")),
+        description,
+        ...more,
+      );
+    }
+    const said = el("div", { class: "cm-effect", "aria-live": "polite" });
     const input = el("input", {
       type: "checkbox",
       role: "switch",
@@ -60,200 +98,100 @@ function build(host: Host, data: Catalogue): void {
       id: key,
       "aria-describedby": key + "-about",
     });
-    input.addEventListener("change", () => {
+    input.onchange = () => {
       draft.set(id, input.checked);
-      update();
-    });
+      for (const update of updates) update();
+    };
+    let last: string;
     updates.push(() => {
       input.checked = draft.isOn(id);
-      const lines = [...(draft.isOn(id) ? [] : byNotice(id)), ...effect()];
-      const text = lines.join("\n");
-      if (effects.dataset.text === text) return;
-      effects.dataset.text = text;
-      effects.replaceChildren(...lines.map((line) => el("p", {}, line)));
+      const lines = effects(id);
+      // What has not changed is not said again.
+      if (last === (last = lines.join())) return;
+      said.replaceChildren(...lines.map((text) => el("p", {}, text)));
     });
-    return el(
-      "div",
-      { class: "cm-row" },
-      el(
-        "div",
-        {},
-        el(isFixed ? "strong" : "label", { for: isFixed ? null : key }, names[id] ?? id),
-      ),
-      isFixed ? el("p", { class: "cm-fixed" }, say("always_on")) : input,
-      el("p", { id: key + "-about" }, description),
-      isFixed ? null : effects,
-      ...more,
-    );
+    return el("div", { class: "cm-row" }, name, input, description, said, ...more);
   }
 
-  const consequences = (id: ChoiceId) =>
-    draft.consequences(id).map(({ code, missing }) =>
-      say("off_consequence", {
-        // The tag and not its partner, whose other tags may go on.
-        partner: tagNames[code] ?? nameOf(device.config.tags[code]!.needed[0]!),
-        item: join(missing.map(nameOf)),
-      }),
-    );
-
-  /** Partners that run because notice was given, although nothing was answered: never silently. */
-  function byNotice(id: ChoiceId): string[] {
-    const decisions = device.decisions();
-    return Object.entries(device.config.tags)
-      .filter(([code, tag]) => {
-        const { allowed, reason } = decisions[code]!;
-        return allowed && /^notice|^needs/.test(reason) && tag.needed.includes(id);
-      })
-      .map(([, tag]) => say("on_by_notice", { partner: nameOf(tag.needed[0]!) }))
-      .filter(Boolean);
-  }
-
-  function line(label: string | undefined, text: string): HTMLElement | null {
-    return text ? el("p", {}, el("b", {}, label ?? ""), text) : null;
-  }
-
-  function details(...content: (Node | null)[]): HTMLElement {
-    return el("details", {}, el("summary", {}, say("details")), ...content);
-  }
-
-  const usersOf = (id: ChoiceId) =>
-    Object.values(device.config.tags).filter((tag) => idsOf(tag).includes(id));
-  const isItem = (id: ChoiceId) => id.startsWith("item:");
-  const partnersOf = (tags: SiteTag[]) => join(tags.map((tag) => nameOf(tag.needed[0]!)));
-
-  const purposeRows = data.purposes.map((purpose) => {
-    const id = "purpose:" + purpose.code;
-    const users = usersOf(id);
-    const isFixed = purpose.is_necessary || !draft.isAsked(id);
-    if (isFixed && !users.length && !purpose.is_necessary) return null;
-    const byPartner = [...new Set(users.map((tag) => tag.needed[0]!))].map((partner) => {
-      const items = users.filter((tag) => tag.needed[0] === partner).flatMap(idsOf).filter(isItem);
-      // Partners and items that only exempt tags use are not asked about, and not described here.
-      const known = items.map((item) => names[item]!).filter(Boolean);
-      return names[partner] ? line(names[partner], join(known)) : null;
-    });
-    const effect = () => {
-      if (!draft.isOn(id)) return consequences(id);
-      const running = draft.running(id);
-      const items = running.flatMap((tag) => [
-        ...tag.needed.filter(isItem),
-        ...(tag.optional ?? []).filter(draft.isOn),
-      ]);
-      const sent = running.length
-        ? [
-            `${say("tab_partners")}: ${partnersOf(running)}`,
-            ...(items.length ? [`${say("tab_items")}: ${join(items.map(nameOf))}`] : []),
-          ]
-        : [];
-      return [...sent, ...consequences(id)];
-    };
-    return row(
-      id,
-      isFixed,
-      purpose.description,
-      effect,
-      byPartner.some(Boolean) && details(...byPartner),
-    );
-  });
-
-  const itemRows = data.data_items.map((item) => {
-    const id = "item:" + item.code;
-    const users = usersOf(id);
-    if (!users.length) return null;
-    const purposes = users.flatMap((tag) => tag.needed.filter((one) => one.startsWith("purpose:")));
-    return row(
-      id,
-      !draft.isAsked(id),
-      item.description,
-      () => consequences(id),
-      details(
-        line(say("tab_partners"), partnersOf(users)),
-        line(say("tab_purposes"), join(purposes.map(nameOf))),
-      ),
-    );
-  });
-
-  function country(code: string): string {
+  function country(code: string): string | undefined {
     try {
-      return new Intl.DisplayNames([language], { type: "region" }).of(code) ?? code;
+      return new Intl.DisplayNames([language], { type: "region" }).of(code);
     } catch {
       return code;
     }
   }
 
-  function link(address: string): HTMLElement | null {
-    if (!/^https?:\/\/[^/]/i.test(address)) return null;
-    const text = address.replace(/^https?:\/\//i, "").replace(/\/$/, "");
-    return el(
-      "p",
-      {},
-      el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, text),
-    );
-  }
+  const link = (href: string) =>
+    /^https?:\/\/[^/]/i.test(href) &&
+    el("p", {}, el("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
 
-  const partnerRows = data.partners.map((partner) => {
-    const id = "partner:" + partner.code;
-    if (!usersOf(id).length) return null;
-    const about = [
-      partner.service_name === partner.legal_name ? "" : partner.service_name,
-      country(partner.country),
-      wording["role_" + partner.role],
-    ];
-    return row(
-      id,
-      !draft.isAsked(id),
-      about.filter(Boolean).join(" · "),
-      () => consequences(id),
-      details(
-        line(say("tab_purposes"), join(partner.purposes.map((code) => nameOf("purpose:" + code)))),
-        line(
-          say("tab_items"),
-          join(
-            [...partner.required_items, ...partner.optional_items].map((code) =>
-              nameOf("item:" + code),
-            ),
-          ),
-        ),
+  const rows = {
+    tab_purposes: data.purposes.map(({ code, description }) => {
+      const id = "purpose:" + code;
+      const users = usersOf(id);
+      return row(
+        id,
+        description,
+        users,
+        facts("tab_partners", "partner:", users),
+        facts("tab_items", "item:", users),
+      );
+    }),
+    tab_items: data.data_items.map(({ code, description }) => {
+      const id = "item:" + code;
+      const users = usersOf(id);
+      return row(
+        id,
+        description,
+        users,
+        facts("tab_partners", "partner:", users),
+        facts("tab_purposes", "purpose:", users),
+      );
+    }),
+    tab_partners: data.partners.map((partner) => {
+      const id = "partner:" + partner.code;
+      const { service_name, legal_name, role } = partner;
+      const users = usersOf(id);
+      const about = [
+        service_name === legal_name ? "" : service_name,
+        country(partner.country),
+        wording["role_" + role],
+      ];
+      return row(
+        id,
+        about.filter(Boolean).join(" · "),
+        users,
+        facts("tab_purposes", "purpose:", users),
+        facts("tab_items", "item:", users),
         link(partner.policy_url),
         link(partner.optout_url),
-      ),
-    );
-  });
+      );
+    }),
+  };
 
   // --- Frame ----------------------------------------------------------------------------------
-  const kinds = [
-    { key: "tab_purposes", rows: purposeRows },
-    { key: "tab_items", rows: itemRows },
-    { key: "tab_partners", rows: partnerRows },
-  ];
-  const tabs = kinds.map(({ key }) =>
+  const tabs = Object.keys(rows).map((key) =>
     el(
       "button",
-      {
-        type: "button",
-        role: "tab",
-        class: "cm-tab",
-        id: "cm-" + key,
-        "aria-controls": "cm-p-" + key,
-      },
+      { type: "button", role: "tab", class: "cm-tab", id: "cm-" + key, "aria-controls": "cm-p-" + key },
       say(key),
     ),
   );
-  const panels = kinds.map(({ key, rows }) =>
-    el("div", { role: "tabpanel", id: "cm-p-" + key, "aria-labelledby": "cm-" + key }, ...rows),
+  const panels = Object.entries(rows).map(([key, children]) =>
+    el("div", { role: "tabpanel", id: "cm-p-" + key, "aria-labelledby": "cm-" + key }, ...children),
   );
   wireTabs(tabs, panels);
 
   const title = el("h2", { id: "cm-prefs", tabindex: -1 }, say("prefs_title"));
   const status = el("div", { class: "cm-status", role: "status" });
-  const close = button(undefined, "cm-close", () => dialog.close());
+  const close = button("×", "cm-close", () => dialog.close());
   close.setAttribute("aria-label", say("close"));
   const dialog = el(
     "dialog",
     { class: "cm-dialog", lang: language, "aria-labelledby": "cm-prefs" },
     el(
-      "header",
-      {},
+      "div",
+      { class: "cm-head" },
       title,
       close,
       el("p", {}, say("prefs_lead")),
@@ -263,7 +201,7 @@ function build(host: Host, data: Catalogue): void {
     el("div", { class: "cm-panels" }, ...panels),
     status,
     el(
-      "footer",
+      "div",
       { class: "cm-actions" },
       button(say("refuse_all"), "cm-button", () => void decide("refuse", false)),
       button(say("save"), "cm-button", (event) => {
@@ -271,28 +209,26 @@ function build(host: Host, data: Catalogue): void {
         const grants = [...answers].some(([id, on]) => on && !device.choices?.granted.includes(id));
         if (!grants || isMeant(event)) void decide(grants ? "choose" : "withdraw", answers);
       }),
-      button(say("allow_all"), "cm-button", (event) => {
-        if (isMeant(event)) void decide("allow", true);
-      }),
+      button(say("allow_all"), "cm-button", (event) => isMeant(event) && void decide("allow", true)),
     ),
   );
 
   // --- Decision -------------------------------------------------------------------------------
-  const tell: Tell = (...lines) =>
+  const tell = (...lines: string[]) =>
     status.replaceChildren(...lines.filter(Boolean).map((text) => el("p", {}, text)));
+  /** Says that sending stopped only where all of it did. */
+  const withdrawn = () => say(device.choices?.granted[0] ? "saved" : "saved_withdrawn");
 
   /** Granted, or running because notice was given. */
   function running(): ChoiceId[] {
     const decisions = device.decisions();
-    const tags = Object.entries(device.config.tags);
-    return [
-      ...(device.choices?.granted ?? []),
-      ...tags.flatMap(([code, tag]) => (decisions[code]!.allowed && !tag.exempt ? tag.needed : [])),
-    ];
+    return Object.keys(tags).flatMap((code) =>
+      decisions[code]!.allowed && !tags[code]!.exempt ? tags[code]!.needed : [],
+    );
   }
 
   async function decide(method: Method, answers: Answers): Promise<void> {
-    const before = running();
+    const before = running().concat(device.choices?.granted ?? []);
     const act = await host.act();
     const outcome = await act.record(method, answers, "preferences");
     const withdrew = before.some((id) => device.choices!.refused.includes(id));
@@ -302,30 +238,24 @@ function build(host: Host, data: Catalogue): void {
     if (withdrew && !(await outcome.sent)) tell(withdrawn(), say("offline_note"));
   }
 
-  /** Says that sending stopped only where all of it did. */
-  const withdrawn = () => say(device.choices?.granted.length ? "saved" : "saved_withdrawn");
-
-  async function follow(key: string): Promise<void> {
-    const more = await host.later();
-    await more.follow(
+  const follow = async (key: string) =>
+    (await host.later()).follow(
       key,
       (...lines) => tell(withdrawn(), ...lines),
       () => dialog.isConnected,
     );
-  }
 
-  host.recorded = (recorded) => {
-    if (dialog.isConnected && recorded.deliveries?.length) void follow(recorded.receipt.key);
-  };
-  update();
+  for (const update of updates) update();
   host.isOpen = true;
   dialog.addEventListener("close", () => (host.isOpen = false));
   openDialog(dialog, root, title, root.querySelector<HTMLElement>(".cm-corner"));
+  host.recorded = (recorded) => {
+    if (dialog.isConnected && recorded.deliveries?.length) void follow(recorded.receipt.key);
+  };
   // The page was loaded again because of what was withdrawn here.
   if (takeSession("cm_saved")) tell(withdrawn());
   const key = peekSession("cm_receipt");
   if (key) void follow(key);
 }
 
-const { host, resolve } = (document.currentScript as Part<() => Promise<void>>).cm;
-resolve(() => preferences(host));
+resolve(open);

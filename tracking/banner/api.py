@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.gzip import gzip_page
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -85,15 +87,17 @@ def _send(request: HttpRequest, served: queries.Script, caching: str) -> HttpRes
     return HttpResponse(body, content_type=kind, headers=headers)
 
 
+# Nothing in its answer is secret, so that compressing gives nothing away.
+@method_decorator(gzip_page, name="dispatch")
 class Bootstrap(APIView):
     class Output(serializers.Serializer[Any]):
-        site = serializers.CharField()
-        notice = serializers.DictField()
+        site = serializers.CharField(required=False)
+        notice = serializers.DictField(required=False)
         language = serializers.CharField()
-        regime = serializers.DictField()
-        urls = serializers.DictField(child=serializers.CharField())
+        regime = serializers.DictField(required=False)
+        urls = serializers.DictField(child=serializers.CharField(), required=False)
         wording = serializers.DictField(child=serializers.CharField())
-        company = serializers.DictField(child=serializers.CharField())
+        company = serializers.DictField(child=serializers.CharField(), required=False)
         purposes = serializers.ListField(child=serializers.DictField())
         data_items = serializers.ListField(child=serializers.DictField())
         partners = serializers.ListField(child=serializers.DictField())
@@ -104,6 +108,9 @@ class Bootstrap(APIView):
         parameters=[
             SITE,
             OpenApiParameter("language", str, description="`ja`, `en`, …; else the site's first."),
+            OpenApiParameter(
+                "for", str, enum=["dialog"], description="Only what the dialog lacks."
+            ),
         ],
         responses={200: Output, **errors(400, 404, 503)},
     )
@@ -112,6 +119,7 @@ class Bootstrap(APIView):
         found = queries.get_bootstrap(
             site_code=named_site(request),
             language=request.query_params.get("language", ""),
+            is_for_dialog=request.query_params.get("for") == "dialog",
             token_text=None if cookies.are_doubtful(request) else cookies.read_token(request),
             country_header=cookies.read_country(request),
             keys=settings.CONSENT_KEYS,

@@ -36,6 +36,12 @@ FIRST_LAYER = (
     "settings_link", "gpc_honoured", "offline_note", "saved", "saved_withdrawn", "reload_note",
 )  # fmt: skip
 
+# What the preference dialog says; it adds them to those of the first layer.
+DIALOG = (
+    "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners", "save", "allow_all",
+    "refuse_all", "always_on", "close", "off_consequence", "on_by_notice",
+)  # fmt: skip
+
 # Scripts that the page's one line fetches when it needs them.
 PARTS = ("act", "later", "preferences")
 
@@ -106,6 +112,7 @@ def get_bootstrap(
     *,
     site_code: str,
     language: str,
+    is_for_dialog: bool = False,
     token_text: str | None,
     country_header: str,
     keys: Mapping[str, bytes],
@@ -113,6 +120,8 @@ def get_bootstrap(
 ) -> Bootstrap:
     """
     Return what the second layer needs, in the language that suits best.
+
+    `is_for_dialog`: without what the page's script has already, and what the dialog does not show.
 
     Words are there in every language of the product, names of purposes and partners only in the
     site's own: `language` is that of the words.
@@ -124,19 +133,27 @@ def get_bootstrap(
     notice = notices.get_current(site_code=site_code)
     shown = languages.negotiate(language, notices.list_languages(notice))
     spoken = languages.negotiate(shown, notice.content["languages"])
-    return Bootstrap(
-        content={
+    words = notices.get_wording(notice, shown)
+    content: dict[str, object] = {"language": shown, **_in_language(notice, spoken)}
+    if is_for_dialog:
+        # Another language than the page's brings the first layer's words along.
+        is_known = shown in notice.content["languages"]
+        kept = DIALOG if is_known else (*FIRST_LAYER, *DIALOG)
+        content["wording"] = {key: words[key] for key in kept if key in words}
+        del content["company"]
+    else:
+        content |= {
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
-            "language": shown,
             "regime": _regime(site, country_header, now).as_json(),
             "urls": {
                 "preferences": reverse("preferences:page", kwargs={"site": site.code}),
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
             },
-            "wording": notices.get_wording(notice, shown),
-            **_in_language(notice, spoken),
-        },
+            "wording": words,
+        }
+    return Bootstrap(
+        content=content,
         choices=consents.find_choices(site_code=site_code, token_text=token_text, keys=keys),
     )
 

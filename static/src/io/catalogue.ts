@@ -18,16 +18,13 @@ export interface Partner {
   role: string;
   policy_url: string;
   optout_url: string;
-  purposes: string[];
-  required_items: string[];
-  optional_items: string[];
   tags: { code: string; name: string }[];
 }
 
 export interface Catalogue {
   language: string;
   wording: Wording;
-  purposes: (Described & { is_necessary: boolean })[];
+  purposes: Described[];
   data_items: Described[];
   partners: Partner[];
   choices: Choices | null;
@@ -36,21 +33,21 @@ export interface Catalogue {
 let known: Catalogue | null = null;
 
 /**
- * Ask the service; what it said last is good enough when it is away.
+ * Ask the service; what it said last is good enough when it is away. `more`: further parameters.
  *
  * :raises Error: it never answered
  */
-export async function loadCatalogue(host: Host): Promise<Catalogue> {
+export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
   const { site, more_languages } = host.device.config;
   const page = document.documentElement.lang;
   const language = more_languages.includes(page) ? page : host.language;
-  const path = `/v1/bootstrap?site=${site}&language=${language}`;
+  const path = `/v1/bootstrap?site=${site}&language=${language}${more}`;
   const { api, adopt } = await host.act();
   const { status, body } = await api.call<Catalogue>(path);
   if (status === 200 && body) {
     known = body;
     host.language = language;
-    host.wording = body.wording;
+    host.wording = { ...host.wording, ...body.wording };
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;
     if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) adopt(merge(mine, body.choices)!);

@@ -25,28 +25,30 @@ export function openDialog(
 
 /** Tabs after the ARIA pattern: one stop for Tab, arrows move and select. */
 export function wireTabs(tabs: HTMLElement[], panels: HTMLElement[]): void {
-  const select = (index: number, focus: boolean) => {
+  const select = (index: number) =>
     tabs.forEach((tab, i) => {
-      tab.setAttribute("aria-selected", String(i === index));
+      tab.ariaSelected = String(i === index);
       tab.tabIndex = i === index ? 0 : -1;
       panels[i]!.hidden = i !== index;
     });
-    if (focus) tabs[index]!.focus();
-  };
   tabs.forEach((tab, index) => {
-    tab.addEventListener("click", () => select(index, false));
-    tab.addEventListener("keydown", (event) => {
+    tab.onclick = () => select(index);
+    tab.onkeydown = (event) => {
       const rtl = getComputedStyle(tab).direction === "rtl" ? -1 : 1;
-      const to = {
+      const last = tabs.length - 1;
+      const moves: Record<string, number> = {
         ArrowRight: index + rtl,
         ArrowLeft: index - rtl,
         Home: 0,
-        End: tabs.length - 1,
-      }[event.key];
+        End: last,
+      };
+      let to = moves[event.key];
       if (to === undefined) return;
       event.preventDefault();
-      select((to + tabs.length) % tabs.length, true);
-    });
+      to = to < 0 ? last : to > last ? 0 : to;
+      select(to);
+      tabs[to]!.focus();
+    };
   });
-  select(0, false);
+  select(0);
 }
