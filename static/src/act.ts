@@ -34,9 +34,11 @@ const outbox = createOutbox(
 );
 
 function catchUp(): void {
-  decisions.catchUp();
+  // A decision that waited for this script goes first: it must be kept before a reload.
+  setTimeout(decisions.catchUp);
   void outbox.flush();
 }
-catchUp();
 
 resolve({ api, record: decisions.record, adopt: decisions.adopt, catchUp });
+// What waits to be sent, the loader has found; it asks for that.
+setTimeout(decisions.catchUp);

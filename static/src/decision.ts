@@ -45,6 +45,8 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
   const { device } = host;
   const { config, gpc } = device;
   let isRestarting = false;
+  /** A reload is coming, once the decision that needs it is kept. */
+  let isLeaving = false;
 
   /** What was being said is said again on the fresh page. */
   function restart(): void {
@@ -66,6 +68,7 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
     const denied = codes.filter((code) => !allowed.includes(code));
     announce("change", { choices: device.choices, method, allowed, denied, needs_reload });
     pushToDataLayer(device.choices);
+    isLeaving ||= !!needs_reload[0];
     return !!needs_reload[0];
   }
 
@@ -74,14 +77,15 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
   let known = answered();
 
   function catchUp(): void {
-    const { choices } = device;
     const stored = loadChoices(config);
+    // What another tab has stored may be news to this page: never write what is older over it.
+    const choices = (device.choices = merge(device.choices, stored ?? null));
     if (choices && (!stored || encode(stored, config.ids) !== encode(choices, config.ids))) {
       saveChoices(config, choices);
     }
     const isNews = known !== answered();
     known = answered();
-    if ((isNews || device.tags.update()[0]) && takeEffect(null)) restart();
+    if ((isNews || (!isLeaving && device.tags.update()[0])) && takeEffect(null)) restart();
     else forgetDenied(device);
   }
 

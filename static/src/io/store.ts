@@ -45,7 +45,8 @@ export function createStore(database: Promise<IDBDatabase>): Store {
       write((store) => store.put(entry)).catch(() => list(entry.idempotency_key, entry)),
     async all() {
       const entries = (await readOutbox(database)).concat(memory);
-      return [...new Map(entries.map((entry) => [entry.idempotency_key, entry])).values()];
+      const each = new Map(entries.map((entry) => [entry.idempotency_key, entry]));
+      return [...each.values()].sort((a, b) => b.body.client_seq - a.body.client_seq);
     },
     remove(key, replacement) {
       list(key);
