@@ -14,7 +14,7 @@ import { watchTags } from "./effects/tags.ts";
 import { isMeant } from "./io/gesture.ts";
 import { openDatabase } from "./io/pending.ts";
 import { copyScript, ownScript, scriptFor } from "./io/script.ts";
-import { attempt, saveShown } from "./io/storage.ts";
+import { attempt, CHOICES, saveShown, writeCookie } from "./io/storage.ts";
 import type { Later } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
 import { shared } from "./shared.ts";
@@ -96,34 +96,6 @@ function start(config: Config): void {
   // The default, before anything of theirs can run.
   tell();
 
-  // --- Tags -----------------------------------------------------------------------------------
-  device.tags = watchTags({
-    decide: device.decide,
-    scriptFor(code) {
-      const address = config.tags[code]?.loader_url;
-      return address ? scriptFor(address) : null;
-    },
-    copyScript,
-    placeholder(code, decision, embed, openOnce) {
-      if (decision.reason === "unknown_tag") return null;
-      // The size of what it stands for, so that nothing moves when it opens.
-      const size = (name: string, otherwise: string) =>
-        (/^\d+$/.exec(embed.getAttribute(name) ?? "")?.[0] ?? otherwise) + "px";
-      const place = el("div", { class: "cm-placeholder" });
-      const { style } = place;
-      style.display = "block";
-      style.maxWidth = "100%";
-      style.width = size("width", "");
-      style.minHeight = size("height", "200");
-      later().then(
-        (more) => more.placeholder(place, code, decision, openOnce),
-        () => {},
-      );
-      return place;
-    },
-    report: (tag, decision) => announce("tag", { tag, ...decision }),
-  });
-
   // --- What the visitor sees ------------------------------------------------------------------
   const styles = tokens + css;
   const root = el("div", { id: "cm-root" });
@@ -147,9 +119,9 @@ function start(config: Config): void {
   corner.lang = language;
   let bar: HTMLElement | null = null;
 
-  function say(text: string | undefined): void {
-    toast.textContent = text ?? "";
-    setTimeout(say, 8000);
+  function say(text = ""): void {
+    toast.textContent = text;
+    if (text) setTimeout(say, 8000);
   }
 
   /** Room at the end of the page, so that nothing stays behind what floats over it. */
@@ -171,9 +143,17 @@ function start(config: Config): void {
     requestAnimationFrame(reserve);
   }
 
+  /** Refused: whatever comes later, from here on nothing runs, nor on the next page. */
+  function shut(): void {
+    device.choices = { ...device.choices!, granted: [], refused: askedIds(config) };
+    device.tags.update(true);
+    writeCookie(CHOICES, "");
+    attempt(() => localStorage.removeItem(CHOICES));
+  }
+
   /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
   async function ask(note?: string): Promise<void> {
-    const isAsking = () => (note || surface !== "link") && device.isAsking();
+    const isAsking = () => note || (surface !== "link" && device.isAsking());
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =
@@ -184,11 +164,8 @@ function start(config: Config): void {
     if (!isAsking()) return closeBar();
     const { wording } = host;
     const answer = (isGranted: boolean) => {
-      // Whatever comes later: from here on nothing runs that was refused.
-      if (!isGranted && device.choices) {
-        device.choices = { ...device.choices, granted: [], refused: askedIds(config) };
-        device.tags.update(true);
-      }
+      // Of a part of the choices, what can record the answer is here already.
+      if (!isGranted && !question?.answer) shut();
       const recording = sureAct().then(
         (more) =>
           question?.answer?.(isGranted) ??
@@ -240,6 +217,7 @@ function start(config: Config): void {
 
   /** A decision was stored: close the question, say so, and mention an absent service. */
   function decided({ reloads, sent }: Outcome): void {
+    if (!device.isAsking()) closeBar();
     // A dialog that stays open speaks for itself.
     if (host.isOpen) return;
     const { wording } = host;
@@ -266,6 +244,7 @@ function start(config: Config): void {
     } catch (error) {
       // A part of it cannot be said without that code. All of it can.
       if (!/false/.test(JSON.stringify(maps))) throw error;
+      shut();
       const more = await sureAct();
       decided(await more.record("refuse", false, "api"));
       return { recorded: true, ignored: [] };
@@ -288,6 +267,34 @@ function start(config: Config): void {
       say(host.wording.saved_withdrawn);
     }
   }
+
+  // --- Tags -----------------------------------------------------------------------------------
+  device.tags = watchTags({
+    decide: device.decide,
+    scriptFor(code) {
+      const address = config.tags[code]?.loader_url;
+      return address ? scriptFor(address) : null;
+    },
+    copyScript,
+    placeholder(code, decision, embed, openOnce) {
+      if (decision.reason === "unknown_tag") return null;
+      // The size of what it stands for, so that nothing moves when it opens.
+      const size = (name: string, otherwise: string) =>
+        (/^\d+$/.exec(embed.getAttribute(name) ?? "")?.[0] ?? otherwise) + "px";
+      const place = el("div", { class: "cm-placeholder" });
+      const { style } = place;
+      style.display = "block";
+      style.maxWidth = "100%";
+      style.width = size("width", "");
+      style.minHeight = size("height", "200");
+      later().then(
+        (more) => more.placeholder(place, code, decision, openOnce),
+        () => {},
+      );
+      return place;
+    },
+    report: (tag, decision) => announce("tag", { tag, ...decision }),
+  });
 
   const ready = startDevice(device, database, tell, () => {
     void sureAct().then((more) => more.catchUp());

@@ -487,7 +487,7 @@ describe("a withdrawal", () => {
     await page.act();
     ran = ["ads"];
     store(nothing({ seq: 99 }));
-    dispatchEvent(new StorageEvent("storage", { key: "cm_choices" }));
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
     expect(reasons(page.device).ads).toBe("partner_refused");
     await settle();
     expect(methods).toEqual([null]);
@@ -501,7 +501,7 @@ describe("a withdrawal", () => {
     ran = ["ads"];
     await settle(1);
     store(nothing({ seq: 99 }));
-    dispatchEvent(new StorageEvent("storage", { key: "cm_choices" }));
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
     await page.act();
     expect(reload).toHaveBeenCalledOnce();
   });

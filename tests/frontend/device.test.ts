@@ -148,7 +148,7 @@ describe("what waits to be sent", () => {
 
 describe("another tab", () => {
   test.each([
-    ["a decision there", () => new StorageEvent("storage", { key: "cm_choices" })],
+    ["a decision there", () => new StorageEvent("storage", { key: "cm_choices", newValue: "…" })],
     ["coming back to this page", () => new PageTransitionEvent("pageshow", { persisted: true })],
   ])("%s takes effect here at once", async (_, event) => {
     store(everything());
@@ -166,11 +166,12 @@ describe("another tab", () => {
     const device = open();
     await settle();
     steps = [];
-    dispatchEvent(new StorageEvent("storage", { key: "basket" }));
+    dispatchEvent(new StorageEvent("storage", { key: "basket", newValue: "…" }));
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: null }));
     dispatchEvent(new PageTransitionEvent("pageshow", { persisted: false }));
     expect(steps).toEqual([]);
     store(nothing({ seq: 8 }));
-    dispatchEvent(new StorageEvent("storage", { key: "cm_choices" }));
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
     expect(reasons(device).ads).toBe("granted");
   });
 });

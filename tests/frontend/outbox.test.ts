@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createOutbox, type Outcome } from "../../static/src/io/outbox.ts";
 import { openDatabase } from "../../static/src/io/pending.ts";
 import { createStore } from "../../static/src/io/store.ts";
-import { clearBrowser, entry, fakeApi, isolate, recorded, release, settle } from "./site.ts";
+import { clearBrowser, entry, fakeApi, isolate, recorded as answer, release, settle } from "./site.ts";
 
+const recorded = () => answer();
 let outcome: { [K in keyof Outcome]: ReturnType<typeof vi.fn> };
 
 beforeEach(() => {
@@ -13,8 +14,9 @@ beforeEach(() => {
   outcome = { recorded: vi.fn(), dropped: vi.fn(), stuck: vi.fn() };
 });
 afterEach(() => {
-  release();
   vi.useRealTimers();
+  vi.restoreAllMocks();
+  release();
   clearBrowser();
 });
 

@@ -20,7 +20,7 @@ export function site(more: Partial<Config> = {}): Config {
   // As `reduce_tags` of tracking/gate/rules.py writes them for Japan: notice is enough for what the
   // site does itself, a browser signal shuts advertising.
   const tags: Tags = {
-    cart: { needed: ["partner:shop", "purpose:necessary"], exempt: true, notice: true, since: 1 },
+    cart: { needed: ["partner:shop", "purpose:necessary"], exempt: true, since: 1 },
     stats: {
       needed: ["partner:google", "purpose:analytics", "item:id.cookie"],
       optional: ["item:attr.gender"],
@@ -259,14 +259,21 @@ export async function warmUp(): Promise<void> {
   vi.resetModules();
 }
 
+let running: Promise<void> = Promise.resolve();
+
 /** Do it as the script of this element: while it runs, that is the document's current one. */
-export async function runAs(script: object, run: () => Promise<unknown>): Promise<void> {
-  Object.defineProperty(document, "currentScript", { value: script, configurable: true });
-  try {
-    await run();
-  } finally {
-    delete (document as { currentScript?: unknown }).currentScript;
-  }
+export function runAs(script: object, run: () => Promise<unknown>): Promise<void> {
+  const done = running.then(async () => {
+    Object.defineProperty(document, "currentScript", { value: script, configurable: true });
+    try {
+      await run();
+    } finally {
+      delete (document as { currentScript?: unknown }).currentScript;
+    }
+  });
+  // One after the other, as in a browser.
+  running = done.catch(() => {});
+  return done;
 }
 
 /** One of the scripts that come later, for a host that a test has made; afresh for each. */
@@ -289,7 +296,6 @@ export interface Scripts {
 }
 
 export function serveScripts(): Scripts {
-  let running: Promise<void> = Promise.resolve();
   const scripts: Scripts = {
     isAway: false,
     fetched: [],
@@ -308,7 +314,7 @@ export function serveScripts(): Scripts {
       const script = node as Part<unknown>;
       scripts.fetched.push(name);
       if (scripts.isAway) script.onerror!(new Event("error"));
-      else running = running.then(() => runAs(script, ENTRIES[name]!));
+      else void runAs(script, ENTRIES[name]!);
     }
   }).observe(document.head, { childList: true });
   return scripts;
@@ -326,9 +332,9 @@ export async function settle(turns = 30): Promise<void> {
   for (let i = 0; i < turns; i++) await new Promise((done) => realTimeout(done, 1));
 }
 
-/** Let the page be painted: twice the frame that a script can wait for. */
+/** Let the page be painted, and what waits for the frame after that be done. */
 export async function frames(): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise((done) => requestAnimationFrame(done));
+  for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
 }
 
 /** In place of the browser's `location`, whose `reload` cannot be watched. */
@@ -338,6 +344,10 @@ export function watchReload() {
   vi.stubGlobal("location", { hostname, pathname, protocol, href, origin, reload });
   return reload;
 }
+
+// jsdom has no style sheets that a script makes.
+CSSStyleSheet.prototype.replaceSync ??= () => {};
+ShadowRoot.prototype.adoptedStyleSheets ??= [];
 
 export function clearBrowser(): void {
   for (const pair of document.cookie.split(/; */)) {

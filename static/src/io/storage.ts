@@ -56,5 +56,6 @@ export const saveShown = (notice: number) => writeCookie(SHOWN, "" + notice);
 export function onOtherTab(listener: () => void): void {
   // A page that comes back from the cache has missed what was said meanwhile.
   addEventListener("pageshow", (event) => event.persisted && listener());
-  addEventListener("storage", (event) => event.key === CHOICES && listener());
+  // Taken away is no news: a refusal that could not be recorded yet does that (loader.ts).
+  addEventListener("storage", (event) => event.key === CHOICES && event.newValue && listener());
 }
