@@ -5,6 +5,7 @@ import { askedIds } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
 import { openDatabase } from "../../static/src/io/pending.ts";
 import { createStore } from "../../static/src/io/store.ts";
+import type { Device } from "../../static/src/device.ts";
 import type { ConsentManager } from "../../static/src/page_api.ts";
 import {
   catalogue,
@@ -38,13 +39,19 @@ let answers: Record<string, unknown>;
 let scripts: Scripts;
 let manager: ConsentManager;
 
-/** The page's one line, as the service serves it. */
-async function load(settings: Partial<Config> = {}, language = "ja", again = false): Promise<void> {
+/** The page's one line, as the service serves it; `more`: how it is written. */
+async function load(
+  settings: Partial<Config> = {},
+  language = "ja",
+  again = false,
+  more: Partial<HTMLScriptElement> = {},
+): Promise<void> {
   document.documentElement.lang = language;
   vi.stubGlobal("CM_CONFIG", site(settings));
   vi.resetModules();
   if (!again) delete (window as { consentManager?: unknown }).consentManager;
-  const line = document.createElement("script");
+  // jsdom's own are async from the start, as those are that a script makes.
+  const line = Object.assign(document.createElement("script"), { async: false, ...more });
   document.head.prepend(line);
   await runAs(line, () => import("../../static/src/loader.ts"));
   manager = (window as unknown as { consentManager: ConsentManager }).consentManager;
@@ -839,6 +846,68 @@ describe("the page's API", () => {
     await rest();
     expect(layer).toMatchObject([{ event: "cm_consent", cm_granted: [] }]);
     delete (window as { dataLayer?: unknown }).dataLayer;
+  });
+});
+
+describe("what the site's vendors are told", () => {
+  test("comes before each tag of theirs opens: the default, what is stored, what is decided", async () => {
+    const steps: string[] = [];
+    vi.stubGlobal("CM_SIGNALS", {
+      hear: ({ decide }: Device) => {
+        steps.push(`told ${decide("ads").reason}`);
+        return [];
+      },
+    });
+    document.addEventListener("cm:tag", (event) => {
+      const { tag, reason } = (event as CustomEvent).detail;
+      steps.push(`${tag} ${reason}`);
+    });
+    store({ granted: without("partner:line") });
+    document.body.innerHTML = `<template data-cm-tag="ads"></template><template data-cm-tag="more_ads"></template>`;
+    await load();
+    expect(steps).toEqual(["told granted", "told granted", "ads granted", "more_ads no_choice"]);
+    steps.length = 0;
+    press(0);
+    await rest();
+    expect(steps[0]).toBe("told granted");
+    expect(steps).toContain("more_ads granted");
+  });
+});
+
+describe("where the one line stands", () => {
+  const WARNING = "The consent script must be the page's first, without async or defer.";
+
+  test("as the first script it is silent, and takes the service's address from its own", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    await load({ endpoint: "" }, "ja", false, { src: ENDPOINT + "/b/kloset.js" });
+    expect(warn).not.toHaveBeenCalled();
+    expect(sent("/v1/shown")).toHaveLength(1);
+    expect(bar()!.querySelector("a")!.href).toContain(ENDPOINT);
+  });
+
+  test.each([
+    ["async", { async: true }],
+    ["deferred", { defer: true }],
+  ])("%s, it says what is wrong and works all the same", async (_, line) => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    await load({}, "ja", false, line);
+    expect(warn).toHaveBeenCalledWith(WARNING);
+    expect(bar()).not.toBeNull();
+  });
+
+  test("its nonce goes to the scripts that it fetches, and to tags known by address alone", async () => {
+    store({ granted: all });
+    document.body.innerHTML = `<template data-cm-tag="by_address"></template>`;
+    await load({}, "ja", false, { nonce: "n1" });
+    corner().click();
+    await rest();
+    const fetched = [...document.querySelectorAll<HTMLScriptElement>("script[src]")];
+    expect(fetched.map((one) => new URL(one.src).pathname).sort()).toEqual([
+      "/b/act/0a.js",
+      "/b/preferences/0c.js",
+      "/t.js",
+    ]);
+    expect(new Set(fetched.map((one) => one.nonce))).toEqual(new Set(["n1"]));
   });
 });
 

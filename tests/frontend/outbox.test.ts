@@ -3,7 +3,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createOutbox, type Outcome } from "../../static/src/io/outbox.ts";
 import { openDatabase } from "../../static/src/io/pending.ts";
 import { createStore } from "../../static/src/io/store.ts";
-import { clearBrowser, entry, fakeApi, isolate, recorded as answer, release, settle } from "./site.ts";
+import {
+  clearBrowser,
+  entry,
+  fakeApi,
+  isolate,
+  recorded as answer,
+  release,
+  settle,
+} from "./site.ts";
 
 const recorded = () => answer();
 let outcome: { [K in keyof Outcome]: ReturnType<typeof vi.fn> };

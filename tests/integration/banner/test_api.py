@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from tests.factories.clock import NOW
 from tests.factories.registry import SITE, catalogue, make_site
 from tests.visitors import Visitor
 from tracking.banner import queries
+from tracking.lib.short_memory import forget_everything
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.regimes.rules import get_regime
+from tracking.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +50,7 @@ def test_the_script_brings_terms_and_wording_in_one_file(client: Client, notice:
         "loader_url": "https://own.example/tag.js",
     }
     assert found["tags"]["stats"] == {
-        "needed": ["partner:statco", "purpose:analytics", "item:id.cookie", "item:activity.url"],
+        "needed": ["partner:statco", "purpose:analytics", "item:activity.url", "item:id.cookie"],
         "optional": ["item:attr.gender"],
         "notice": True,
         "since": 1,
@@ -142,12 +145,17 @@ def test_a_browser_signal_shuts_what_it_speaks_of(client: Client, notice: Notice
     }  # fmt: skip
 
 
-def test_an_overdue_partner_is_shut_for_everybody(client: Client, notice: Notice) -> None:
-    regime = get_regime(code="jp-a")
-    served = queries._page_tags(notice, regime, ("adco",))
+def test_an_overdue_partner_is_shut_for_everybody(client: Client, visitor: Visitor) -> None:
+    visitor.allow()
+    visitor.revoke(partners=["retargeter"])
+    OutboxEvent.objects.update(due_at=NOW - timedelta(hours=1))
+    forget_everything()
 
-    assert served["ads"]["shut"] == "partner_overdue"
-    assert [code for code, tag in served.items() if "shut" in tag] == ["ads"]
+    served = config(client)["tags"]
+
+    assert {code: tag["shut"] for code, tag in served.items() if "shut" in tag} == {
+        "retarget": "partner_overdue"
+    }
 
 
 # --- Languages ----------------------------------------------------------------------------------
