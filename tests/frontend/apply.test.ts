@@ -178,6 +178,14 @@ describe("what is said when it is asked again", () => {
     ]);
   });
 
+  test("what is new is said once, although it means nothing older", () => {
+    const choices = chosen({ granted: without("partner:line"), notice: 2 });
+    expect(said(choices, ["partner:line"], site(meaningMore("partner:line")))).toEqual([
+      "Something changed.",
+      "New: partner:line.",
+    ]);
+  });
+
   test("only that it is long ago, where nothing changed", () => {
     expect(said(chosen({ granted: all }), all)).toEqual(["It is long ago."]);
   });

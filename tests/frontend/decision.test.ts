@@ -443,15 +443,20 @@ describe("a withdrawal", () => {
 
   test("waits for the outbox before the reload, not for the network", async () => {
     store(everything());
+    // It never answers: after a second the entry is kept elsewhere.
+    vi.stubGlobal("indexedDB", { open: () => ({}) });
     const api = fakeApi();
     api.record = () => new Promise(() => {});
     const page = open(api);
     await page.act();
     ran = ["ads"];
-    void refuse(page);
-    expect(reload).not.toHaveBeenCalled();
-    await settle();
-    expect(reload).toHaveBeenCalledOnce();
+    const listed = vi.fn(() => localStorage.getItem("cm_outbox"));
+    reload.mockImplementation(listed);
+    const { reloads } = await refuse(page);
+    expect(reloads).toBe(true);
+    expect(steps).toContain("network");
+    await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce(), { timeout: 20_000 });
+    expect(listed.mock.results[0]!.value).toContain('"method":"refuse"');
     expect(await waiting()).toHaveLength(1);
   });
 
@@ -497,13 +502,24 @@ describe("a withdrawal", () => {
 
   test("in another tab takes effect where nothing could decide yet", async () => {
     store(everything());
-    const page = open();
+    open();
+    await settle();
     ran = ["ads"];
-    await settle(1);
     store(nothing({ seq: 99 }));
     dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
-    await page.act();
+    await settle();
     expect(reload).toHaveBeenCalledOnce();
+  });
+
+  test("in another tab is never written over, even where this one has not heard of it", async () => {
+    store(everything());
+    const page = open();
+    await settle();
+    store(nothing({ seq: 99 }));
+    expect(reasons(page.device).ads).toBe("granted");
+    await page.act();
+    expect(document.cookie).toContain(encode(nothing({ seq: 99 }), config.ids));
+    expect(reasons(page.device).ads).toBe("partner_refused");
   });
 });
 

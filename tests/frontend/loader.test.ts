@@ -604,6 +604,28 @@ describe("while the service's scripts cannot be loaded", () => {
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
   });
 
+  test("what waited before is sent as well, and neither comes before what is kept", async () => {
+    const methods: unknown[] = [];
+    document.addEventListener("cm:change", (event) =>
+      methods.push((event as CustomEvent).detail.method),
+    );
+    const reload = watchReload();
+    store({ granted: all, seq: 5 });
+    await createStore(openDatabase()).put(entry(4));
+    document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
+    await load();
+    corner().click();
+    await pass(0);
+    press(1);
+    await settle();
+    scripts.isAway = false;
+    await pass(4000);
+    expect(methods).toEqual(["refuse"]);
+    expect(reload).toHaveBeenCalledOnce();
+    expect(sent("/v1/consents").filter((one) => one.is_history)).toHaveLength(1);
+    expect(sent("/v1/consents").filter((one) => !one.is_history)).not.toEqual([]);
+  });
+
   test("and so on a site that wants a link only", async () => {
     await load({ presentation: "link" });
     expect(bar()).toBeNull();

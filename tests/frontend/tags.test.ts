@@ -239,6 +239,7 @@ describe("release and hold", () => {
     tags.open();
     await settle();
     expect(page.order).toEqual(["a"]);
+    document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
     open = {};
     tags.update();
     expect(document.querySelector("#pixel")).toBeNull();
