@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createApi, isSameSite, type ConsentBody } from "../../static/src/io/api.ts";
+import { createApi, isSameSite } from "../../static/src/io/api.ts";
 import { clearBrowser } from "./site.ts";
 
 const calls: { url: string; init: RequestInit & { headers: Record<string, string> } }[] = [];
@@ -15,9 +15,13 @@ beforeEach(() => {
 });
 afterEach(clearBrowser);
 
-const body = { site: "kloset", method: "refuse" } as ConsentBody;
-const near = () => createApi("https://consent.kloset.example", "kloset");
-const far = () => createApi("https://consent.service.example", "kloset");
+const near = () => serviceAt("https://consent.kloset.example");
+const far = () => serviceAt("https://consent.service.example");
+
+function serviceAt(endpoint: string) {
+  const { call } = createApi(endpoint);
+  return { call, record: () => call("/v1/consents", { site: "kloset", method: "refuse" }) };
+}
 
 describe("same site", () => {
   test.each([
@@ -38,7 +42,7 @@ describe("same site", () => {
 
 describe("the device's token", () => {
   test("travels in the cookie where the service is the same site", async () => {
-    await near().record(body);
+    await near().record();
     expect(calls[0]!.init).toMatchObject({
       method: "POST",
       credentials: "include",
@@ -49,8 +53,8 @@ describe("the device's token", () => {
 
   test("travels in a header where it is not, and is kept and rotated", async () => {
     reply = () => new Response('{"device_token":"t1"}', { status: 201 });
-    await far().record(body);
-    await far().record(body);
+    await far().record();
+    await far().record();
     expect(calls.map(({ init }) => [init.credentials, init.headers["X-Consent-Device"]])).toEqual([
       ["omit", "new"],
       ["omit", "t1"],
@@ -60,15 +64,21 @@ describe("the device's token", () => {
   test("starts anew when the service does not believe it", async () => {
     localStorage.setItem("cm_device", "old");
     reply = () => new Response("{}", { status: 403 });
-    await far().record(body);
+    await far().record();
     expect(localStorage.getItem("cm_device")).toBe("new");
   });
 
-  test("never goes with the statistics of the banner", async () => {
-    for (const api of [near(), far()]) api.shown({ site: "kloset" });
-    expect(calls.map(({ init }) => [init.credentials, init.headers["X-Consent-Device"]])).toEqual([
-      ["omit", undefined],
-      ["omit", undefined],
+  test("goes along when something is only asked", async () => {
+    for (const { call } of [near(), far()]) await call("/v1/bootstrap?site=kloset");
+    const path = "/v1/bootstrap?site=kloset";
+    expect(calls.map(({ url, init }) => [url, init.credentials, init.headers])).toEqual([
+      ["https://consent.kloset.example" + path, "include", {}],
+      ["https://consent.service.example" + path, "omit", { "X-Consent-Device": "new" }],
+    ]);
+    expect(calls.map(({ init }) => init.method)).toEqual(["GET", "GET"]);
+    expect(calls.map(({ init }) => [init.body, init.keepalive])).toEqual([
+      [null, false],
+      [null, false],
     ]);
   });
 });
@@ -80,17 +90,17 @@ describe("answers", () => {
     ["soon", 0],
   ])("Retry-After: %s", async (text, expected) => {
     reply = () => new Response("busy", { status: 503, headers: { "Retry-After": text } });
-    const answer = await near().record(body);
+    const answer = await near().record();
     expect(answer).toMatchObject({ status: 503, body: null });
     expect(Math.abs(answer.retryAfter - expected)).toBeLessThan(2000);
   });
 
   test("no network, and a body that is no JSON", async () => {
     reply = () => new Response("<html>", { status: 201 });
-    expect(await near().record(body)).toMatchObject({ status: 201, body: null });
+    expect(await near().record()).toMatchObject({ status: 201, body: null });
     reply = () => {
       throw new TypeError("offline");
     };
-    expect(await near().record(body)).toMatchObject({ status: 0, body: null });
+    expect(await near().record()).toMatchObject({ status: 0, body: null });
   });
 });

@@ -1,31 +1,69 @@
 import { IDBFactory } from "fake-indexeddb";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { answerAll, encode } from "../../static/src/core/state.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { encode } from "../../static/src/core/encode.ts";
+import { askedIds } from "../../static/src/core/state.ts";
+import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
+import { openDatabase } from "../../static/src/io/pending.ts";
+import { createStore } from "../../static/src/io/store.ts";
+import type { Device } from "../../static/src/device.ts";
 import type { ConsentManager } from "../../static/src/page_api.ts";
-import type { Config } from "../../static/src/core/types.ts";
-import { chosen, clearBrowser, isolate, release, settle, site } from "./site.ts";
+import {
+  catalogue,
+  chosen,
+  clearBrowser,
+  ENDPOINT,
+  entry,
+  frames,
+  isolate,
+  meaningMore,
+  release,
+  runAs,
+  serveScripts,
+  settle,
+  site,
+  warmUp,
+  watchReload,
+  words,
+  type Scripts,
+} from "./site.ts";
 
 // Presses by a test are not trusted by the browser; here the test says whether a person did it.
-const gesture = vi.hoisted(() => ({ isMeant: true, hasSignal: false }));
-vi.mock("../../static/src/io/gesture.ts", () => ({
-  isMeant: () => gesture.isMeant,
-  hasSignal: () => gesture.hasSignal,
-}));
+const gesture = vi.hoisted(() => ({ isMeant: true }));
+vi.mock("../../static/src/io/gesture.ts", () => ({ isMeant: () => gesture.isMeant }));
 
 const config = site();
-const posts: { path: string; body: Record<string, unknown> }[] = [];
+const all = askedIds(config);
+const without = (...ids: ChoiceId[]) => all.filter((id) => !ids.includes(id));
+const posts: { path: string; body: Record<string, unknown>; init: RequestInit }[] = [];
 let answers: Record<string, unknown>;
+let scripts: Scripts;
 let manager: ConsentManager;
 
-async function load(settings: Partial<Config> = {}, language = "ja", again = false): Promise<void> {
+/** The page's one line, as the service serves it; `more`: how it is written. */
+async function load(
+  settings: Partial<Config> = {},
+  language = "ja",
+  again = false,
+  more: Partial<HTMLScriptElement> = {},
+): Promise<void> {
   document.documentElement.lang = language;
   vi.stubGlobal("CM_CONFIG", site(settings));
   vi.resetModules();
   if (!again) delete (window as { consentManager?: unknown }).consentManager;
-  await import("../../static/src/loader.ts");
+  // jsdom's own are async from the start, as those are that a script makes.
+  const line = Object.assign(document.createElement("script"), { async: false, ...more });
+  document.head.prepend(line);
+  await runAs(line, () => import("../../static/src/loader.ts"));
   manager = (window as unknown as { consentManager: ConsentManager }).consentManager;
   await manager?.ready();
-  await settle(60);
+  await rest();
+}
+
+/** Until nothing is under way any more, and what was put on the page is painted. */
+async function rest(): Promise<void> {
+  await scripts.rest();
+  await frames();
+  await scripts.rest();
 }
 
 const root = () => document.querySelector("#cm-root")!.shadowRoot!;
@@ -33,20 +71,35 @@ const bar = () => root().querySelector<HTMLElement>(".cm-bar");
 const press = (index: number) =>
   bar()!.querySelectorAll<HTMLButtonElement>("button")[index]!.click();
 const sent = (path: string) => posts.filter((one) => one.path === path).map((one) => one.body);
-const store = (more: Parameters<typeof chosen>[0]) => {
-  document.cookie = `cm_choices=${encode(chosen(more), config.numbers)};Path=/`;
+const store = (more: Partial<Choices>) => {
+  document.cookie = `cm_choices=${encode(chosen(more), config.ids)};Path=/`;
 };
+const corner = () => root().querySelector<HTMLElement>(".cm-corner")!;
+const dialog = () => root().querySelector<HTMLDialogElement>(".cm-dialog");
+const toast = () => root().querySelector(".cm-toast")!.textContent;
+const note = () => bar()!.querySelector(".cm-note")?.textContent;
+const labels = () => [...bar()!.querySelectorAll("button")].map((one) => one.textContent);
 
+beforeAll(warmUp);
 beforeEach(() => {
   isolate();
   vi.stubGlobal("indexedDB", new IDBFactory());
+  // jsdom knows the element, not what it does.
+  HTMLDialogElement.prototype.showModal = vi.fn();
+  HTMLDialogElement.prototype.close = function () {
+    this.dispatchEvent(new Event("close"));
+  };
   gesture.isMeant = true;
-  gesture.hasSignal = false;
+  scripts = serveScripts();
   posts.length = 0;
-  answers = { "/v1/consents": {}, "/v1/shown": {} };
+  answers = { "/v1/consents": {}, "/v1/shown": {}, "/v1/bootstrap": catalogue() };
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
     const { pathname } = new URL(url);
-    posts.push({ path: pathname, body: init.body ? JSON.parse(init.body as string) : {} });
+    posts.push({
+      path: pathname,
+      body: init.body ? (JSON.parse(init.body as string) as Record<string, unknown>) : {},
+      init,
+    });
     const answer = answers[pathname];
     if (answer === undefined) throw new TypeError("offline");
     return new Response(JSON.stringify(answer), { status: 200 });
@@ -62,12 +115,23 @@ beforeEach(() => {
 });
 afterEach(async () => {
   // An answer that is still under way would be stored in the next test's browser.
+  vi.useRealTimers();
   await settle();
   release();
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
   clearBrowser();
 });
+
+/** The visitor goes on: what is stored stays, the page does not. */
+function nextPage(): void {
+  release();
+  document.head.replaceChildren();
+  document.body.replaceChildren();
+  isolate();
+  const { isAway } = scripts;
+  scripts = Object.assign(serveScripts(), { isAway });
+}
 
 describe("first layer", () => {
   test("is a labelled region, first in the page, and takes no focus", async () => {
@@ -106,7 +170,6 @@ describe("first layer", () => {
     ["card", "SECTION"],
     ["dialog", "DIALOG"],
   ] as const)("as a %s", async (presentation, element) => {
-    HTMLDialogElement.prototype.showModal = vi.fn();
     await load({ presentation });
     const layer = root().firstElementChild as HTMLElement;
     expect(layer.tagName).toBe(element);
@@ -140,7 +203,7 @@ describe("first layer", () => {
       );
     }
     window.dispatchEvent(new Event("scroll"));
-    await settle(50);
+    await rest();
     expect(sent("/v1/consents")).toEqual([]);
     expect(manager.get().choices).toBeNull();
     expect(bar()).not.toBeNull();
@@ -154,28 +217,57 @@ describe("first layer", () => {
         notice: 3,
         language: "ja",
         surface: "bar",
-        device_class: "desktop",
         first: true,
       },
     ]);
     expect(document.cookie).toContain("cm_shown=3");
     posts.length = 0;
-    clearBrowserButCookies();
+    nextPage();
     await load();
     expect(sent("/v1/shown")).toMatchObject([{ first: false }]);
   });
 
+  test.each([ENDPOINT, "https://consent.service.example"])(
+    "is counted at %s without anything that names the device",
+    async (endpoint) => {
+      localStorage.setItem("cm_device", "token");
+      await load({ endpoint });
+      const [{ init }] = posts.filter((one) => one.path === "/v1/shown") as [(typeof posts)[0]];
+      expect(init).toMatchObject({ credentials: "omit", keepalive: true });
+      expect(init.headers).toEqual({ "Content-Type": "application/json" });
+    },
+  );
+
+  test("painted, it opens what notice is enough for, from the next page on", async () => {
+    await load();
+    expect(manager.why("own").reason).toBe("no_choice");
+    nextPage();
+    await load();
+    expect(manager.why("own").reason).toBe("notice_given");
+    expect(manager.why("stats").reason).toBe("no_choice");
+  });
+
+  test("a cookie that could not be set shows nothing", async () => {
+    const set = vi.spyOn(document, "cookie", "set").mockImplementation(() => {});
+    await load();
+    set.mockRestore();
+    nextPage();
+    await load();
+    expect(manager.why("own").reason).toBe("no_choice");
+  });
+
   test("is not there on a return visit, which sends nothing", async () => {
-    store({ granted: [...answerAll(config, true).keys()] });
+    store({ granted: all });
     await load();
     expect(bar()).toBeNull();
     expect(posts).toEqual([]);
+    expect(scripts.fetched).toEqual([]);
     expect(root().querySelector<HTMLElement>(".cm-corner")!.hidden).toBe(false);
   });
 
   test("comes back when what was granted has changed", async () => {
-    store({ granted: [...answerAll(config, true).keys()], notice: 2 });
-    await load({ material_since: { ...config.material_since, "purpose:advertising": 3 } });
+    store({ granted: all, notice: 2 });
+    await load(meaningMore("purpose:advertising"));
     expect(bar()).not.toBeNull();
   });
 
@@ -186,9 +278,9 @@ describe("first layer", () => {
   });
 
   test("says that the browser's signal was honoured", async () => {
-    gesture.hasSignal = true;
+    vi.stubGlobal("navigator", { globalPrivacyControl: true, language: "en" });
     await load();
-    expect(bar()!.querySelector(".cm-note")!.textContent).toContain("ja gpc_honoured");
+    expect(note()).toContain("ja gpc_honoured");
     expect(manager.why("ads").reason).toBe("browser_signal");
   });
 
@@ -196,11 +288,11 @@ describe("first layer", () => {
     await load();
     bar()!.querySelectorAll("button")[1]!.focus();
     press(1);
-    await settle();
+    await rest();
     expect(bar()).toBeNull();
     expect(manager.why("ads")).toMatchObject({ allowed: false, reason: "partner_refused" });
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "bar" }]);
-    expect(root().querySelector("[role=status]")!.textContent).toMatch(/ja (saved|offline_note)/);
+    expect(toast()).toContain("ja saved");
     expect(root().activeElement!.className).toBe("cm-corner");
   });
 
@@ -208,87 +300,467 @@ describe("first layer", () => {
     gesture.isMeant = false;
     await load();
     press(0);
-    await settle();
+    await rest();
     expect(sent("/v1/consents")).toEqual([]);
     press(1);
-    await settle();
+    await rest();
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
   });
 
   test("allow opens the tags", async () => {
     await load();
     press(0);
-    await settle();
+    await rest();
     expect(manager.why("ads").reason).toBe("granted");
     expect(bar()).toBeNull();
   });
 
+  test("what was recorded while the service does not answer is said to be sent later", async () => {
+    await load();
+    delete answers["/v1/consents"];
+    press(1);
+    await rest();
+    expect(bar()).toBeNull();
+    expect(toast()).toContain("ja offline_note");
+  });
+
+  test("what is said goes away by itself, and stays away", async () => {
+    await load();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    press(1);
+    await settle();
+    expect(toast()).toContain("ja saved");
+    await vi.advanceTimersByTimeAsync(8000);
+    expect(toast()).toBe("");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test("choose opens the preferences over a modal first layer, too", async () => {
-    HTMLDialogElement.prototype.showModal = vi.fn();
     await load({ presentation: "dialog" });
     press(2);
-    const script = document.head.querySelector("script[src*=preferences]") as unknown as {
-      cmMount(mount: (host: { root: ShadowRoot }) => Promise<void>): void;
-    };
-    const mount = vi.fn(async () => {});
-    script.cmMount(mount);
-    await settle();
-    expect(mount).toHaveBeenCalledOnce();
+    await rest();
+    expect(dialog()).not.toBeNull();
+    expect(bar()).not.toBeNull();
+  });
+
+  test("a choice in the preferences answers the first layer, too", async () => {
+    await load();
+    bar()!.querySelectorAll("button")[2]!.focus();
+    press(2);
+    await rest();
+    dialog()!.querySelectorAll<HTMLElement>("footer button")[0]!.click();
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "preferences" }]);
+    expect(dialog()).toBeNull();
+    expect(bar()).toBeNull();
+    expect(root().activeElement).toBe(corner());
   });
 
   test("choose without the service: the first layer stays and can refuse", async () => {
     await load();
+    scripts.isAway = true;
     press(2);
-    document.head.querySelector<HTMLScriptElement>("script[src*=preferences]")!.onerror!(
-      new Event("error"),
+    await rest();
+    expect(note()).toContain("ja offline_note");
+    press(1);
+    await rest();
+    expect(manager.why("ads").reason).toBe("partner_refused");
+    expect(bar()).toBeNull();
+  });
+
+  test("the preferences, but no words from the service: the first layer can refuse", async () => {
+    store({ granted: all });
+    await load();
+    delete answers["/v1/bootstrap"];
+    corner().click();
+    await rest();
+    expect(note()).toContain("ja offline_note");
+    press(1);
+    await rest();
+    expect(manager.why("ads").reason).toBe("partner_refused");
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
+  });
+
+  test("the scripts are fetched after it is painted: what decides, then what is asked for", async () => {
+    await load();
+    expect(scripts.fetched).toEqual(["act"]);
+    press(2);
+    await rest();
+    expect(scripts.fetched).toEqual(["act", "preferences"]);
+  });
+});
+
+describe("the languages", () => {
+  test("a page in another one than the site's own is asked in its own, once fetched", async () => {
+    answers["/v1/bootstrap"] = catalogue(words("ko"));
+    await load({}, "ko");
+    expect(labels()).toEqual(expect.arrayContaining([expect.stringContaining("ko allow")]));
+    expect(bar()!.lang).toBe("ko");
+    expect(bar()!.querySelector("a")!.href).toContain("?lang=ko");
+    expect(sent("/v1/shown")).toMatchObject([{ language: "ko" }]);
+    press(1);
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([{ language: "ko" }]);
+    expect(toast()).toContain("ko saved");
+  });
+
+  test("where it cannot be fetched, in one that the page has", async () => {
+    delete answers["/v1/bootstrap"];
+    await load({}, "ko");
+    expect(bar()!.lang).toBe("en");
+  });
+
+  test("one that nobody speaks is the browser's, or else the site's first", async () => {
+    await load({}, "tlh");
+    expect(bar()!.lang).toBe("en");
+    vi.stubGlobal("navigator", { language: "tlh" });
+    await load({}, "tlh");
+    expect(root().querySelector<HTMLElement>(".cm-bar")!.lang).toBe("ja");
+  });
+
+  test("one with a region is preferred to the plain one", async () => {
+    await load({ wording: { en: words("en"), "en-GB": words("en-GB") } }, "en-GB");
+    expect(bar()!.lang).toBe("en-GB");
+  });
+});
+
+describe("asked again", () => {
+  test("a new partner: says so, and asks for nothing else", async () => {
+    const refused = ["purpose:functional", "partner:youtube"];
+    store({ granted: without("partner:line", ...refused), refused });
+    await load();
+    expect(note()).toBe("ja changed_lead {partner}{names} ja changed_new {partner}line Inc.");
+    expect(labels()[1]).toContain("ja refuse_changed");
+    press(0);
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([
+      { method: "choose", surface: "bar", partners: { line: true }, purposes: {}, data_items: {} },
+    ]);
+    expect(bar()).toBeNull();
+    const { choices } = manager.get();
+    expect(choices!.granted.sort()).toEqual(without(...refused).sort());
+    expect(choices!.refused.sort()).toEqual([...refused].sort());
+  });
+
+  test("its refusal leaves what was granted and what was refused as they were", async () => {
+    const refused = ["purpose:functional", "partner:youtube"];
+    store({ granted: without("partner:line", ...refused), refused });
+    await load();
+    press(1);
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([
+      { method: "choose", partners: { line: false }, purposes: {}, data_items: {} },
+    ]);
+    expect(bar()).toBeNull();
+    expect(manager.why("ads").reason).toBe("granted");
+    expect(manager.why("more_ads").reason).toBe("partner_refused");
+    expect(manager.get().choices!.refused.sort()).toEqual(
+      ["partner:line", ...refused].sort(),
     );
+    expect(manager.get().choices!.granted.sort()).toEqual(
+      without("partner:line", ...refused).sort(),
+    );
+  });
+
+  test("what means more: names it, and an answer freshens it alone", async () => {
+    store({ granted: all, notice: 2 });
+    await load(meaningMore("purpose:advertising"));
+    expect(note()).toContain("ja changed_more {partner}advertising name");
+    expect(manager.why("ads").reason).toBe("needs_renewal");
+    press(0);
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([
+      { method: "choose", purposes: { advertising: true }, partners: {} },
+    ]);
+    expect(manager.why("ads").reason).toBe("granted");
+  });
+
+  test("after a long time: everything, with the first question's buttons", async () => {
+    store({ refused: all, decided_at: Math.floor(Date.now() / 1000) - 181 * 86400 });
+    await load();
+    expect(note()).toContain("ja expired_lead");
+    expect(labels()[1]).toContain("ja refuse ");
+    press(0);
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([{ method: "allow" }]);
+    expect(manager.why("ads").reason).toBe("granted");
+  });
+
+  test("without the service the question alone, after a second: both answers are for all", async () => {
+    scripts.isAway = true;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    store({ granted: without("partner:line") });
+    await load();
+    await vi.advanceTimersByTimeAsync(1000);
     await settle();
-    expect(bar()!.querySelector(".cm-note")!.textContent).toContain("ja offline_note");
+    expect(note()).toBeUndefined();
+    expect(labels()[1]).toContain("ja refuse ");
+  });
+
+  test("the service that does not answer keeps the question back for a second only", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.stubGlobal("fetch", () => new Promise(() => {}));
+    store({ granted: without("partner:line") });
+    await load();
+    expect(bar()).toBeNull();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(bar()).not.toBeNull();
+  });
+});
+
+describe("while the service's scripts cannot be loaded", () => {
+  beforeEach(() => {
+    scripts.isAway = true;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.spyOn(Math, "random").mockReturnValue(0);
+  });
+  const pass = async (ms: number) => {
+    await vi.advanceTimersByTimeAsync(ms);
+    await rest();
+  };
+  const OWN = `<template data-cm-tag="own"><img id="pixel" src="/p.gif"></template>`;
+  const pixel = () => document.querySelector("#pixel");
+
+  test("refuse closes what runs at once, and the question goes away within about a second", async () => {
+    // What is old is asked again: after a second, since nobody can say why.
+    store({ granted: without("partner:line") });
+    document.body.innerHTML = OWN;
+    await load();
+    await pass(1000);
+    expect(pixel()).not.toBeNull();
+    press(1);
+    expect(pixel()).toBeNull();
+    expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
+    await pass(1000);
+    expect(bar()).toBeNull();
+    expect(corner().hidden).toBe(false);
+  });
+
+  test("refuse closes what notice had opened, too", async () => {
+    document.cookie = "cm_shown=3;Path=/";
+    document.body.innerHTML = OWN;
+    await load();
+    expect(pixel()).not.toBeNull();
+    press(1);
+    expect(pixel()).toBeNull();
+    await pass(1000);
+    expect(bar()).toBeNull();
+  });
+
+  test("the refusal is recorded once the script can be had, and only once", async () => {
+    await load();
+    press(1);
+    await pass(1000);
+    expect(sent("/v1/consents")).toEqual([]);
+    scripts.isAway = false;
+    await pass(4000);
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "bar" }]);
+    expect(document.cookie).toContain("cm_choices=1.3.");
+    expect(manager.why("ads").reason).toBe("partner_refused");
+    await pass(60_000);
+    expect(sent("/v1/consents")).toHaveLength(1);
+  });
+
+  test("allow grants nothing before it is recorded; the question goes away all the same", async () => {
+    await load();
+    press(0);
+    await pass(1000);
+    expect(bar()).toBeNull();
+    expect(manager.get().choices).toBeNull();
+    expect(manager.why("ads").reason).toBe("no_choice");
+    scripts.isAway = false;
+    await pass(4000);
+    expect(sent("/v1/consents")).toMatchObject([{ method: "allow" }]);
+    expect(manager.why("ads").reason).toBe("granted");
+  });
+
+  test("a refusal that no script could record yet leaves nothing granted for the next page", async () => {
+    store({ granted: all });
+    localStorage.setItem("cm_choices", encode(chosen({ granted: all }), config.ids));
+    await load();
+    corner().click();
+    await pass(0);
     press(1);
     await settle();
+    nextPage();
+    await load();
+    expect(manager.why("ads").allowed).toBe(false);
+  });
+
+  test("who granted everything can still refuse, by the settings", async () => {
+    store({ granted: all });
+    document.body.innerHTML = OWN;
+    await load();
+    expect(bar()).toBeNull();
+    corner().click();
+    await pass(0);
+    expect(note()).toContain("ja offline_note");
+    press(1);
+    expect(pixel()).toBeNull();
+    await pass(1000);
+    expect(bar()).toBeNull();
+    scripts.isAway = false;
+    await pass(4000);
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
+  });
+
+  test("what waited before is sent as well, and neither comes before what is kept", async () => {
+    const methods: unknown[] = [];
+    document.addEventListener("cm:change", (event) =>
+      methods.push((event as CustomEvent).detail.method),
+    );
+    const reload = watchReload();
+    store({ granted: all, seq: 5 });
+    await createStore(openDatabase()).put(entry(4));
+    document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
+    await load();
+    corner().click();
+    await pass(0);
+    press(1);
+    await settle();
+    scripts.isAway = false;
+    await pass(4000);
+    expect(methods).toEqual(["refuse"]);
+    expect(reload).toHaveBeenCalledOnce();
+    expect(sent("/v1/consents").filter((one) => one.is_history)).toHaveLength(1);
+    expect(sent("/v1/consents").filter((one) => !one.is_history)).not.toEqual([]);
+  });
+
+  test("and so on a site that wants a link only", async () => {
+    await load({ presentation: "link" });
+    expect(bar()).toBeNull();
+    await manager.show();
+    expect(note()).toContain("ja offline_note");
+    expect(labels()).toHaveLength(3);
+  });
+
+  test("a page's own refusal refuses everything; its grant is an error", async () => {
+    store({ granted: all });
+    document.body.innerHTML = OWN;
+    await load();
+    await expect(manager.set({ partners: { criteo: true } })).rejects.toBeDefined();
+    const done = manager.set({ partners: { criteo: false } });
+    await settle();
+    expect(pixel()).toBeNull();
+    scripts.isAway = false;
+    await pass(4000);
+    expect(await done).toEqual({ recorded: true, ignored: [] });
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "api" }]);
+  });
+
+  test("a placeholder keeps its room and says nothing", async () => {
+    document.body.innerHTML = `<template data-cm-tag="video"><iframe width="480" height="270"></iframe></template>`;
+    await load();
+    const place = document.querySelector<HTMLElement>(".cm-placeholder")!;
+    expect([place.style.width, place.style.minHeight]).toEqual(["480px", "270px"]);
+    expect(place.shadowRoot).toBeNull();
+  });
+});
+
+describe("settings", () => {
+  test("the button and every [data-cm-open] ask for the preferences, once", async () => {
+    store({ refused: all });
+    document.body.innerHTML = `<a href="#x" data-cm-open><b>settings</b></a>`;
+    await load();
+    const press = new MouseEvent("click", { bubbles: true, cancelable: true });
+    document.querySelector("b")!.dispatchEvent(press);
+    expect(press.defaultPrevented).toBe(true);
+    corner().click();
+    await rest();
+    const fetched = document.head.querySelectorAll<HTMLScriptElement>('script[src*="/preferences/"]');
+    expect([...fetched].map((one) => one.src)).toEqual([ENDPOINT + "/b/preferences/0c.js"]);
+    expect(root().querySelectorAll(".cm-dialog")).toHaveLength(1);
+  });
+
+  test("what was being said before the page was loaded again is said once more", async () => {
+    store({ refused: all });
+    sessionStorage.setItem("cm_saved", "bar");
+    await load();
+    expect(toast()).toContain("ja saved_withdrawn");
+    nextPage();
+    await load();
+    expect(toast()).toBe("");
+    sessionStorage.setItem("cm_saved", "dialog");
+    nextPage();
+    await load();
+    expect(dialog()!.querySelector(".cm-status")!.textContent).toContain("ja saved_withdrawn");
+    expect(sessionStorage.getItem("cm_saved")).toBeNull();
+  });
+
+  test("in another tab answer the question here as well", async () => {
+    await load();
+    store({ refused: all, seq: 99 });
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
+    await rest();
+    expect(bar()).toBeNull();
     expect(manager.why("ads").reason).toBe("partner_refused");
   });
 });
 
-function clearBrowserButCookies(): void {
-  document.head.replaceChildren();
-  document.body.replaceChildren();
-}
-
-describe("settings", () => {
-  test("the button and every [data-cm-open] ask for the preferences, once", async () => {
-    store({ refused: [...answerAll(config, false).keys()] });
-    document.body.innerHTML = `<a href="#x" data-cm-open><b>settings</b></a>`;
+describe("a decision that was not acknowledged", () => {
+  test("is sent from the next page, where the newest of them holds", async () => {
+    store({ granted: all, seq: 5 });
+    const refusal = entry(6, "refuse", true, chosen({ refused: all, seq: 6 }));
+    await createStore(openDatabase()).put(refusal);
+    document.body.innerHTML = `<template data-cm-tag="ads"><img id="pixel" src="/p.gif"></template>`;
     await load();
-    document.querySelector("b")!.click();
-    root().querySelector<HTMLElement>(".cm-corner")!.click();
-    const scripts = document.head.querySelectorAll<HTMLScriptElement>("script");
-    expect([...scripts].map((one) => one.src)).toEqual([
-      "https://consent.kloset.example/static/consentmgr/preferences.js",
-    ]);
+    expect(document.querySelector("#pixel")).toBeNull();
+    expect(manager.why("ads").reason).toBe("partner_refused");
+    expect(sent("/v1/consents")).toMatchObject([{ idempotency_key: refusal.idempotency_key }]);
+    expect(bar()).toBeNull();
+  });
+
+  test("of a notice that is retired is asked again", async () => {
+    await load();
+    const ok = fetch;
+    vi.stubGlobal("fetch", async (url: string, init: RequestInit) =>
+      url.endsWith("/v1/consents") ? new Response("{}", { status: 409 }) : ok(url, init),
+    );
+    press(0);
+    await rest();
+    expect(bar()).not.toBeNull();
+    expect(manager.why("ads").reason).toBe("no_choice");
+  });
+});
+
+describe("a withdrawal", () => {
+  test("loads the page again when scripts had run, and is told there", async () => {
+    const reload = watchReload();
+    store({ granted: all });
+    document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
+    await load();
+    await manager.set({ partners: { criteo: false } });
+    await rest();
+    expect(reload).toHaveBeenCalledOnce();
+    expect(toast()).toContain("ja reload_note");
+    expect(sessionStorage.getItem("cm_saved")).toBe("bar");
   });
 });
 
 describe("placeholders", () => {
   const FRAME = `<template data-cm-tag="video"><iframe id="film" src="/f" width="480" height="270"></iframe></template>`;
-  const standIn = () => document.querySelector<HTMLElement>(".cm-placeholder");
+  const standIns = () => [...document.querySelectorAll<HTMLElement>(".cm-placeholder")];
+  const buttons = () => standIns().at(-1)!.shadowRoot!.querySelectorAll("button");
 
-  test("say who, keep the size, and open once", async () => {
+  test("say who and why, keep the size, and open once", async () => {
     document.body.innerHTML = FRAME;
-    await load({ languages: ["ja"] });
-    expect(standIn()!.style.width).toBe("480px");
-    expect(standIn()!.style.minHeight).toBe("270px");
-    expect(standIn()!.shadowRoot!.textContent).toContain("ja placeholder_title YouTube");
-    standIn()!.shadowRoot!.querySelectorAll("button")[0]!.click();
+    await load();
+    const [place] = standIns();
+    expect(place!.style.width).toBe("480px");
+    expect(place!.style.minHeight).toBe("270px");
+    expect(place!.shadowRoot!.textContent).toContain("ja placeholder_title youtube Inc.");
+    expect(place!.shadowRoot!.textContent).toContain("ja placeholder_why youtube Inc.");
+    buttons()[0]!.click();
     expect(document.querySelector("#film")).not.toBeNull();
+    expect(standIns()).toEqual([]);
     expect(sent("/v1/consents")).toEqual([]);
   });
 
   test("always records a grant for what that tag needs, nothing else", async () => {
     document.body.innerHTML = FRAME;
     await load();
-    standIn()!.shadowRoot!.querySelectorAll("button")[1]!.click();
-    await settle();
+    buttons()[1]!.click();
+    await rest();
     expect(document.querySelector("#film")).not.toBeNull();
     expect(sent("/v1/consents")).toMatchObject([
       {
@@ -307,15 +779,23 @@ describe("placeholders", () => {
     document.body.innerHTML = FRAME;
     gesture.isMeant = false;
     await load();
-    standIn()!.shadowRoot!.querySelectorAll("button")[0]!.click();
-    standIn()!.shadowRoot!.querySelectorAll("button")[1]!.click();
-    await settle();
+    buttons()[0]!.click();
+    buttons()[1]!.click();
+    await rest();
     expect(document.querySelector("#film")).toBeNull();
+    expect(sent("/v1/consents")).toEqual([]);
+    nextPage();
     document.body.innerHTML = FRAME;
-    await load({ overdue: ["youtube"] });
-    expect(
-      [...document.querySelectorAll(".cm-placeholder")].at(-1)!.shadowRoot!.querySelector("button"),
-    ).toBeNull();
+    const { video, ...others } = config.tags;
+    await load({ tags: { ...others, video: { ...video!, shut: "partner_overdue" } } });
+    expect(standIns().at(-1)!.shadowRoot!.textContent).toContain("ja placeholder_title");
+    expect(buttons()).toHaveLength(0);
+  });
+
+  test("stand nowhere for a tag that the notice does not know", async () => {
+    document.body.innerHTML = FRAME.replace("video", "nobody");
+    await load();
+    expect(standIns()).toEqual([]);
   });
 });
 
@@ -385,9 +865,71 @@ describe("the page's API", () => {
     (window as { dataLayer?: unknown }).dataLayer = layer;
     await load();
     press(1);
-    await settle();
+    await rest();
     expect(layer).toMatchObject([{ event: "cm_consent", cm_granted: [] }]);
     delete (window as { dataLayer?: unknown }).dataLayer;
+  });
+});
+
+describe("what the site's vendors are told", () => {
+  test("comes before each tag of theirs opens: the default, what is stored, what is decided", async () => {
+    const steps: string[] = [];
+    vi.stubGlobal("CM_SIGNALS", {
+      hear: ({ decide }: Device) => {
+        steps.push(`told ${decide("ads").reason}`);
+        return [];
+      },
+    });
+    document.addEventListener("cm:tag", (event) => {
+      const { tag, reason } = (event as CustomEvent).detail;
+      steps.push(`${tag} ${reason}`);
+    });
+    store({ granted: without("partner:line") });
+    document.body.innerHTML = `<template data-cm-tag="ads"></template><template data-cm-tag="more_ads"></template>`;
+    await load();
+    expect(steps).toEqual(["told granted", "told granted", "ads granted", "more_ads no_choice"]);
+    steps.length = 0;
+    press(0);
+    await rest();
+    expect(steps[0]).toBe("told granted");
+    expect(steps).toContain("more_ads granted");
+  });
+});
+
+describe("where the one line stands", () => {
+  const WARNING = "The consent script must be the page's first, without async or defer.";
+
+  test("as the first script it is silent, and takes the service's address from its own", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    await load({ endpoint: "" }, "ja", false, { src: ENDPOINT + "/b/kloset.js" });
+    expect(warn).not.toHaveBeenCalled();
+    expect(sent("/v1/shown")).toHaveLength(1);
+    expect(bar()!.querySelector("a")!.href).toContain(ENDPOINT);
+  });
+
+  test.each([
+    ["async", { async: true }],
+    ["deferred", { defer: true }],
+  ])("%s, it says what is wrong and works all the same", async (_, line) => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    await load({}, "ja", false, line);
+    expect(warn).toHaveBeenCalledWith(WARNING);
+    expect(bar()).not.toBeNull();
+  });
+
+  test("its nonce goes to the scripts that it fetches, and to tags known by address alone", async () => {
+    store({ granted: all });
+    document.body.innerHTML = `<template data-cm-tag="by_address"></template>`;
+    await load({}, "ja", false, { nonce: "n1" });
+    corner().click();
+    await rest();
+    const fetched = [...document.querySelectorAll<HTMLScriptElement>("script[src]")];
+    expect(fetched.map((one) => new URL(one.src).pathname).sort()).toEqual([
+      "/b/act/0a.js",
+      "/b/preferences/0c.js",
+      "/t.js",
+    ]);
+    expect(new Set(fetched.map((one) => one.nonce))).toEqual(new Set(["n1"]));
   });
 });
 
@@ -407,7 +949,7 @@ describe("when something is broken", () => {
     document.addEventListener("cm:error", (event) => errors.push((event as CustomEvent).detail), {
       once: true,
     });
-    await load({ regime: null as never, tags: null as never });
+    await load({ tags: null as never });
     expect(document.querySelector("#pixel")).toBeNull();
     expect(errors).toEqual([{ code: "loader_failed", status: 0 }]);
   });

@@ -1,37 +1,20 @@
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createOutbox, newKey, type Entry, type Outcome } from "../../static/src/io/outbox.ts";
-import type { ConsentBody } from "../../static/src/io/api.ts";
-import { chosen, clearBrowser, fakeApi, isolate, release, settle } from "./site.ts";
+import { createOutbox, type Outcome } from "../../static/src/io/outbox.ts";
+import { openDatabase } from "../../static/src/io/pending.ts";
+import { createStore } from "../../static/src/io/store.ts";
+import {
+  clearBrowser,
+  entry,
+  fakeApi,
+  isolate,
+  recorded as answer,
+  release,
+  settle,
+} from "./site.ts";
 
+const recorded = () => answer();
 let outcome: { [K in keyof Outcome]: ReturnType<typeof vi.fn> };
-const recorded = () => ({
-  status: 201,
-  body: { receipt: { key: "r" }, choices: chosen(), deliveries: [] } as never,
-});
-
-function entry(
-  seq: number,
-  method: ConsentBody["method"] = "refuse",
-  refuses = method !== "allow",
-): Entry {
-  const key = newKey();
-  return {
-    idempotency_key: key,
-    body: {
-      site: "kloset",
-      notice: 3,
-      idempotency_key: key,
-      client_seq: seq,
-      method,
-      surface: "bar",
-      language: "ja",
-      ...(method !== "refuse" && { purposes: { analytics: !refuses } }),
-    },
-    choices: chosen({ seq }),
-    refuses,
-  };
-}
 
 beforeEach(() => {
   isolate();
@@ -39,12 +22,18 @@ beforeEach(() => {
   outcome = { recorded: vi.fn(), dropped: vi.fn(), stuck: vi.fn() };
 });
 afterEach(() => {
-  release();
   vi.useRealTimers();
+  vi.restoreAllMocks();
+  release();
   clearBrowser();
 });
 
-const open = (api: ReturnType<typeof fakeApi>) => createOutbox(api, outcome as unknown as Outcome);
+/** An outbox and its store, as a page has them. */
+function open(api: ReturnType<typeof fakeApi>) {
+  const store = createStore(openDatabase());
+  const outbox = createOutbox((body) => api.record(body), store, outcome as unknown as Outcome);
+  return { ...store, ...outbox };
+}
 const seqs = (entries: { client_seq: number }[]) => entries.map((one) => one.client_seq);
 
 describe("the outbox", () => {
@@ -196,11 +185,10 @@ describe("the outbox", () => {
     const api = fakeApi(0);
     const outbox = open(api);
     await outbox.put(entry(1));
-    outbox.watch();
-    await settle();
+    await outbox.flush();
     dispatchEvent(new Event("online"));
     await settle();
-    document.dispatchEvent(new Event("visibilitychange"));
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
     await settle();
     expect(api.sent).toHaveLength(3);
   });

@@ -1,16 +1,37 @@
 import { IDBFactory } from "fake-indexeddb";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createDevice, type Device } from "../../static/src/device.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Act } from "../../static/src/act.ts";
+import { createDevice } from "../../static/src/device.ts";
 import { createDraft } from "../../static/src/core/draft.ts";
-import { answerAll, encode } from "../../static/src/core/state.ts";
-import type { Mount, PreferencesHost } from "../../static/src/preferences.ts";
-import type { Choices } from "../../static/src/core/types.ts";
-import { chosen, clearBrowser, fakeApi, isolate, release, settle, site } from "./site.ts";
+import { encode } from "../../static/src/core/encode.ts";
+import { askedIds } from "../../static/src/core/state.ts";
+import type { Choices, Recorded } from "../../static/src/core/types.ts";
+import type { ConsentBody } from "../../static/src/io/api.ts";
+import type { Catalogue } from "../../static/src/io/catalogue.ts";
+import { openDatabase } from "../../static/src/io/pending.ts";
+import type { Later } from "../../static/src/later.ts";
+import type { Host } from "../../static/src/loader.ts";
+import {
+  catalogue,
+  chosen,
+  clearBrowser,
+  ENDPOINT,
+  isolate,
+  recorded,
+  release,
+  runEntry,
+  settle,
+  site,
+  warmUp,
+  watchReload,
+} from "./site.ts";
 
-vi.mock("../../static/src/io/gesture.ts", () => ({ isMeant: () => true, hasSignal: () => false }));
+// Presses by a test are not trusted by the browser; here the test says whether a person did it.
+const gesture = vi.hoisted(() => ({ isMeant: true }));
+vi.mock("../../static/src/io/gesture.ts", () => ({ isMeant: () => gesture.isMeant }));
 
 const config = site();
-const all = [...answerAll(config, true).keys()];
+const all = askedIds(config);
 const everything = () => chosen({ granted: all });
 const nothing = () => chosen({ refused: all });
 
@@ -33,7 +54,9 @@ describe("what follows from a switch", () => {
   test("after refusing everything a purpose can be switched on again", () => {
     const draft = createDraft(config, nothing());
     draft.set("purpose:analytics", true);
-    expect(draft.running("purpose:analytics").map((tag) => tag.partner)).toContain("google");
+    expect(draft.running("purpose:analytics").map((tag) => tag.needed[0])).toContain(
+      "partner:google",
+    );
   });
 
   test("a partner that was switched off by hand stays off", () => {
@@ -68,120 +91,109 @@ describe("what follows from a switch", () => {
     expect(
       draft
         .consequences("item:id.cookie")
-        .map((one) => one.tag.partner)
+        .map((one) => one.code)
         .sort(),
-    ).toEqual(["criteo", "google"]);
+    ).toEqual(["ads", "stats"]);
     draft.set("item:attr.gender", false);
     expect(draft.consequences("item:attr.gender")).toEqual([]);
     expect(draft.consequences("purpose:advertising")).toEqual([
-      { tag: config.tags.ads, missing: ["item:id.cookie"] },
+      { code: "ads", missing: ["item:id.cookie"] },
     ]);
   });
 });
 
 describe("the dialog", () => {
-  let mount!: Mount;
-  let host: PreferencesHost;
-  let device: Device;
+  let host: Host;
   let root: ShadowRoot;
-  let progress: unknown;
-  const api = () => ({
-    ...fakeApi((body) => ({
-      status: 201,
-      body: {
-        receipt: { key: "receipt-1" } as never,
-        choices: chosen({ ...device.choices!, seq: body.client_seq }),
-        deliveries: [{ partner: "google", status: "queued", due_at: "" }],
-      },
-    })),
-    bootstrap: vi.fn(async () => ({ status: 200, retryAfter: 0, body: bootstrap() as never })),
-    revocation: vi.fn(async () => ({ status: 200, retryAfter: 0, body: progress as never })),
-    shown: vi.fn(),
-  });
-  let service: ReturnType<typeof api>;
+  let sent: ConsentBody[];
+  let asked: string[];
+  /** What the service answers. */
+  let service: {
+    bootstrap(): Response | Promise<Response>;
+    consents(body: ConsentBody): Response | Promise<Response>;
+    revocations(): unknown;
+  };
+  const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
 
-  const names = (list: string[]) =>
-    list.map((code) => ({ code, name: `${code} name`, description: `${code} text` }));
-  const bootstrap = () => ({
-    wording: Object.fromEntries(
-      [
-        "prefs_title",
-        "prefs_lead",
-        "tab_purposes",
-        "tab_items",
-        "tab_partners",
-        "save",
-        "allow_all",
-        "refuse_all",
-        "always_on",
-        "saved",
-        "saved_withdrawn",
-        "close",
-        "details",
-        "offline_note",
-        "changed_lead",
-        "changed_new",
-        "changed_more",
-        "expired_lead",
-        "reload_note",
-      ]
-        .map((key) => [key, key])
-        .concat([
-          ["off_consequence", "{partner} needs {item}"],
-          ["delivery_progress", "{confirmed} of {total}"],
-          ["delivery_pending", "{partner} pending"],
-          ["delivery_overdue", "{partner} overdue"],
-          ["on_by_notice", "{partner} runs by notice"],
-        ]),
-    ),
-    purposes: names(["necessary", "analytics", "advertising", "functional"]).map((one) => ({
-      ...one,
-      is_necessary: one.code === "necessary",
-    })),
-    data_items: names(["id.cookie", "attr.gender", "unused"]),
-    partners: ["shop", "google", "criteo", "line", "youtube"].map((code) => ({
-      code,
-      legal_name: `${code} Inc.`,
-      service_name: code,
-      country: "JP",
-      role: "third_party",
-      policy_url: "https://p.example/",
-      optout_url: "javascript:alert(1)",
-      purposes: ["analytics"],
-      required_items: ["id.cookie"],
-      optional_items: [],
-    })),
-    choices: null as Choices | null,
-  });
+  const wording = Object.fromEntries(
+    [
+      "prefs_title",
+      "prefs_lead",
+      "tab_purposes",
+      "tab_items",
+      "tab_partners",
+      "save",
+      "allow_all",
+      "refuse_all",
+      "always_on",
+      "saved",
+      "saved_withdrawn",
+      "close",
+      "details",
+      "offline_note",
+      "reload_note",
+      "gpc_honoured",
+    ]
+      .map((key) => [key, key])
+      .concat([
+        ["off_consequence", "{partner} needs {item}"],
+        ["delivery_progress", "{confirmed} of {total}"],
+        ["delivery_pending", "{partner} pending"],
+        ["delivery_overdue", "{partner} overdue"],
+        ["on_by_notice", "{partner} runs by notice"],
+      ]),
+  ) as Record<string, string>;
+  const known = (more: Partial<Catalogue> = {}) => json({ ...catalogue(wording), ...more });
 
   async function open(choices: Choices | null): Promise<void> {
-    if (choices) document.cookie = `cm_choices=${encode(choices, config.numbers)};Path=/`;
-    device = createDevice(
-      config,
-      "ja",
-      service,
-      { changed() {}, recorded: (answer) => host.recorded?.(answer) },
-      () => {},
-    );
-    const started = device.start({ open() {}, update: () => [] });
-    if (!vi.isFakeTimers()) await started.then(() => settle());
+    if (choices) document.cookie = `cm_choices=${encode(choices, config.ids)};Path=/`;
     document.body.innerHTML = `<button id="opener"></button><div id="cm-root"></div>`;
     root = document.querySelector("#cm-root")!.attachShadow({ mode: "open" });
     document.querySelector<HTMLElement>("#opener")!.focus();
-    host = { api: service, device, language: "ja", root, url: (path) => path, decided: vi.fn() };
-    await mount(host);
+    const device = createDevice(config);
+    device.tags = { open() {}, update: () => [] };
+    let act: Promise<Act> | undefined;
+    let later: Promise<Later> | undefined;
+    host = {
+      device,
+      database: openDatabase(),
+      endpoint: ENDPOINT,
+      language: "ja",
+      wording: config.wording.ja!,
+      root,
+      styles: "",
+      act: () => (act ??= runEntry<Act>("act", host)),
+      later: () => (later ??= runEntry<Later>("later", host)),
+      tell: () => [],
+      decided: vi.fn(),
+      changed: vi.fn(),
+    };
+    await show();
+  }
+
+  async function show(): Promise<void> {
+    const preferences = await runEntry<() => Promise<void>>("preferences", host);
+    await preferences();
   }
 
   const dialog = () => root.querySelector("dialog");
   const toggle = (id: string) => root.getElementById("cm-" + id) as HTMLInputElement;
+  const footer = () => dialog()!.querySelectorAll<HTMLButtonElement>("footer button");
   const press = async (index: number) => {
-    dialog()!.querySelectorAll<HTMLButtonElement>("footer button")[index]!.click();
+    footer()[index]!.click();
     await settle();
   };
+  const effect = (id: string) =>
+    toggle(id).parentElement!.querySelector<HTMLElement>(".cm-effect")!.textContent;
+  const status = () =>
+    [...dialog()!.querySelectorAll(".cm-status p")].map((one) => one.textContent);
 
-  beforeEach(async () => {
+  beforeAll(warmUp);
+  beforeEach(() => {
     isolate();
     vi.stubGlobal("indexedDB", new IDBFactory());
+    watchReload();
+    gesture.isMeant = true;
     // jsdom knows the element, not what it does.
     HTMLDialogElement.prototype.showModal = function () {
       this.setAttribute("open", "");
@@ -189,16 +201,30 @@ describe("the dialog", () => {
     HTMLDialogElement.prototype.close = function () {
       this.dispatchEvent(new Event("close"));
     };
-    vi.resetModules();
-    vi.spyOn(document, "currentScript", "get").mockReturnValue({
-      cmMount: (found: Mount) => (mount = found),
-    } as never);
-    await import("../../static/src/preferences.ts");
-    service = api();
-    progress = { partners: [], total: 0, confirmed: 0 };
+    [sent, asked] = [[], []];
+    service = {
+      bootstrap: () => known(),
+      consents(body) {
+        const answer = recorded({ ...host.device.choices!, seq: body.client_seq }).body as Recorded;
+        answer.receipt.key = "receipt-1";
+        answer.deliveries = [{ partner: "google", status: "queued", due_at: "" }];
+        return json(answer, 201);
+      },
+      revocations: () => ({ partners: [], total: 0, confirmed: 0 }),
+    };
+    vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+      const { pathname, search } = new URL(url);
+      asked.push(pathname + search);
+      if (pathname === "/v1/bootstrap") return service.bootstrap();
+      if (pathname.startsWith("/v1/revocations/")) return json(service.revocations());
+      const body = JSON.parse(init.body as string) as ConsentBody;
+      sent.push(body);
+      return service.consents(body);
+    });
   });
   afterEach(async () => {
     // An answer that is still under way would be stored in the next test's browser.
+    vi.useRealTimers();
     await settle();
     release();
     vi.restoreAllMocks();
@@ -212,7 +238,7 @@ describe("the dialog", () => {
     dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
     expect(dialog()).toBeNull();
     expect(document.activeElement!.id).toBe("opener");
-    expect(service.sent).toEqual([]);
+    expect(sent).toEqual([]);
   });
 
   test("three tabs, moved through with arrows; one panel at a time", async () => {
@@ -259,19 +285,15 @@ describe("the dialog", () => {
       true,
       false,
     ]);
-    const effect =
-      toggle("purpose-analytics").parentElement!.querySelector(".cm-effect")!.textContent;
-    expect(effect).toContain("tab_partners: google Inc.、shop Inc.");
-    expect(effect).toContain("attr.gender name");
+    expect(effect("purpose-analytics")).toContain("tab_partners: google Inc.、shop Inc.");
+    expect(effect("purpose-analytics")).toContain("attr.gender name");
   });
 
   test("says when something runs because notice was given, although its switch is off", async () => {
     document.cookie = "cm_shown=3;Path=/";
     await open(null);
-    const effect = () =>
-      toggle("purpose-analytics").parentElement!.querySelector(".cm-effect")!.textContent;
     expect(toggle("purpose-analytics").checked).toBe(false);
-    expect(effect()).toBe("shop Inc. runs by notice");
+    expect(effect("purpose-analytics")).toBe("shop Inc. runs by notice");
   });
 
   test("links are links only when they are web addresses", async () => {
@@ -285,7 +307,7 @@ describe("the dialog", () => {
     await open(null);
     toggle("purpose-analytics").click();
     await press(1);
-    expect(service.sent[0]).toMatchObject({
+    expect(sent[0]).toMatchObject({
       method: "choose",
       surface: "preferences",
       purposes: { analytics: true, advertising: false, functional: false },
@@ -302,7 +324,7 @@ describe("the dialog", () => {
   ])("button %i: %s", async (index, method) => {
     await open(null);
     await press(index);
-    expect(service.sent).toMatchObject([{ method }]);
+    expect(sent).toMatchObject([{ method }]);
   });
 
   test("only a withdrawal of everything says that all sending stopped", async () => {
@@ -312,48 +334,135 @@ describe("the dialog", () => {
   });
 
   test("a withdrawal stays open and says how far it got, until everybody confirmed", async () => {
-    vi.useFakeTimers();
-    try {
-      const opening = open(everything());
-      await vi.advanceTimersByTimeAsync(1);
-      await opening;
-      toggle("partner-google").click();
-      progress = {
-        total: 2,
-        confirmed: 1,
-        partners: [
-          { legal_name: { ja: "Google LLC" }, status: "queued", due_at: "2026-11-22T09:00:00Z" },
-          { legal_name: "Criteo", status: "confirmed", due_at: "2026-11-22T09:00:00Z" },
-        ],
-      };
-      dialog()!.querySelectorAll<HTMLButtonElement>("footer button")[1]!.click();
-      await vi.advanceTimersByTimeAsync(1500);
-      const status = () =>
-        [...dialog()!.querySelectorAll(".cm-status p")].map((one) => one.textContent);
-      expect(service.sent[0]).toMatchObject({ method: "withdraw", partners: { google: false } });
-      expect(status()).toEqual(["saved", "1 of 2", "Google LLC pending"]);
-      progress = { total: 2, confirmed: 2, partners: [] };
-      await vi.advanceTimersByTimeAsync(4000);
-      expect(status()).toEqual(["saved", "2 of 2"]);
-      const calls = service.revocation.mock.calls.length;
-      await vi.advanceTimersByTimeAsync(60_000);
-      expect(service.revocation.mock.calls.length).toBe(calls);
-    } finally {
-      vi.useRealTimers();
-    }
+    await open(everything());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    toggle("partner-google").click();
+    let progress: unknown = {
+      total: 2,
+      confirmed: 1,
+      partners: [
+        { legal_name: { ja: "Google LLC" }, status: "queued", due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: "Criteo", status: "confirmed", due_at: "2026-11-22T09:00:00Z" },
+      ],
+    };
+    service.revocations = () => progress;
+    await press(1);
+    await vi.advanceTimersByTimeAsync(1500);
+    await settle();
+    expect(sent[0]).toMatchObject({ method: "withdraw", partners: { google: false } });
+    expect(status()).toEqual(["saved", "1 of 2", "Google LLC pending"]);
+    expect(asked.at(-1)).toBe("/v1/revocations/receipt-1?site=kloset");
+    progress = {
+      total: 3,
+      confirmed: 1,
+      partners: [
+        { legal_name: "Google", status: "queued", due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: "LINE", status: "queued", due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: "Criteo", status: "unreachable", due_at: "2026-11-22T09:00:00Z" },
+      ],
+    };
+    await vi.advanceTimersByTimeAsync(2500);
+    await settle();
+    expect(status()).toEqual(["saved", "1 of 3", "Google、LINE pending", "Criteo overdue"]);
+    progress = { total: 3, confirmed: 3, partners: [] };
+    await vi.advanceTimersByTimeAsync(4000);
+    await settle();
+    expect(status()).toEqual(["saved", "3 of 3"]);
+    expect(sessionStorage.getItem("cm_receipt")).toBeNull();
+    const calls = asked.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toHaveLength(calls);
+  });
+
+  test("what follows a withdrawal is not asked for once the dialog is closed", async () => {
+    await open(everything());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await press(0);
+    dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked.filter((path) => path.includes("revocations"))).toEqual([]);
+    // The next time it is opened it goes on from where it was.
+    await show();
+    await vi.advanceTimersByTimeAsync(300);
+    await settle();
+    expect(asked.at(-1)).toBe("/v1/revocations/receipt-1?site=kloset");
+  });
+
+  test("a withdrawal that is not sent yet says so", async () => {
+    await open(everything());
+    service.consents = () => json({}, 503);
+    await press(0);
+    expect(status()).toEqual(["saved_withdrawn", "offline_note"]);
+  });
+
+  test("to stop what only notice had opened is a withdrawal, too", async () => {
+    document.cookie = "cm_shown=3;Path=/";
+    await open(null);
+    await press(0);
+    expect(status()).toEqual(["saved_withdrawn"]);
+  });
+
+  test("while it is open it speaks for itself", async () => {
+    await open(everything());
+    expect(host.isOpen).toBe(true);
+    await press(0);
+    expect(host.isOpen).toBe(true);
+    dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
+    expect(host.isOpen).toBe(false);
+  });
+
+  test("only a person's press grants; refusing never asks", async () => {
+    gesture.isMeant = false;
+    await open(null);
+    toggle("purpose-analytics").click();
+    await press(1);
+    await press(2);
+    expect(sent).toEqual([]);
+    await press(0);
+    expect(sent).toMatchObject([{ method: "refuse" }]);
+  });
+
+  test("a switch that brings others shows them, and what stops is named by its tag", async () => {
+    await open(null);
+    toggle("purpose-analytics").click();
+    expect(toggle("partner-google").checked).toBe(true);
+    expect(toggle("item-id-cookie").checked).toBe(true);
+    toggle("item-id-cookie").click();
+    expect(effect("item-id-cookie")).toBe("stats tag needs id.cookie name");
+  });
+
+  test("opened twice it is there once", async () => {
+    await open(null);
+    await show();
+    expect(root.querySelectorAll("dialog")).toHaveLength(1);
   });
 
   test("without the service it does not open", async () => {
-    service.bootstrap.mockResolvedValue({ status: 503, retryAfter: 0, body: null as never });
+    service.bootstrap = () => json({}, 503);
     await expect(open(null)).rejects.toThrow("bootstrap 503");
     expect(dialog()).toBeNull();
   });
 
+  test("what the service said last is good enough when it goes away", async () => {
+    await open(null);
+    const preferences = await runEntry<() => Promise<void>>("preferences", host);
+    dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
+    await preferences();
+    dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
+    service.bootstrap = () => json({}, 503);
+    await preferences();
+    expect(dialog()).not.toBeNull();
+  });
+
   test("what the service knows of this device is shown, when it is newer", async () => {
-    const known = bootstrap();
-    known.choices = chosen({ granted: all, seq: 99 });
-    service.bootstrap.mockResolvedValue({ status: 200, retryAfter: 0, body: known as never });
+    service.bootstrap = () => known({ choices: chosen({ granted: all, seq: 99 }) });
     await open(nothing());
     expect(toggle("purpose-advertising").checked).toBe(true);
+  });
+
+  test("what it knew before this device decided again is not", async () => {
+    service.bootstrap = () => known({ choices: chosen({ granted: all, seq: 4 }) });
+    await open(nothing());
+    expect(toggle("purpose-advertising").checked).toBe(false);
   });
 });

@@ -2,6 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import table from "../../tracking/registry/data/vendors.json";
+import type { SiteTag } from "../../static/src/core/types.ts";
+import type { Device } from "../../static/src/device.ts";
 import type { Grants, Signals } from "../../static/src/signals.ts";
 
 type Name = keyof typeof table;
@@ -528,5 +530,98 @@ describe("a global that comes later", () => {
     expect(page.analytics.track).not.toHaveBeenCalled();
     page.analytics = 7;
     expect(page.analytics).toBe(7);
+  });
+});
+
+describe("what is heard of a device", () => {
+  const TAGS: Record<string, SiteTag> = {
+    cart: { needed: ["partner:shop", "purpose:necessary"], exempt: true, since: 1 },
+    stats: {
+      needed: ["partner:matomo", "purpose:analytics"],
+      since: 1,
+      vendor: "matomo",
+      natures: ["analytics"],
+    },
+    ads: {
+      needed: ["partner:google", "purpose:advertising"],
+      since: 1,
+      vendor: "google",
+      natures: ["advertising"],
+    },
+    more_ads: {
+      needed: ["partner:other", "purpose:analytics"],
+      since: 1,
+      vendor: "google",
+      natures: ["analytics", "personalisation"],
+    },
+  };
+
+  /** A device with these tags open. */
+  function device(open: string[], choices: object | null, reason = "granted"): Device {
+    const decisions = Object.fromEntries(
+      Object.keys(TAGS).map((code) => {
+        const allowed = code === "cart" || open.includes(code);
+        return [code, { allowed, reason: code === "cart" ? "exempt" : allowed ? reason : "no" }];
+      }),
+    );
+    return { config: { tags: TAGS }, choices, decisions: () => decisions } as unknown as Device;
+  }
+  const hear = (open: string[], choices: object | null = {}, reason?: string) =>
+    signals.hear(device(open, choices, reason));
+
+  beforeEach(() => serve("google", "matomo"));
+
+  test("first the default, whatever is granted; nothing more while nobody decided", () => {
+    hear([], null);
+    hear([], null);
+    expect(page._paq).toEqual([["requireConsent"]]);
+    expect(plain(page.dataLayer)).toEqual(GOOGLE_DEFAULT);
+  });
+
+  test("a visitor who comes back is told of at the second call", () => {
+    hear(["stats"]);
+    expect(page._paq).toEqual([["requireConsent"]]);
+    hear(["stats"]);
+    expect(page._paq).toEqual([["requireConsent"], ["setConsentGiven"]]);
+    expect(plain(page.dataLayer)).toEqual([...GOOGLE_DEFAULT, googleUpdate()]);
+  });
+
+  test("what runs because notice was given counts as granted, without any choice", () => {
+    hear([], null);
+    hear(["stats"], null, "notice_given");
+    expect(page._paq).toEqual([["requireConsent"], ["setConsentGiven"]]);
+  });
+
+  test("a vendor may do what any of its tags may, and nothing of a tag that is shut", () => {
+    hear([], null);
+    hear(["more_ads"]);
+    expect(plain(page.dataLayer).at(-1)).toEqual(
+      googleUpdate("analytics_storage", "personalization_storage"),
+    );
+    hear(["more_ads", "ads"]);
+    expect(plain(page.dataLayer).at(-1)).toEqual(
+      googleUpdate(
+        "analytics_storage",
+        "personalization_storage",
+        "ad_storage",
+        "ad_user_data",
+        "ad_personalization",
+      ),
+    );
+  });
+
+  test("answers the tags that stop by being told, and not those that need a reload", () => {
+    hear([], null);
+    hear(["stats", "ads"]);
+    const stopped = hear([]);
+    expect(stopped).toContain("stats");
+    expect(stopped).not.toContain("ads");
+    expect(stopped).not.toContain("cart");
+  });
+
+  test("one of a vendor's tags does not stop while another goes on", () => {
+    hear([], null);
+    hear(["ads", "more_ads"]);
+    expect(hear(["more_ads"])).not.toContain("ads");
   });
 });

@@ -35,6 +35,12 @@ afterEach(() => {
   clearBrowser();
 });
 
+/** External scripts on the page, in the order in which they stand there. */
+const scripts = () =>
+  [...document.querySelectorAll<HTMLScriptElement>("body script[src]")].map(
+    (one) => new URL(one.src).pathname,
+  );
+
 const INLINE = (word: string) => `<script>(window.order ??= []).push("${word}")</script>`;
 
 describe("release and hold", () => {
@@ -154,6 +160,124 @@ describe("release and hold", () => {
     first.dispatchEvent(new Event("load"));
     await settle();
     expect(page.order).toBeUndefined();
+  });
+
+  // jsdom does not know these two.
+  for (const { prototype } of [HTMLScriptElement, HTMLLinkElement]) {
+    for (const name of ["integrity", "referrerPolicy"]) {
+      Object.defineProperty(prototype, name, {
+        configurable: true,
+        get(this: Element) {
+          return this.getAttribute(name) ?? "";
+        },
+        set(this: Element, value: string) {
+          this.setAttribute(name, value);
+        },
+      });
+    }
+  }
+
+  test("scripts that wait are downloaded meanwhile, as they will be asked for", async () => {
+    open = { a: "granted" };
+    start(`<template data-cm-tag="a">
+      <script src="/1.js"></script>
+      <script src="/2.js" crossorigin integrity="sha384-x" referrerpolicy="no-referrer"></script>
+      ${INLINE("3")}
+      <script type="module" src="/4.js"></script>
+      <script async src="/5.js"></script>
+    </template>`);
+    tags.open();
+    await settle();
+    const hints = [...document.head.querySelectorAll("link")];
+    expect(hints.map((one) => [one.rel, one.as, new URL(one.href).pathname])).toEqual([
+      ["preload", "script", "/2.js"],
+      ["modulepreload", "script", "/4.js"],
+    ]);
+    // What differs would be downloaded twice.
+    const [second] = hints;
+    expect([second!.crossOrigin, second!.integrity, second!.referrerPolicy]).toEqual([
+      "",
+      "sha384-x",
+      "no-referrer",
+    ]);
+    expect(scripts()).toEqual(["/1.js"]);
+    for (const path of ["/1.js", "/2.js", "/4.js"]) {
+      document.querySelector(`script[src="${path}"]`)!.dispatchEvent(new Event("load"));
+      await settle();
+    }
+    expect(page.order).toEqual(["3"]);
+    expect(scripts()).toEqual(["/1.js", "/2.js", "/4.js", "/5.js"]);
+  });
+
+  test("nothing is downloaded for a tag that is closed, nor for one script alone", async () => {
+    open = { a: "granted" };
+    start(`<template data-cm-tag="a"><script src="/1.js"></script></template>
+      <template data-cm-tag="b"><script src="/2.js"></script><script src="/3.js"></script></template>`);
+    tags.open();
+    await settle();
+    expect(document.head.querySelector("link")).toBeNull();
+  });
+
+  test("the scripts of two tags are under way side by side, each in its own order", async () => {
+    open = { a: "granted", b: "granted" };
+    const two = (name: string) =>
+      `<template data-cm-tag="${name}"><script src="/${name}1.js"></script><script src="/${name}2.js"></script></template>`;
+    start(two("a") + two("b"));
+    tags.open();
+    await settle();
+    expect(scripts()).toEqual(["/a1.js", "/b1.js"]);
+    document.querySelector('script[src="/b1.js"]')!.dispatchEvent(new Event("load"));
+    await settle();
+    expect(scripts()).toEqual(["/a1.js", "/b1.js", "/b2.js"]);
+  });
+
+  test("closed and opened again, its markup comes back and its scripts do not run twice", async () => {
+    open = { a: "granted" };
+    start(
+      `<template data-cm-tag="a"><img id="pixel" src="/p.gif">${INLINE("a")}<script src="/1.js"></script></template>`,
+    );
+    tags.open();
+    await settle();
+    expect(page.order).toEqual(["a"]);
+    document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
+    open = {};
+    tags.update();
+    expect(document.querySelector("#pixel")).toBeNull();
+    open = { a: "granted" };
+    tags.update();
+    await settle();
+    expect(document.querySelector("#pixel")).not.toBeNull();
+    expect(page.order).toEqual(["a"]);
+    expect(scripts()).toEqual([]);
+  });
+
+  test("closed before its first script ran, it runs when it is opened again", async () => {
+    open = { a: "granted" };
+    start(`<template data-cm-tag="a">${INLINE("a")}</template>`);
+    tags.open();
+    open = {};
+    tags.update();
+    await settle();
+    expect(page.order).toBeUndefined();
+    open = { a: "granted" };
+    tags.update();
+    await settle();
+    expect(page.order).toEqual(["a"]);
+  });
+
+  test("a tag that is declared by its address alone is not loaded twice either", async () => {
+    open = { a: "granted" };
+    const scriptFor = () => Object.assign(document.createElement("script"), { src: "/once.js" });
+    start(`<template data-cm-tag="a"></template>`, { scriptFor });
+    for (const state of ["granted", undefined, "granted"]) {
+      open = { a: state };
+      tags.open();
+      await settle();
+    }
+    expect(scripts()).toEqual([]);
+    expect(tags.update()).toEqual([]);
+    open = {};
+    expect(tags.update()).toEqual(["a"]);
   });
 
   test("each tag is reported when its reason changes", () => {

@@ -5,33 +5,69 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import brotli
 import pytest
+from django.conf import settings
 from django.test import Client
 
-from tests.factories.registry import SITE, catalogue, make_site, text
+from tests.factories.clock import NOW
+from tests.factories.registry import SITE, catalogue, make_site
 from tests.visitors import Visitor
+from tracking.banner import queries
+from tracking.lib.short_memory import forget_everything
+from tracking.notices import queries as notices
 from tracking.notices.types import Notice
+from tracking.outbox.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
 
 
-def config(client: Client, **headers: str) -> dict[str, object]:
-    script = client.get(f"/b/{SITE}.js", headers=headers).content.decode()
+def config(client: Client, query: str = "", **headers: str) -> dict[str, Any]:
+    script = client.get(f"/b/{SITE}.js{query}", headers=headers).content.decode()
     found = re.match(r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script)
     assert found is not None
-    parsed: dict[str, object] = json.loads(found[1])
+    parsed: dict[str, Any] = json.loads(found[1])
     return parsed
 
 
 def test_the_script_brings_terms_and_wording_in_one_file(client: Client, notice: Notice) -> None:
     found = config(client)
 
-    assert found["notice"] == {"number": 1, "hash": notice.hash}
-    assert set(found["tags"]) == {"cart", "stats", "ads", "retarget", "events"}  # type: ignore[call-overload]
-    assert found["wording"]["ja"]["refuse"] == "必須のみ許可する"  # type: ignore[index]
-    assert found["regime"]["code"] == "jp-a"  # type: ignore[index]
+    assert (found["site"], found["notice"]) == (SITE, 1)
+    assert set(found["tags"]) == {"cart", "stats", "ads", "retarget", "events"}
+    assert found["wording"]["ja"]["refuse"] == "必須のみ許可する"
+    assert found["ids"] == {id: [number, 1] for id, number in notice.numbers.items()}
+    # What the service has left for the page to decide.
+    assert found["tags"]["cart"] == {
+        "needed": ["partner:own", "purpose:necessary", "item:id.cookie"],
+        "exempt": True,
+        "since": 1,
+        "loader_url": "https://own.example/tag.js",
+    }
+    assert found["tags"]["stats"] == {
+        "needed": ["partner:statco", "purpose:analytics", "item:activity.url", "item:id.cookie"],
+        "optional": ["item:attr.gender"],
+        "notice": True,
+        "since": 1,
+        "loader_url": "https://statco.example/tag.js",
+    }
+
+
+def test_the_page_is_told_nothing_that_it_does_not_need(client: Client, notice: Notice) -> None:
+    found = config(client)
+
+    assert notice.hash not in json.dumps(found)
+    assert set(found) == {
+        "site", "notice", "presentation", "wording", "more_languages", "ids", "signalled",
+        "outlives", "renew_days", "tags", "urls", "endpoint",
+    }  # fmt: skip
+    assert set(found["wording"]) == {"ja", "en"}
+    assert all("prefs_title" not in words for words in found["wording"].values())
 
 
 def test_the_script_is_the_same_for_everybody(client: Client, visitor: Visitor) -> None:
@@ -44,6 +80,19 @@ def test_the_script_is_the_same_for_everybody(client: Client, visitor: Visitor) 
     assert not fresh.cookies
     again = client.get(f"/b/{SITE}.js", headers={"If-None-Match": fresh["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+    assert again["Cache-Control"] == fresh["Cache-Control"]
+
+
+def test_the_script_stays_usable_while_the_service_is_away(client: Client, notice: Notice) -> None:
+    script = client.get(f"/b/{SITE}.js")
+
+    assert script["Content-Type"] == "text/javascript; charset=utf-8"
+    assert script["Cache-Control"] == (
+        "public, max-age=60, stale-while-revalidate=3600, stale-if-error=604800"
+    )
+    assert script["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "Accept-Encoding" in script["Vary"]
+    assert script["ETag"] == f'"{sha256(script.content).hexdigest()[:20]}"'
 
 
 def test_the_script_is_compressed_once_and_rightly(client: Client, notice: Notice) -> None:
@@ -57,15 +106,16 @@ def test_the_script_is_compressed_once_and_rightly(client: Client, notice: Notic
 
 
 def test_no_text_can_break_out_of_the_script(client: Client, db: None) -> None:
+    broken = "</script><script>alert(1)</script>\u2028*/"
     tables = catalogue()
-    tables["partners"][2]["legal_name"] = text("</script><script>alert(1)</script>\u2028*/")
-    make_site(partners=tables["partners"])
+    tables["tags"][2]["storage_keys"] = [broken]
+    make_site(tags=tables["tags"])
 
     script = client.get(f"/b/{SITE}.js").content.decode()
 
-    assert "</script" not in script.partition("\n")[0]
+    assert "<" not in script.partition("\n")[0]
     assert "\u2028" not in script
-    assert config(client)["partner_names"]["adco"]["en"].startswith("</script>")  # type: ignore[index]
+    assert config(client)["tags"]["ads"]["storage_keys"] == [broken]
 
 
 def test_another_country_gets_its_own_regime(
@@ -73,12 +123,139 @@ def test_another_country_gets_its_own_regime(
 ) -> None:
     settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"  # type: ignore[attr-defined]
 
-    assert config(client, **{"CF-IPCountry": "FR"})["regime"]["code"] == "eu"  # type: ignore[index]
+    at_home, abroad = config(client), config(client, **{"CF-IPCountry": "FR"})
+
+    # In Japan notice is enough for a processor's analytics, in the EU it is not.
+    assert at_home["tags"]["stats"]["notice"] is True
+    assert "notice" not in abroad["tags"]["stats"]
+    assert config(client, **{"CF-IPCountry": "JP"}) == at_home
     assert "CF-IPCountry" in client.get(f"/b/{SITE}.js")["Vary"]
 
 
 def test_without_a_trusted_header_nobody_chooses_a_country(client: Client, notice: Notice) -> None:
-    assert config(client, **{"CF-IPCountry": "FR"})["regime"]["code"] == "jp-a"  # type: ignore[index]
+    assert config(client, **{"CF-IPCountry": "FR"}) == config(client)
+
+
+def test_a_browser_signal_shuts_what_it_speaks_of(client: Client, notice: Notice) -> None:
+    found = config(client)
+
+    assert found["signalled"] == ["purpose:advertising", "purpose:personalisation"]
+    assert {code for code, tag in found["tags"].items() if tag.get("signal")} == {
+        "ads", "retarget", "events",
+    }  # fmt: skip
+
+
+def test_an_overdue_partner_is_shut_for_everybody(client: Client, visitor: Visitor) -> None:
+    visitor.allow()
+    visitor.revoke(partners=["retargeter"])
+    OutboxEvent.objects.update(due_at=NOW - timedelta(hours=1))
+    forget_everything()
+
+    served = config(client)["tags"]
+
+    assert {code: tag["shut"] for code, tag in served.items() if "shut" in tag} == {
+        "retarget": "partner_overdue"
+    }
+
+
+# --- Languages ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "spoken", "word"),
+    [("ja", "ja", "許可する"), ("en", "en", "Allow"), ("en-GB", "en", "Allow")],
+)
+def test_a_named_language_is_the_only_one(
+    client: Client, notice: Notice, wanted: str, spoken: str, word: str
+) -> None:
+    found = config(client, f"?lang={wanted}")
+
+    assert {language: words["allow"] for language, words in found["wording"].items()} == {
+        spoken: word
+    }
+    assert spoken not in found["more_languages"]
+    assert {"ja", "en"} <= {spoken, *found["more_languages"]}
+
+
+@pytest.mark.parametrize("language", ["ko", "zh-Hant", "pt-BR"])
+def test_a_language_that_is_built_in_can_be_named(
+    client: Client, notice: Notice, language: str
+) -> None:
+    found = config(client, f"?lang={language}")
+
+    assert found["wording"] == {language: config_words(notice, language)}
+    assert language in config(client)["more_languages"]
+
+
+def config_words(notice: Notice, language: str) -> dict[str, str]:
+    wording = notices.get_wording(notice, language)
+    # Four partners have tags that a visitor is asked about.
+    return {key: wording[key].replace("{partners}", "4") for key in queries.FIRST_LAYER}
+
+
+def test_an_unknown_language_is_the_site_s_first(client: Client, notice: Notice) -> None:
+    assert set(config(client, "?lang=tlh")["wording"]) == {"ja"}
+
+
+def test_one_language_is_less_to_carry(client: Client, notice: Notice) -> None:
+    sizes = [
+        len(client.get(f"/b/{SITE}.js{query}", headers={"Accept-Encoding": "br"}).content)
+        for query in ("?lang=ja", "")
+    ]
+
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[1]
+
+
+def test_a_page_that_holds_the_text_itself_is_told_where_the_service_is(
+    client: Client, notice: Notice
+) -> None:
+    inline = config(client, "?inline=1")
+
+    assert inline["endpoint"] == "http://testserver"
+    assert config(client)["endpoint"] == ""
+    assert {**inline, "endpoint": ""} == config(client)
+    secure = client.get(f"/b/{SITE}.js?inline=1", secure=True).content.decode()
+    assert '"endpoint":"https://testserver"' in secure
+    assert set(config(client, "?inline=1&lang=ko")["wording"]) == {"ko"}
+
+
+# --- What is fetched later ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", queries.PARTS)
+def test_a_part_never_changes_under_its_address(client: Client, notice: Notice, name: str) -> None:
+    address = config(client)["urls"][name]
+    part = client.get(address, headers={"Accept-Encoding": "br"})
+
+    assert part["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert part["Content-Type"] == "text/javascript; charset=utf-8"
+    assert part["Cross-Origin-Resource-Policy"] == "cross-origin"
+    plain = brotli.decompress(part.content)
+    assert plain == Path(settings.BASE_DIR, "static", "dist", f"{name}.js").read_bytes()
+    assert address == f"/b/{name}/{sha256(plain).hexdigest()[:20]}.js"
+    again = client.get(address, headers={"If-None-Match": part["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("name", queries.PARTS)
+def test_a_part_of_another_release_is_today_s_and_kept_by_nobody(
+    client: Client, notice: Notice, name: str
+) -> None:
+    today = client.get(config(client)["urls"][name])
+    old = client.get(f"/b/{name}/0123456789abcdef0123.js")
+
+    assert old.content == today.content
+    assert old["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("name", ["loader", "nothing", "signals"])
+def test_an_unknown_part_is_a_comment(client: Client, db: None, name: str) -> None:
+    response = client.get(f"/b/{name}/0123456789abcdef0123.js")
+
+    assert response.status_code == 404
+    assert response.content == b"/* There is no such part. */\n"
+    assert response["Content-Type"] == "text/javascript"
 
 
 def test_an_unknown_site_is_a_comment(client: Client, db: None) -> None:
