@@ -68,6 +68,10 @@ resolve({
   record: decisions.record,
   adopt: decisions.adopt,
   ready: startDevice(device, tags, store, host.tell, () => {
+    // Refused on an earlier page, before anything could record it.
+    if (device.choices?.is_unsent && !host.isAnswering) {
+      void decisions.record("refuse", false, config.presentation);
+    }
     decisions.catchUp();
     void outbox.flush();
     host.changed();

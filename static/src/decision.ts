@@ -3,9 +3,8 @@
 // before it is stored.
 
 import { applyDecision, toMaps } from "./core/apply.ts";
-import { encode } from "./core/encode.ts";
 import { merge } from "./core/merge.ts";
-import { askedIds } from "./core/state.ts";
+import { askedIds, encode } from "./core/state.ts";
 import type { ChoiceId, Choices, Maps, Method, Recorded, Surface } from "./core/types.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
@@ -54,6 +53,8 @@ export function createDecisions(
   const { device } = host;
   const { config, gpc } = device;
   let isRestarting = false;
+  /** A reload is coming, once the decision that needs it is kept. */
+  let isLeaving = false;
   let seed: string | null = null;
 
   /** What was being said is said again on the fresh page. */
@@ -76,6 +77,7 @@ export function createDecisions(
     const denied = codes.filter((code) => !allowed.includes(code));
     announce("change", { choices: device.choices, method, allowed, denied, needs_reload });
     pushToDataLayer(device.choices);
+    isLeaving ||= !!needs_reload[0];
     return !!needs_reload[0];
   }
 
@@ -90,14 +92,15 @@ export function createDecisions(
   const stored = () => merge(loadChoices(config) ?? null, loadCopy(config) ?? null);
 
   function catchUp(): void {
-    const { choices } = device;
     const kept = stored();
+    // What another tab has stored may be news to this page: never write what is older over it.
+    const choices = (device.choices = merge(device.choices, kept));
     if (choices && (!kept || encode(kept, config.ids) !== encode(choices, config.ids))) {
       saveChoices(config, choices);
     }
     const isNews = known !== answered();
     known = answered();
-    if ((isNews || tags.update()[0]) && takeEffect(null)) restart();
+    if ((isNews || (!isLeaving && tags.update()[0])) && takeEffect(null)) restart();
     else forgetDenied(device);
   }
 

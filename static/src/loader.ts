@@ -5,8 +5,8 @@ import type { Act } from "./act.ts";
 import { banner } from "./banner.ts";
 import css from "./css/banner.css";
 import tokens from "./css/tokens.css";
-import { createDevice, type Device } from "./device.ts";
-import { askedIds } from "./core/state.ts";
+import { createDevice, now, type Device } from "./device.ts";
+import { encode, refuseAll } from "./core/state.ts";
 import type { Config, Recorded, Wording } from "./core/types.ts";
 import type { Hold } from "./hold.ts";
 import type { Outcome } from "./decision.ts";
@@ -14,7 +14,7 @@ import { announce } from "./effects/announce.ts";
 import type { Source } from "./effects/tags.ts";
 import { isMeant } from "./io/gesture.ts";
 import { ownScript, scriptFor } from "./io/script.ts";
-import { attempt, saveShown } from "./io/storage.ts";
+import { attempt, CHOICES, saveShown, writeCookie } from "./io/storage.ts";
 import type { Later } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
 import { shared } from "./shared.ts";
@@ -45,6 +45,8 @@ export interface Host {
   changed(): void;
   /** Set by the dialog: called when the service has acknowledged a decision. */
   recorded?: (answer: Recorded) => void;
+  /** A refusal that was made here is about to be recorded. */
+  isAnswering?: boolean;
   /** Set by the dialog: it is on the screen. */
   isOpen?: boolean;
 }
@@ -167,9 +169,9 @@ function start(config: Config): void {
   corner.lang = language;
   let bar: HTMLElement | null = null;
 
-  function say(text: string | undefined): void {
-    toast.textContent = text ?? "";
-    setTimeout(say, 8000);
+  function say(text = ""): void {
+    toast.textContent = text;
+    if (text) setTimeout(say, 8000);
   }
 
   /** Room at the end of the page, so that nothing stays behind what floats over it. */
@@ -192,9 +194,16 @@ function start(config: Config): void {
     if (hadFocus) corner.focus();
   }
 
+  /** Refused: whatever comes later, from here on nothing opens, nor on the next page. */
+  function shut(): void {
+    host.isAnswering = true;
+    device.choices = refuseAll(config, device.choices, device.gpc, now());
+    writeCookie(CHOICES, encode(device.choices, config.ids));
+  }
+
   /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
   async function ask(note?: string): Promise<void> {
-    const isAsking = () => (note || surface !== "link") && device.isAsking();
+    const isAsking = () => note || (surface !== "link" && device.isAsking());
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =
@@ -205,10 +214,8 @@ function start(config: Config): void {
     if (!isAsking()) return closeBar();
     const { wording } = host;
     const answer = (isGranted: boolean) => {
-      // Whatever comes later: from here on nothing runs that was refused.
-      if (!isGranted && device.choices) {
-        device.choices = { ...device.choices, granted: [], refused: askedIds(config) };
-      }
+      // Of a part of the choices, what can record the answer is here already.
+      if (!isGranted && !question?.answer) shut();
       const recording = sureAct().then(
         (more) =>
           question?.answer?.(isGranted) ??
@@ -259,6 +266,7 @@ function start(config: Config): void {
 
   /** A decision was stored: close the question, say so, and mention an absent service. */
   function decided({ reloads, sent }: Outcome): void {
+    if (bar && !device.isAsking()) closeBar();
     // A dialog that stays open speaks for itself.
     if (host.isOpen) return;
     const { wording } = host;
@@ -286,6 +294,7 @@ function start(config: Config): void {
     } catch (error) {
       // A part of it cannot be said without that code. All of it can.
       if (!/false/.test(JSON.stringify(maps))) throw error;
+      shut();
       const more = await sureAct();
       decided(await more.record("refuse", false, "api"));
       return { recorded: true, ignored: [] };

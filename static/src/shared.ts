@@ -2,7 +2,7 @@
 // again: in their build these names are read from here (static/build.mjs).
 
 import { codeOf, decide, own } from "./core/decide.ts";
-import { askedIds, DAY, decode } from "./core/state.ts";
+import { askedIds, DAY, decode, encode, nextSeq } from "./core/state.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import { isMeant } from "./io/gesture.ts";
@@ -22,9 +22,11 @@ export const shared = {
   decide,
   decode,
   el,
+  encode,
   isMeant,
   loadChoices,
   newScript,
+  nextSeq,
   now,
   own,
   policy,

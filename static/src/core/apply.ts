@@ -1,7 +1,7 @@
 // A decision about some things, applied to what was decided before.
 
 import { decide, own } from "./decide.ts";
-import { askedIds, DAY } from "./state.ts";
+import { askedIds, DAY, nextSeq } from "./state.ts";
 import type { Answers, ChoiceId, Choices, Config, Maps, Method } from "./types.ts";
 
 const KINDS: [keyof Maps, string][] = [
@@ -62,8 +62,7 @@ export function applyDecision(
     decided_at: Math.floor(now),
     notice: config.notice,
     with_signal: gpc,
-    // Counts up from the clock: a browser that lost its cookies must not fall behind its own past.
-    seq: Math.max((earlier?.seq ?? 0) + 1, Math.floor(now * 1000)),
+    seq: nextSeq(earlier, now),
   };
 }
 

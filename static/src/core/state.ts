@@ -1,4 +1,4 @@
-// What this device decided: the cookie's text → Choices; is there more to ask?
+// What this device decided: the cookie's text ⇄ Choices; everything refused; is there more to ask?
 
 import { decide } from "./decide.ts";
 import type { ChoiceId, Choices, Config } from "./types.ts";
@@ -8,13 +8,34 @@ type Ids = Config["ids"];
 export const DAY = 86400;
 
 // Bit 0 is the most significant bit of the first nibble; past the end reads as 0 (NaN & n).
+function toHex(chosen: ChoiceId[], ids: Ids): string {
+  const nibbles: number[] = [];
+  for (const id of Object.keys(ids)) {
+    const [number] = ids[id]!;
+    if (chosen.includes(id)) nibbles[number >> 2]! |= 8 >> (number & 3);
+  }
+  return Array.from(nibbles, (nibble) => (nibble | 0).toString(16)).join("");
+}
+
 const fromHex = (hex: string, ids: Ids): ChoiceId[] =>
   Object.keys(ids).filter((id) => {
     const [number] = ids[id]!;
     return parseInt(hex.charAt(number >> 2), 16) & (8 >> (number & 3));
   });
 
-/** `1.<notice>.<decided_at>.<flags>.<seq>.<granted hex>.<refused hex>`; null for anything else. */
+/** `1.<notice>.<decided_at>.<flags>.<seq>.<granted hex>.<refused hex>`; flags: 1 signal, 2 unsent */
+export const encode = (choices: Choices, ids: Ids): string =>
+  [
+    1,
+    choices.notice,
+    choices.decided_at,
+    +choices.with_signal + (choices.is_unsent ? 2 : 0),
+    choices.seq,
+    toHex(choices.granted, ids),
+    toHex(choices.refused, ids),
+  ].join(".");
+
+/** The reverse of `encode`; null when the text is anything else. */
 export function decode(text: string | null | undefined, ids: Ids): Choices | null {
   const part = /^1\.(\d{1,9})\.(\d{1,11})\.(\d)\.(\d{1,15})\.([\da-f]*)\.([\da-f]*)$/.exec(
     text ?? "",
@@ -28,6 +49,7 @@ export function decode(text: string | null | undefined, ids: Ids): Choices | nul
     notice: +part[1]!,
     with_signal: (+part[3]! & 1) > 0,
     seq: +part[4]!,
+    ...(+part[3]! & 2 && { is_unsent: true }),
   };
 }
 
@@ -36,6 +58,26 @@ export function askedIds({ tags }: Config): ChoiceId[] {
   const gated = Object.values(tags).filter((tag) => !tag.exempt);
   return [...new Set(gated.flatMap(({ needed, optional }) => needed.concat(optional ?? [])))];
 }
+
+/** Counts up from the clock: a browser that lost its cookies must not fall behind its own past. */
+export const nextSeq = (earlier: Choices | null, now: number) =>
+  Math.max((earlier?.seq ?? 0) + 1, Math.floor(now * 1000));
+
+/** Everything refused, before anything can record it. */
+export const refuseAll = (
+  config: Config,
+  earlier: Choices | null,
+  gpc: boolean,
+  now: number,
+): Choices => ({
+  granted: [],
+  refused: [...askedIds(config), ...(earlier?.granted ?? [])],
+  decided_at: Math.floor(now),
+  notice: config.notice,
+  with_signal: gpc,
+  seq: nextSeq(earlier, now),
+  is_unsent: true,
+});
 
 /** Is there something to ask? Never decided, something new or expired, or a refusal old enough. */
 export function isAsking(config: Config, choices: Choices | null, now: number): boolean {

@@ -19,6 +19,8 @@ export interface Choices {
   with_signal: boolean;
   /** Counts this device's decisions; the newest wins. */
   seq: number;
+  /** A refusal that nothing could record yet. */
+  is_unsent?: boolean;
 }
 
 /** What `decide` reads of the stored choices. */

@@ -19,5 +19,5 @@ export function loadCopy({ ids }: Config): Choices | null | undefined {
 export function onOtherTab(listener: () => void): void {
   // A page that comes back from the cache has missed what was said meanwhile.
   addEventListener("pageshow", (event) => event.persisted && listener());
-  addEventListener("storage", (event) => event.key === CHOICES && listener());
+  addEventListener("storage", (event) => event.key === CHOICES && event.newValue && listener());
 }

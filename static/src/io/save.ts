@@ -1,6 +1,6 @@
 // Writes what the page keeps; nothing here throws.
 
-import { encode } from "../core/encode.ts";
+import { encode } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
 import { attempt, CHOICES, readCookies, writeCookie } from "./storage.ts";
 
