@@ -4,6 +4,7 @@
 import { merge } from "./core/merge.ts";
 import type { Device } from "./device.ts";
 import { announce } from "./effects/announce.ts";
+import { pushToDataLayer } from "./effects/data_layer.ts";
 import type { Tags } from "./effects/tags.ts";
 import type { Store } from "./io/store.ts";
 import { loadCopy, onOtherTab } from "./io/copy.ts";
@@ -40,6 +41,8 @@ export async function startDevice(
   device.isOpen = true;
   tell();
   tags.open();
+  // A returning visitor's answer, for tag managers; a new one is pushed when it is given.
+  if (device.choices) pushToDataLayer(device.choices);
   announce("ready", { choices: device.choices, decisions: device.decisions() });
   onOtherTab(() => {
     for (const load of [loadChoices, loadCopy]) {

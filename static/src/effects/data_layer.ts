@@ -1,4 +1,4 @@
-// One dataLayer entry per decision, for tag managers.
+// One dataLayer entry per decision, and on each later page, for tag managers.
 
 import type { Choices } from "../core/types.ts";
 
