@@ -39,8 +39,8 @@ export interface Decisions {
   adopt(other: Choices): void;
   /** The service has recorded it. Its answer counts, too: a linked device may have refused more. */
   confirm(answer: Recorded, entry: Entry): Choices;
-  /** The service will not record this grant (the notice is retired): close again and ask anew. */
-  takeBack(entry: Entry): void;
+  /** The service will not record this grant: close again and, unless the notice is retired, ask anew. */
+  takeBack(entry: Entry, status: number): void;
 }
 
 export function createDecisions(host: Host, store: Store, outbox: () => Outbox): Decisions {
@@ -107,10 +107,13 @@ export function createDecisions(host: Host, store: Store, outbox: () => Outbox):
       host.recorded?.(answer);
       return device.choices!;
     },
-    takeBack({ choices }) {
-      announce("error", { code: "grant_not_recorded", status: 409 });
+    takeBack({ body, choices }, status) {
+      announce("error", { code: "grant_not_recorded", status });
+      if (status === 409) putSession("cm_retired", "" + body.notice);
       if (device.choices && device.choices.seq > choices.seq) return;
       adopt({ ...choices, granted: [] });
+      // It was not saved after all.
+      host.root.querySelector(".cm-toast")!.textContent = "";
       host.changed();
     },
     async record(method, answers, surface) {
