@@ -39,7 +39,7 @@ export interface Decisions {
   adopt(other: Choices): void;
   /** The service has recorded it. Its answer counts, too: a linked device may have refused more. */
   confirm(answer: Recorded, entry: Entry): Choices;
-  /** The service will not record this grant: close again and, unless the notice is retired, ask anew. */
+  /** The service will not record this grant: close again; ask anew if that can help. */
   takeBack(entry: Entry, status: number): void;
 }
 
