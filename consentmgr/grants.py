@@ -12,7 +12,12 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-EVIDENCE = ("consents_consentrecord", "notices_noticeversion", "delivery_attempt")
+EVIDENCE = (
+    "consents_consentrecord",
+    "notices_noticeversion",
+    "delivery_attempt",
+    "banner_pinnedscript",
+)
 
 
 def grant_after_migration(*, using: str, **kwargs: Any) -> None:

@@ -20,7 +20,8 @@ from tracking.registry import queries as registry
 
 View = Callable[[HttpRequest], HttpResponse]
 
-_PUBLIC = ("/v1/", "/b/")
+_SCRIPTS = "/b/"
+_PUBLIC = ("/v1/", _SCRIPTS)
 _SIGNED_IN = ("/v1/insights/", "/v1/docs/", "/v1/schema/")
 _FOREIGN_PAGES = ("/console/admin/", "/v1/docs/")
 _ALLOWED_HEADERS = "content-type, x-consent-device"
@@ -41,9 +42,14 @@ _FOREIGN_POLICY = (
 
 
 def cross_origin(get_response: View) -> View:
-    """Let the pages of our sites, and no others, call the API with the visitor's cookie."""
+    """Let our sites' pages, and no others, call the API with the cookie; scripts are for all."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(_SCRIPTS):
+            # The same for everybody, and a page may want to check what it is (`integrity`).
+            response = get_response(request)
+            response["Access-Control-Allow-Origin"] = "*"
+            return response
         if not request.path.startswith(_PUBLIC):
             return get_response(request)
         origin = request.headers.get("Origin", "")

@@ -20,6 +20,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.change_tag",
         "registry.add_tag",
         "registry.change_site",
+        "banner.view_*",
         "delivery.view_*",
     ),
     "auditor": (
@@ -29,6 +30,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consents.view_*",
         "delivery.view_*",
         "outbox.view_*",
+        "banner.view_*",
     ),
 }
 

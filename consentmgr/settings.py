@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "tracking.consents",
     "tracking.delivery",
     "tracking.insights",
+    "tracking.banner",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",

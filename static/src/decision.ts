@@ -40,8 +40,8 @@ export interface Decisions {
   adopt(other: Choices): void;
   /** The service has recorded it. Its answer counts, too: a linked device may have refused more. */
   confirm(answer: Recorded, entry: Entry): Choices;
-  /** The service will not record this grant (the notice is retired): close again and ask anew. */
-  takeBack(entry: Entry): void;
+  /** The service will not record this grant: close again; ask anew if that can help. */
+  takeBack(entry: Entry, status: number): void;
 }
 
 export function createDecisions(
@@ -122,12 +122,15 @@ export function createDecisions(
       host.recorded?.(answer);
       return device.choices!;
     },
-    takeBack({ choices }) {
+    takeBack({ body, choices }, status) {
       // A seed that may not grant any more would be refused for ever.
       forgetSeed();
-      announce("error", { code: "grant_not_recorded", status: 409 });
+      announce("error", { code: "grant_not_recorded", status });
+      if (status === 409) putSession("cm_retired", "" + body.notice);
       if (device.choices && device.choices.seq > choices.seq) return;
       adopt({ ...choices, granted: [] });
+      // It was not saved after all.
+      host.root.querySelector(".cm-toast")!.textContent = "";
       host.changed();
     },
     async record(method, answers, surface) {

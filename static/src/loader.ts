@@ -80,6 +80,10 @@ function start(config: Config): void {
     (parts[name] ??= new Promise((resolve, reject) => {
       const script = scriptFor(endpoint + urls[name]) as Part<T>;
       script.cm = { ...shared, host, resolve };
+      if (config.integrity) {
+        script.crossOrigin = "";
+        script.integrity = config.integrity[name]!;
+      }
       script.onerror = reject;
       document.head.append(script);
     }).catch((error) => {
@@ -203,7 +207,9 @@ function start(config: Config): void {
 
   /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
   async function ask(note?: string): Promise<void> {
-    const isAsking = () => note || (surface !== "link" && device.isAsking());
+    // A notice that the service has retired can get no grant: ask about that once in a tab.
+    const isRetired = () => device.choices && attempt(() => sessionStorage.cm_retired) == notice;
+    const isAsking = () => note || (surface !== "link" && device.isAsking() && !isRetired());
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =

@@ -158,7 +158,7 @@ describe("the outbox", () => {
     const one = entry(4, "allow");
     await outbox.put(one);
     await outbox.flush();
-    expect(outcome.dropped).toHaveBeenCalledWith(one);
+    expect(outcome.dropped).toHaveBeenCalledWith(one, status);
     expect(await outbox.all()).toEqual([]);
   });
 

@@ -25,7 +25,7 @@ from tracking.web.site import SITE, named_site
 # Fresh for a minute; then the old one is used while a new one is fetched, so that no page waits
 # for it, and for a week if the service cannot be reached.
 _SCRIPT_CACHING = "public, max-age=60, stale-while-revalidate=3600, stale-if-error=604800"
-_PART_CACHING = "public, max-age=31536000, immutable"
+_FIXED_CACHING = "public, max-age=31536000, immutable"
 
 
 def script(request: HttpRequest, site: str) -> HttpResponse:
@@ -44,35 +44,43 @@ def script(request: HttpRequest, site: str) -> HttpResponse:
             now=timezone.now(),
         )
     except DomainError as error:
-        # A script element cannot read JSON; a comment in the browser's tools can be read.
-        return HttpResponse(
-            f"/* {error.message} */\n", status=error.status, content_type="text/javascript"
-        )
-    return _send(request, served, _SCRIPT_CACHING)
+        return _explain(error)
+    return _send(request, served, _SCRIPT_CACHING, settings.TRUSTED_COUNTRY_HEADER)
 
 
-def part(request: HttpRequest, name: str, digest: str) -> HttpResponse:
+def fixed(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     """
-    Serve a script that the page's one line fetches when it needs it.
+    Serve a script that never changes: a site's that was pinned, or a part that a page's one line
+    fetches when it needs it.
 
-    The address names what the one line was built with. One that was built before an update gets
-    today's part, uncached: it may work, and nothing opens if it does not.
+    A part's address names what the one line was built with. One that was built before an update
+    gets today's part, uncached: it may work, and nothing opens if it does not.
     """
     try:
-        served = queries.get_part(name=name)
-    except KeyError:
-        return HttpResponse(
-            "/* There is no such part. */\n", status=404, content_type="text/javascript"
-        )
-    return _send(request, served, _PART_CACHING if digest == served.digest else "no-store")
+        served = queries.get_fixed(name=name, digest=digest)
+    except DomainError as error:
+        return _explain(error)
+    return _send(request, served, _FIXED_CACHING if digest == served.digest else "no-store")
 
 
-def _send(request: HttpRequest, served: queries.Script, caching: str) -> HttpResponse:
+def _explain(error: DomainError) -> HttpResponse:
+    """Answer with a comment: a script element cannot read JSON, the browser's tools can show it."""
+    return HttpResponse(
+        f"/* {error.message} */\n",
+        status=error.status,
+        content_type="text/javascript",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _send(
+    request: HttpRequest, served: queries.Script, caching: str, country_header: str = ""
+) -> HttpResponse:
     headers = {
         "ETag": f'"{served.digest}"',
         "Cache-Control": caching,
         "Cross-Origin-Resource-Policy": "cross-origin",
-        "Vary": ", ".join(filter(None, ["Accept-Encoding", settings.TRUSTED_COUNTRY_HEADER])),
+        "Vary": ", ".join(filter(None, ["Accept-Encoding", country_header])),
     }
     # Also on a 304: the browser takes over its headers, and would not run what is called HTML.
     kind = "text/javascript; charset=utf-8"

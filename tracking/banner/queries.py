@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -14,14 +15,16 @@ from typing import Any
 
 import brotli
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 
-from tracking.banner import signals
+from tracking.banner import models, signals
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices
 from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.lib import languages
+from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
@@ -55,6 +58,17 @@ class Script:
     brotli: bytes
     digest: str
 
+    @property
+    def integrity(self) -> str:
+        """Return what `integrity` of a script element says of it (Subresource Integrity)."""
+        return f"sha384-{base64.b64encode(hashlib.sha384(self.plain).digest()).decode()}"
+
+
+class UnknownScript(DomainError):
+    code = "unknown_script"
+    message = "There is no such script here."
+    status = 404
+
 
 def get_script(
     *,
@@ -63,13 +77,15 @@ def get_script(
     endpoint: str = "",
     country_header: str,
     now: datetime,
+    is_pinned: bool = False,
 ) -> Script:
     """
     Return the script for one site in the regime of the visitor's country.
 
     It carries the words of all of the site's languages, or only those of the named one.
     `endpoint`: origin of the service, for a page that holds the script's text itself and so cannot
-    tell from where it came.
+    tell from where it came. `is_pinned`: to stay as it is, so it says what its parts are, and
+    nothing of today's overdue partners.
 
     :raises UnknownSite:
     :raises NoNotice:
@@ -84,7 +100,8 @@ def get_script(
         regime_code=regime.code,
         language=spoken,
         endpoint=endpoint,
-        overdue=tuple(sorted(gate.list_overdue_partners(site_id=site.id))),
+        overdue=() if is_pinned else tuple(sorted(gate.list_overdue_partners(site_id=site.id))),
+        is_pinned=is_pinned,
     )
 
 
@@ -98,6 +115,37 @@ def get_part(*, name: str) -> Script:
     if name not in PARTS:
         raise KeyError(name)
     return _pack(_dist(name).encode())
+
+
+def get_fixed(*, name: str, digest: str) -> Script:
+    """
+    Return the script whose address names its content: a part, or a site's script that was pinned.
+
+    A page that was built before an update and pinned nothing gets today's part, of another digest.
+
+    :raises UnknownScript:
+    """
+    today = get_part(name=name) if name in PARTS else None
+    if today is not None and today.digest == digest:
+        return today
+    try:
+        return _get_pinned(name=name, digest=digest)
+    except UnknownScript:
+        if today is None:
+            raise
+        return today
+
+
+@remembered(seconds=3600)
+def _get_pinned(*, name: str, digest: str) -> Script:
+    row = models.PinnedScript.objects.filter(
+        Q(site__code=name) | Q(part=name), digest=digest
+    ).first()
+    if row is None:
+        raise UnknownScript
+    packed = bytes(row.body)
+    plain = brotli.decompress(packed)
+    return Script(plain=plain, gzip=_gzip(plain), brotli=packed, digest=row.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +222,15 @@ def _script(
     language: str,
     endpoint: str,
     overdue: tuple[str, ...],
+    is_pinned: bool,
 ) -> Script:
     site = registry.get_site(code=site_code)
     notice = notices.get_by_id(notice_id=notice_id)
     regime = regimes.get_regime(code=regime_code)
     spoken = [language] if language else notice.content["languages"]
     config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
+    if is_pinned:
+        config["integrity"] = {name: get_part(name=name).integrity for name in PARTS}
     text = json.dumps(config, ensure_ascii=False, separators=(",", ":"))
     # Safe inside a script whatever the texts hold: no tag can end it, no line separator break it.
     for character in "<>\u2028\u2029":
@@ -196,10 +247,14 @@ def _script(
 def _pack(plain: bytes) -> Script:
     return Script(
         plain=plain,
-        gzip=gzip.compress(plain, 9, mtime=0),
+        gzip=_gzip(plain),
         brotli=brotli.compress(plain, quality=11),
         digest=hashlib.sha256(plain).hexdigest()[:20],
     )
+
+
+def _gzip(plain: bytes) -> bytes:
+    return gzip.compress(plain, 9, mtime=0)
 
 
 @cache
@@ -239,7 +294,7 @@ def _config(
             "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
             **{
                 name: reverse(
-                    "banner-part", kwargs={"name": name, "digest": get_part(name=name).digest}
+                    "banner-fixed", kwargs={"name": name, "digest": get_part(name=name).digest}
                 )
                 for name in PARTS
             },

@@ -89,6 +89,8 @@ export interface Config extends Terms {
   tags: Record<string, SiteTag>;
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
+  /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
+  integrity?: Record<string, string>;
   /** Paths on the service. */
   urls: { transmission: string; act: string; later: string; preferences: string };
 }

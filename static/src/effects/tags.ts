@@ -47,6 +47,7 @@ function preload(script: HTMLScriptElement): void {
   link.rel = script.type === "module" ? "modulepreload" : "preload";
   link.as = "script";
   link.href = script.src;
+  link.nonce = script.nonce;
   link.crossOrigin = script.crossOrigin;
   link.integrity = script.integrity;
   link.referrerPolicy = script.referrerPolicy;

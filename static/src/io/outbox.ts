@@ -12,7 +12,7 @@ export interface Outcome {
   /** Answers what the device has decided by now. */
   recorded(answer: Recorded, entry: Entry): Choices;
   /** A grant that the service will not record: it must not stay open. */
-  dropped(entry: Entry): void;
+  dropped(entry: Entry, status: number): void;
   /** The service takes not even the minimal refusal. It stays here and is tried on every load. */
   stuck(status: number): void;
 }
@@ -54,7 +54,7 @@ export function createOutbox(
       await store.remove(key, { ...entry, idempotency_key: SENT, choices: known, is_sent: true });
     } else if (!refuses) {
       await store.remove(key);
-      outcome.dropped(entry);
+      outcome.dropped(entry, status);
     } else if (!minimal) {
       // The service does not take this refusal as it is. The least it must take: refuse everything.
       const { site, notice, client_seq, surface, language, device_seed } = entry.body;
