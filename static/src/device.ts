@@ -8,6 +8,7 @@ import { isAsking, merge } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
 import { readOutbox } from "./io/pending.ts";
 import { loadChoices, loadShown, onOtherTab } from "./io/storage.ts";
+import type { Signals } from "./signals.ts";
 
 export const now = () => Date.now() / 1000;
 
@@ -23,6 +24,8 @@ export interface Device {
   /** Tags whose embed the visitor opened for this page view. */
   once: Set<string>;
   tags: Tags;
+  /** Only on sites that declare vendors with a consent call of their own. */
+  signals?: Signals;
   decide(code: string): Decision;
   decisions(): Record<string, Decision>;
   isAsking(): boolean;

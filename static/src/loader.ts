@@ -40,6 +40,8 @@ export interface Host {
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
   hold: Hold | undefined;
+  /** What the page asks of others is looked at. */
+  isWatched?: boolean;
   decided(outcome: Outcome): void;
   /** Choices changed without a button of ours: ask again, or stop asking. */
   changed(): void;
@@ -292,6 +294,7 @@ function start(config: Config): void {
     tree.append(corner, toast);
     document.body.prepend(root);
     void ask();
+    if (/[?&]cm-debug\b/.test(location.search)) void load("debug");
     document.addEventListener("click", (event) => {
       if (!(event.target as Element).closest?.("[data-cm-open]")) return;
       event.preventDefault();

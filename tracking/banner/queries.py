@@ -37,7 +37,7 @@ FIRST_LAYER = (
 )  # fmt: skip
 
 # Scripts that the page's one line fetches when it needs them.
-PARTS = ("act", "later", "preferences")
+PARTS = ("act", "later", "preferences", "debug")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +135,7 @@ def get_bootstrap(
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
             },
             "wording": notices.get_wording(notice, shown),
+            "hold": {"mode": site.hold_mode.value, "hosts": _hosts(notice)},
             **_in_language(notice, spoken),
         },
         choices=consents.find_choices(site_code=site_code, token_text=token_text, keys=keys),
@@ -234,9 +235,13 @@ def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
         "hold": {
             "strict": site.hold_mode is HoldMode.STRICT,
             "replays": site.replays_held,
-            "hosts": {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]},
+            "hosts": _hosts(notice),
         }
     }
+
+
+def _hosts(notice: Notice) -> dict[str, list[str]]:
+    return {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]}
 
 
 def _first_layer(notice: Notice, language: str) -> dict[str, str]:
@@ -322,9 +327,4 @@ def _received(tags: list[dict[str, Any]], partner: str, language: str) -> dict[s
     return {
         field: sorted({code for tag in own for code in tag[field]})
         for field in ("purposes", "required_items", "optional_items")
-    } | {
-        "tags": [
-            {"code": tag["code"], "name": tag["name"][language], "hosts": tag["hosts"]}
-            for tag in own
-        ]
-    }
+    } | {"tags": [{"code": tag["code"], "name": tag["name"][language]} for tag in own]}

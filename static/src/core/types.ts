@@ -88,7 +88,7 @@ export interface Config extends Terms {
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
   /** Paths on the service. */
-  urls: { transmission: string; act: string; later: string; preferences: string };
+  urls: { transmission: string; act: string; later: string; preferences: string; debug: string };
 }
 
 export type Method = "allow" | "refuse" | "choose" | "withdraw" | "signal";
