@@ -78,7 +78,7 @@ const cssAsText = (users, broughtBy) => ({
 });
 
 /** Is it fetched after the loader, and handed its functions? */
-const isLater = (name) => ["act", "later", "preferences"].includes(name);
+const isLater = (name) => ["act", "later", "preferences", "debug"].includes(name);
 
 /** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
 const fromLoader = {
@@ -145,6 +145,7 @@ await script("loader", ["banner"], []);
 await script("act");
 await script("later", ["placeholder"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
+await script("debug", ["debug"], ["banner"]);
 // The service joins these with the loader in one function, for the vendors that a site declares.
 await script("signals", [], [], { banner: { js: "const CM_SIGNALS={vendors:{}};" } });
 for (const file of readdirSync(join(source, "vendors"))) {

@@ -8,7 +8,7 @@ import { createApi, type Api } from "./io/api.ts";
 import { createOutbox } from "./io/outbox.ts";
 import { copyScript } from "./io/copy_script.ts";
 import { scriptFor } from "./io/script.ts";
-import { createStore } from "./io/store.ts";
+import { createStore, type Store } from "./io/store.ts";
 import type { Part } from "./loader.ts";
 import { startDevice } from "./start.ts";
 
@@ -16,6 +16,9 @@ export interface Act extends Pick<Decisions, "record" | "adopt"> {
   api: Api;
   /** The tags are open: nothing that was stored was missed. */
   ready: Promise<void>;
+  store: Store;
+  /** Tags that put a script on this page. */
+  ran: Set<string>;
 }
 
 const { host, resolve } = (document.currentScript as Part<Act>).cm;
@@ -65,6 +68,8 @@ const outbox = createOutbox(
 
 resolve({
   api,
+  store,
+  ran: tags.ran,
   record: decisions.record,
   adopt: decisions.adopt,
   ready: startDevice(device, tags, store, host.tell, () => {

@@ -5,6 +5,7 @@ import { decide, own } from "./core/decide.ts";
 import { isAsking } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
 import { loadChoices, loadShown } from "./io/storage.ts";
+import type { Signals } from "./signals.ts";
 
 export const now = () => Date.now() / 1000;
 
@@ -19,6 +20,8 @@ export interface Device {
   isOpen?: boolean;
   /** Tags whose embed the visitor opened for this page view. */
   once: Set<string>;
+  /** Only on sites that declare vendors with a consent call of their own. */
+  signals?: Signals;
   decide(code: string): Decision;
   decisions(): Record<string, Decision>;
   isAsking(): boolean;

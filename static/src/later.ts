@@ -6,7 +6,8 @@ import { changes } from "./core/changes.ts";
 import { askedIds } from "./core/state.ts";
 import type { ChoiceId, Decision, Maps } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
-import { join, loadCatalogue, namesOf } from "./io/catalogue.ts";
+import { warner, watch } from "./effects/watch.ts";
+import { join, known, loadCatalogue, namesOf } from "./io/catalogue.ts";
 import type { Part } from "./loader.ts";
 import { placeholder } from "./ui/placeholder.ts";
 import { follow, type Tell } from "./ui/progress.ts";
@@ -31,6 +32,18 @@ const { host, resolve } = (document.currentScript as Part<Later>).cm;
 const { device } = host;
 const { config } = device;
 
+/** A word to the site's developer, now that it is known which hosts are declared. */
+function look(): void {
+  if (host.isWatched || !known?.hold || known.hold.mode === "off") return;
+  host.isWatched = true;
+  const memory = {
+    // A decision is known to the second.
+    since: () => ((device.choices?.decided_at ?? -1) + 1) * 1000 - performance.timeOrigin,
+    wasDenied: (code: string) => !device.decide(code).allowed && !device.once.has(code),
+  };
+  watch(known.hold.hosts, host.endpoint, memory, warner());
+}
+
 resolve({
   async set(maps, isByPerson) {
     const answers = fromMaps(config, maps);
@@ -46,6 +59,7 @@ resolve({
   },
   async explain() {
     const names = namesOf(await loadCatalogue(host));
+    look();
     const { choices } = device;
     if (!choices) return {};
     const ids = idsToAsk(config, choices, Date.now() / 1000);
@@ -60,6 +74,8 @@ resolve({
     };
   },
   placeholder: (place, code, decision, openOnce) =>
-    void placeholder(host, place, code, decision, openOnce).catch(() => {}),
+    void placeholder(host, place, code, decision, openOnce)
+      .then(look)
+      .catch(() => {}),
   follow: (key, tell, isWanted) => follow(host, key, tell, isWanted),
 });

@@ -40,6 +40,8 @@ export interface Host {
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
   hold: Hold | undefined;
+  /** What the page asks of others is looked at. */
+  isWatched?: boolean;
   decided(outcome: Outcome): void;
   /** Choices changed without a button of ours: ask again, or stop asking. */
   changed(): void;
@@ -76,9 +78,9 @@ function start(config: Config): void {
   const parts: Partial<Record<string, Promise<unknown>>> = {};
 
   /** The script of that name, once; after a failure the next call tries again. */
-  const load = <T>(name: keyof typeof urls): Promise<T> =>
+  const load = <T>(name: string): Promise<T> =>
     (parts[name] ??= new Promise((resolve, reject) => {
-      const script = scriptFor(endpoint + urls[name]) as Part<T>;
+      const script = scriptFor(endpoint + (urls[name] ?? `/b/${name}/0.js`)) as Part<T>;
       script.cm = { ...shared, host, resolve };
       if (config.integrity) {
         script.crossOrigin = "";
@@ -312,6 +314,7 @@ function start(config: Config): void {
     resized.observe(corner);
     document.body.prepend(root);
     void ask();
+    if (/[?&]cm-debug\b/.test(location.search)) void load("debug");
     document.addEventListener("click", (event) => {
       if (!(event.target as Element).closest?.("[data-cm-open]")) return;
       event.preventDefault();

@@ -19,6 +19,9 @@ export interface Signals {
    * a later one says nothing while nobody decided. Answers the tags that have stopped by being told.
    */
   hear(device: Device): string[];
+  /** What each vendor was told last, by its natures; nothing = the default, all denied. */
+  told: Record<string, boolean[]>;
+  vendors: Record<string, Vendor>;
 }
 
 /**
@@ -31,9 +34,10 @@ export type Vendor = [
 ];
 
 /** Made by the build in front of this file, so that vendors' files and the loader can see it. */
-declare const CM_SIGNALS: Signals & { vendors: Record<string, Vendor> };
+declare const CM_SIGNALS: Signals;
 
 CM_SIGNALS.hear = (device) => {
+  device.signals = CM_SIGNALS;
   const { tags } = device.config;
   const decisions = device.decisions();
   const isDecided =
@@ -54,7 +58,7 @@ CM_SIGNALS.hear = (device) => {
   });
 };
 
-const told: Record<string, boolean[]> = {};
+const told: Record<string, boolean[]> = (CM_SIGNALS.told = {});
 
 CM_SIGNALS.tell = (grants) =>
   Object.keys(grants).filter((name) => {

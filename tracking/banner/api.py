@@ -109,6 +109,7 @@ class Bootstrap(APIView):
         purposes = serializers.ListField(child=serializers.DictField())
         data_items = serializers.ListField(child=serializers.DictField())
         partners = serializers.ListField(child=serializers.DictField())
+        hold = serializers.DictField()
         choices = ChoicesOutput(allow_null=True)
 
     @extend_schema(

@@ -47,6 +47,8 @@ DIALOG = (
 
 # Scripts that the page's one line fetches when it needs them.
 PARTS = ("act", "later", "preferences")
+# For the site's developer; not worth an address in every page's configuration.
+_DEBUG = "debug"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def get_part(*, name: str) -> Script:
 
     :raises KeyError: if there is none of that name
     """
-    if name not in PARTS:
+    if name not in (*PARTS, _DEBUG):
         raise KeyError(name)
     return _pack(_dist(name).encode())
 
@@ -125,7 +127,7 @@ def get_fixed(*, name: str, digest: str) -> Script:
 
     :raises UnknownScript:
     """
-    today = get_part(name=name) if name in PARTS else None
+    today = get_part(name=name) if name in (*PARTS, _DEBUG) else None
     if today is not None and today.digest == digest:
         return today
     try:
@@ -199,6 +201,7 @@ def get_bootstrap(
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
             },
             "wording": words,
+            "hold": {"mode": site.hold_mode.value, "hosts": _hosts(notice)},
         }
     return Bootstrap(
         content=content,
@@ -310,9 +313,13 @@ def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
         "hold": {
             "strict": site.hold_mode is HoldMode.STRICT,
             "replays": site.replays_held,
-            "hosts": {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]},
+            "hosts": _hosts(notice),
         }
     }
+
+
+def _hosts(notice: Notice) -> dict[str, list[str]]:
+    return {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]}
 
 
 def _first_layer(notice: Notice, language: str) -> dict[str, str]:
@@ -398,9 +405,4 @@ def _received(tags: list[dict[str, Any]], partner: str, language: str) -> dict[s
     return {
         field: sorted({code for tag in own for code in tag[field]})
         for field in ("purposes", "required_items", "optional_items")
-    } | {
-        "tags": [
-            {"code": tag["code"], "name": tag["name"][language], "hosts": tag["hosts"]}
-            for tag in own
-        ]
-    }
+    } | {"tags": [{"code": tag["code"], "name": tag["name"][language]} for tag in own]}

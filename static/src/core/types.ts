@@ -91,8 +91,8 @@ export interface Config extends Terms {
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
-  /** Paths on the service. */
-  urls: { transmission: string; act: string; later: string; preferences: string };
+  /** Paths on the service, of a page and of the scripts that come later. */
+  urls: { transmission: string } & Record<string, string>;
 }
 
 export type Method = "allow" | "refuse" | "choose" | "withdraw" | "signal";

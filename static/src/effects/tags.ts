@@ -36,6 +36,8 @@ export interface Tags {
   open(): void;
   /** Bring every tag in line with the gate. Answers the closed tags whose scripts had run. */
   update(isDecision?: boolean): string[];
+  /** Tags that put a script on this page; that cannot be undone without a reload. */
+  ran: Set<string>;
 }
 
 /** Does the script that comes after it have to wait for this one? */
@@ -58,7 +60,6 @@ export function watchTags(host: TagsHost): Tags {
   const slots = new Map<Source, Slot>();
   const queues: Record<string, Promise<void>> = {};
   const reported: Record<string, string> = {};
-  /** Tags that put a script on this page; that cannot be undone without a reload. */
   const ran = new Set<string>();
   let isOpen = false;
 
@@ -171,5 +172,6 @@ export function watchTags(host: TagsHost): Tags {
       update();
     },
     update,
+    ran,
   };
 }

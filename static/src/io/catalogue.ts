@@ -27,10 +27,12 @@ export interface Catalogue {
   purposes: Described[];
   data_items: Described[];
   partners: Partner[];
+  /** The site's mode, and tag code → declared hosts, strictly necessary tags' as well. */
+  hold: { mode: string; hosts: Record<string, string[]> };
   choices: Choices | null;
 }
 
-let known: Catalogue | null = null;
+export let known: Catalogue | null = null;
 
 /**
  * Ask the service; what it said last is good enough when it is away. `more`: further parameters.

@@ -283,3 +283,26 @@ def test_the_second_layer_speaks_one_language(
     }  # fmt: skip
     assert found["choices"]["granted"] == []
     assert response["Cache-Control"] == "private, no-store"
+
+
+def test_the_hosts_of_all_tags_are_told_the_strictly_necessary_ones_too(
+    client: Client, notice: Notice
+) -> None:
+    found = client.get(f"/v1/bootstrap?site={SITE}").json()["hold"]
+
+    assert found["mode"] == "observe"
+    declared = {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]}
+    assert found["hosts"] == declared
+    assert found["hosts"]
+
+
+@pytest.mark.parametrize("name", queries.PARTS)
+def test_each_part_is_served_where_the_script_says(
+    client: Client, notice: Notice, name: str
+) -> None:
+    address = config(client)["urls"][name]  # type: ignore[index]
+
+    response = client.get(address)
+
+    assert response.status_code == 200
+    assert "immutable" in response["Cache-Control"]
