@@ -130,13 +130,13 @@ def test_what_is_held_is_listed_with_what_became_of_it(stack: Stack, visit: Brow
     def strict(route: Route) -> None:
         """Serve the script as the service does for a site that is strict."""
         script = route.fetch().text()
-        head, rest = script.split("\n", 1)
+        _, head, rest = script.split("\n", 2)
         config = json.loads(head.removeprefix("(()=>{const CM_CONFIG=").removesuffix(";"))
         text = json.dumps({**config, "hold": hold})
         body = f"(()=>{{const CM_CONFIG={text};\n{HOLD}{rest}"
         route.fulfill(body=body, content_type="text/javascript")
 
-    page.route("**/b/kloset.js", strict)
+    page.route("**/b/kloset.js*", strict)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     shop = ShopPage(page, stack).open("/demo/items/coat/?cm-debug")
