@@ -6,8 +6,7 @@ import type { Device } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import type { Tags } from "./effects/tags.ts";
 import type { Store } from "./io/store.ts";
-import { loadCopy, onOtherTab } from "./io/copy.ts";
-import { loadChoices } from "./io/storage.ts";
+import { loadStored, onOtherTab } from "./io/copy.ts";
 
 /** `tell`: the vendors, before their tags open; `changed`: something waits, or was decided elsewhere. */
 export async function startDevice(
@@ -20,13 +19,14 @@ export async function startDevice(
   const { config } = device;
   const entries = await store.all();
   const before = device.choices?.seq;
-  const copy = loadCopy(config);
-  if (copy === undefined) {
+  const stored = loadStored(config);
+  device.isDoubtful ||= stored === undefined;
+  if (!device.isDoubtful) {
+    const kept = entries.map(({ choices }) => choices);
+    device.choices = [stored!, ...kept].reduce(merge, device.choices);
+  } else if (!device.choices?.is_unsent) {
+    // A newer refusal may be among what cannot be read: nothing else can grant meanwhile.
     device.choices = null;
-    device.isDoubtful = true;
-  }
-  for (const other of [copy, entries[0]?.choices]) {
-    device.choices = merge(device.choices, other ?? null);
   }
   if (
     device.choices?.seq !== before ||
@@ -42,9 +42,7 @@ export async function startDevice(
   tags.open();
   announce("ready", { choices: device.choices, decisions: device.decisions() });
   onOtherTab(() => {
-    for (const load of [loadChoices, loadCopy]) {
-      device.choices = merge(device.choices, load(config) ?? null);
-    }
+    device.choices = merge(device.choices, loadStored(config) ?? null);
     tags.update();
     changed();
   });

@@ -37,7 +37,17 @@ export function createOutbox(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
 
-  async function send(entry: Entry): Promise<boolean> {
+  const underWay = new Map<string, Promise<boolean>>();
+
+  /** A flusher finds what was just decided, too: it waits for the same answer. */
+  function send(entry: Entry): Promise<boolean> {
+    const { idempotency_key: key } = entry;
+    const sending = underWay.get(key) ?? sendNow(entry).finally(() => underWay.delete(key));
+    underWay.set(key, sending);
+    return sending;
+  }
+
+  async function sendNow(entry: Entry): Promise<boolean> {
     const { status, body, retryAfter } = await record(entry.body);
     const { idempotency_key: key, refuses, minimal, choices } = entry;
     if (status < 200 || status === 408 || status === 429 || status >= 500) {
