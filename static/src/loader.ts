@@ -30,6 +30,8 @@ export interface Host {
   device: Device;
   endpoint: string;
   language: string;
+  /** The page's own, which may have to be fetched. */
+  wanted: string;
   wording: Wording;
   root: ShadowRoot;
   styles: string;
@@ -66,10 +68,11 @@ const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, m
 function start(config: Config): void {
   const { presentation: surface, urls, wording: wordings, site, notice } = config;
   const page = document.documentElement;
-  const language =
-    [page.lang, navigator.language]
-      .flatMap((tag) => [tag, tag.split("-")[0]!])
-      .find((tag) => Object.hasOwn(wordings, tag)) ?? Object.keys(wordings)[0]!;
+  const tags = [page.lang, navigator.language].flatMap((tag) => [tag, tag.split("-")[0]!]);
+  const isHere = (tag: string) => Object.hasOwn(wordings, tag);
+  const language = tags.find(isHere) ?? Object.keys(wordings)[0]!;
+  const wanted =
+    tags.slice(0, 2).find((tag) => isHere(tag) || config.more_languages.includes(tag)) ?? language;
   const endpoint = config.endpoint || new URL(ownScript!.src).origin;
 
   // --- What can wait until it is needed -------------------------------------------------------
@@ -91,11 +94,11 @@ function start(config: Config): void {
 
   /** What takes decisions; however long it takes to come. */
   async function sureAct(): Promise<Act> {
-    for (;;) {
+    for (let pause = 4000; ; pause = Math.min(2 * pause, 60_000)) {
       try {
         return await act();
       } catch {
-        await wait(4000 + 4000 * Math.random());
+        await wait(pause + pause * Math.random());
       }
     }
   }
@@ -153,6 +156,7 @@ function start(config: Config): void {
     device,
     endpoint,
     language,
+    wanted,
     wording: wordings[language]!,
     root: tree,
     styles,
@@ -207,7 +211,7 @@ function start(config: Config): void {
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =
-      isAsking() && !note && (device.choices || config.more_languages.includes(page.lang))
+      isAsking() && !note && (device.choices || host.language !== wanted)
         ? await Promise.race([later().then((more) => more.explain()), wait(1000)]).catch(() => {})
         : undefined;
     bar?.remove();

@@ -38,15 +38,12 @@ let known: Catalogue | null = null;
  * :raises Error: it never answered
  */
 export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
-  const { site, more_languages } = host.device.config;
-  const page = document.documentElement.lang;
-  const language = more_languages.includes(page) ? page : host.language;
-  const path = `/v1/bootstrap?site=${site}&language=${language}${more}`;
+  const path = `/v1/bootstrap?site=${host.device.config.site}&language=${host.wanted}${more}`;
   const { api, adopt } = await host.act();
   const { status, body } = await api.call<Catalogue>(path);
   if (status === 200 && body) {
     known = body;
-    host.language = language;
+    host.language = host.wanted;
     host.wording = { ...host.wording, ...body.wording };
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;
