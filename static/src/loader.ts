@@ -30,8 +30,6 @@ export interface Host {
   device: Device;
   endpoint: string;
   language: string;
-  /** The page's own, which may have to be fetched. */
-  wanted: string;
   wording: Wording;
   root: ShadowRoot;
   styles: string;
@@ -68,11 +66,13 @@ const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, m
 function start(config: Config): void {
   const { presentation: surface, urls, wording: wordings, site, notice } = config;
   const page = document.documentElement;
-  const tags = [page.lang, navigator.language].flatMap((tag) => [tag, tag.split("-")[0]!]);
-  const isHere = (tag: string) => Object.hasOwn(wordings, tag);
-  const language = tags.find(isHere) ?? Object.keys(wordings)[0]!;
-  const wanted =
-    tags.slice(0, 2).find((tag) => isHere(tag) || config.more_languages.includes(tag)) ?? language;
+  const language =
+    [page.lang, navigator.language]
+      .flatMap((tag) => [tag, tag.split("-")[0]!])
+      .find((tag) => Object.hasOwn(wordings, tag)) ?? Object.keys(wordings)[0]!;
+  // io/catalogue.ts looks which one it is.
+  const isFetched =
+    language !== page.lang && config.more_languages.some((tag) => page.lang.startsWith(tag));
   const endpoint = config.endpoint || new URL(ownScript!.src).origin;
 
   // --- What can wait until it is needed -------------------------------------------------------
@@ -156,7 +156,6 @@ function start(config: Config): void {
     device,
     endpoint,
     language,
-    wanted,
     wording: wordings[language]!,
     root: tree,
     styles,
@@ -211,7 +210,7 @@ function start(config: Config): void {
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =
-      isAsking() && !note && (device.choices || host.language !== wanted)
+      isAsking() && !note && (device.choices || isFetched)
         ? await Promise.race([later().then((more) => more.explain()), wait(1000)]).catch(() => {})
         : undefined;
     bar?.remove();

@@ -420,6 +420,7 @@ describe("the languages", () => {
     await load({ wording, more_languages: ["en"] }, "en-GB");
     vi.stubGlobal("navigator", { language: "ko-KR" });
     await load({}, "tlh");
+    await load({}, "constructor");
     expect(posts.filter((one) => one.path === "/v1/bootstrap")).toEqual([]);
   });
 

@@ -140,7 +140,6 @@ describe("the dialog", () => {
       device,
       endpoint: ENDPOINT,
       language: "ja",
-      wanted: "ja",
       wording: known,
       root,
       styles: "",
@@ -303,8 +302,9 @@ describe("the dialog", () => {
   test("speaks the page's language, even one that has to be fetched", async () => {
     await open(null);
     dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
-    host.wanted = "ko";
+    document.documentElement.lang = "ko-KR";
     await show();
+    document.documentElement.lang = "";
     expect(asked.at(-1)).toBe("/v1/bootstrap?site=kloset&language=ko&for=dialog");
     expect([host.language, dialog()!.lang]).toEqual(["ko", "ko"]);
   });

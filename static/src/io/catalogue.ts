@@ -1,5 +1,6 @@
 // The published notice in the visitor's language, as the second layer and the placeholders name it.
 
+import { own } from "../core/decide.ts";
 import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
@@ -38,12 +39,17 @@ let known: Catalogue | null = null;
  * :raises Error: it never answered
  */
 export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
-  const path = `/v1/bootstrap?site=${host.device.config.site}&language=${host.wanted}${more}`;
+  const { site, wording, more_languages } = host.device.config;
+  const page = document.documentElement.lang;
+  const language =
+    [page, page.split("-")[0]!].find((tag) => own(wording, tag) || more_languages.includes(tag)) ??
+    host.language;
+  const path = `/v1/bootstrap?site=${site}&language=${language}${more}`;
   const { api, adopt } = await host.act();
   const { status, body } = await api.call<Catalogue>(path);
   if (status === 200 && body) {
     known = body;
-    host.language = host.wanted;
+    host.language = language;
     host.wording = { ...host.wording, ...body.wording };
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;

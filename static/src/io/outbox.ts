@@ -37,14 +37,12 @@ export function createOutbox(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
 
-  const underWay = new Map<string, Promise<boolean>>();
+  const underWay: Partial<Record<string, Promise<boolean>>> = {};
 
   /** A flusher finds what was just decided, too: it waits for the same answer. */
   function send(entry: Entry): Promise<boolean> {
     const { idempotency_key: key } = entry;
-    const sending = underWay.get(key) ?? sendNow(entry).finally(() => underWay.delete(key));
-    underWay.set(key, sending);
-    return sending;
+    return (underWay[key] ??= sendNow(entry).finally(() => delete underWay[key]));
   }
 
   async function sendNow(entry: Entry): Promise<boolean> {
