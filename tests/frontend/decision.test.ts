@@ -7,7 +7,6 @@ import { askedIds, encode, refuseAll } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
 import type { Answers, Outcome } from "../../static/src/decision.ts";
 import { createDevice, now, type Device } from "../../static/src/device.ts";
-import type { Tags } from "../../static/src/effects/tags.ts";
 import { createStore } from "../../static/src/io/store.ts";
 import type { Host } from "../../static/src/loader.ts";
 import {
@@ -83,10 +82,14 @@ function open(api = fakeApi(), settings: Config = config): Page {
       steps.push("tags " + allowed().join());
       return ran.filter((code) => !device.decide(code).allowed);
     },
-  } satisfies Tags;
+    ran: new Set(),
+  };
   let act: Promise<Act> | undefined;
+  const root = document.createElement("div").attachShadow({ mode: "open" });
+  root.innerHTML = `<p class="cm-toast"></p>`;
   const host: Partial<Host> = {
     device,
+    root,
     endpoint: ENDPOINT,
     language: "ja",
     tell() {

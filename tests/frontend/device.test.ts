@@ -39,6 +39,7 @@ function open(): Device {
       note("update");
       return [];
     },
+    ran: new Set<string>(),
   };
   changed.mockImplementation(() => note("changed"));
   void startDevice(device, tags, createStore(), () => note("tell"), changed);
