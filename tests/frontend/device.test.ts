@@ -230,6 +230,15 @@ describe("another tab", () => {
     expect(steps).toEqual(["update cart", "changed cart"]);
   });
 
+  test("what it stored opens nothing here while the cookie is in doubt", async () => {
+    store(everything());
+    document.cookie = `cm_choices=${encode(everything(), config.ids)};Path=/shop`;
+    const device = await started();
+    store(everything({ seq: 99 }));
+    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
+    expect(reasons(device).ads).toBe("no_choice");
+  });
+
   test("what is older there, or something else, changes nothing", async () => {
     store(everything({ seq: 9 }));
     const device = open();
