@@ -14,9 +14,9 @@ import type { Tags } from "./effects/tags.ts";
 import { silence } from "./effects/silence.ts";
 import type { Outbox } from "./io/outbox.ts";
 import { putSession } from "./io/session.ts";
-import { loadCopy, readLocal } from "./io/copy.ts";
+import { loadStored, readLocal } from "./io/copy.ts";
 import { saveChoices, writeLocal } from "./io/save.ts";
-import { attempt, loadChoices } from "./io/storage.ts";
+import { attempt } from "./io/storage.ts";
 import { newKey, type Entry, type Store } from "./io/store.ts";
 import type { Host } from "./loader.ts";
 
@@ -89,7 +89,7 @@ export function createDecisions(
   const answered = () =>
     device.choices && encode({ ...device.choices, decided_at: 0, seq: 0 }, config.ids);
   let known = answered();
-  const stored = () => merge(loadChoices(config) ?? null, loadCopy(config) ?? null);
+  const stored = () => loadStored(config) ?? null;
 
   function catchUp(): void {
     const kept = stored();
@@ -135,7 +135,7 @@ export function createDecisions(
     },
     async record(method, answers, surface) {
       if (device.isDoubtful) deleteCookie("cm_choices");
-      else device.choices = merge(device.choices, stored() ?? null);
+      else device.choices = merge(device.choices, stored());
       const earlier = device.choices;
       const given =
         typeof answers === "boolean"
@@ -157,7 +157,8 @@ export function createDecisions(
       const reloads = takeEffect(method);
       // 3 outbox, 4 network.
       const key = newKey();
-      seed = readLocal(SEED) ?? seed ?? (earlier ? null : newKey());
+      // A refusal that the page wrote down itself was not sent by anybody yet.
+      seed = readLocal(SEED) ?? seed ?? (earlier && !earlier.is_unsent ? null : newKey());
       if (seed) writeLocal(SEED, seed);
       const maps: Maps | false = method !== "refuse" && toMaps(given);
       const entry: Entry = {

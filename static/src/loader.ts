@@ -72,6 +72,9 @@ function start(config: Config): void {
     [page.lang, navigator.language]
       .flatMap((tag) => [tag, tag.split("-")[0]!])
       .find((tag) => Object.hasOwn(wordings, tag)) ?? Object.keys(wordings)[0]!;
+  // io/catalogue.ts looks which one it is.
+  const isFetched =
+    language !== page.lang && config.more_languages.some((tag) => page.lang.startsWith(tag));
   const endpoint = config.endpoint || new URL(ownScript!.src).origin;
 
   // --- What can wait until it is needed -------------------------------------------------------
@@ -97,11 +100,11 @@ function start(config: Config): void {
 
   /** What takes decisions; however long it takes to come. */
   async function sureAct(): Promise<Act> {
-    for (;;) {
+    for (let pause = 4000; ; pause = Math.min(2 * pause, 60_000)) {
       try {
         return await act();
       } catch {
-        await wait(4000 + 4000 * Math.random());
+        await wait(pause + pause * Math.random());
       }
     }
   }
@@ -215,7 +218,7 @@ function start(config: Config): void {
     // Asked again, or in a language that has to be fetched: first find out what to say. Without the
     // service, after a second, the question alone.
     const question =
-      isAsking() && !note && (device.choices || config.more_languages.includes(page.lang))
+      isAsking() && !note && (device.choices || isFetched)
         ? await Promise.race([later().then((more) => more.explain()), wait(1000)]).catch(() => {})
         : undefined;
     bar?.remove();

@@ -7,8 +7,7 @@ import { announce } from "./effects/announce.ts";
 import { pushToDataLayer } from "./effects/data_layer.ts";
 import type { Tags } from "./effects/tags.ts";
 import type { Store } from "./io/store.ts";
-import { loadCopy, onOtherTab } from "./io/copy.ts";
-import { loadChoices } from "./io/storage.ts";
+import { loadStored, onOtherTab } from "./io/copy.ts";
 
 /** `tell`: the vendors, before their tags open; `changed`: something waits, or was decided elsewhere. */
 export async function startDevice(
@@ -21,13 +20,14 @@ export async function startDevice(
   const { config } = device;
   const entries = await store.all();
   const before = device.choices?.seq;
-  const copy = loadCopy(config);
-  if (copy === undefined) {
+  const stored = loadStored(config);
+  device.isDoubtful ||= stored === undefined;
+  if (!device.isDoubtful) {
+    const kept = entries.map(({ choices }) => choices);
+    device.choices = [stored!, ...kept].reduce(merge, device.choices);
+  } else if (!device.choices?.is_unsent) {
+    // A newer refusal may be among what cannot be read: nothing else can grant meanwhile.
     device.choices = null;
-    device.isDoubtful = true;
-  }
-  for (const other of [copy, entries[0]?.choices]) {
-    device.choices = merge(device.choices, other ?? null);
   }
   if (
     device.choices?.seq !== before ||
@@ -45,9 +45,7 @@ export async function startDevice(
   if (device.choices) pushToDataLayer(device.choices);
   announce("ready", { choices: device.choices, decisions: device.decisions() });
   onOtherTab(() => {
-    for (const load of [loadChoices, loadCopy]) {
-      device.choices = merge(device.choices, load(config) ?? null);
-    }
+    device.choices = merge(device.choices, loadStored(config) ?? null);
     tags.update();
     changed();
   });

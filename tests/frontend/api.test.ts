@@ -63,9 +63,29 @@ describe("the device's token", () => {
 
   test("starts anew when the service does not believe it", async () => {
     localStorage.setItem("cm_device", "old");
-    reply = () => new Response("{}", { status: 403 });
+    reply = () => new Response('{"code":"token_refused"}', { status: 403 });
     await far().record();
     expect(localStorage.getItem("cm_device")).toBe("new");
+  });
+
+  test("stays when something else is refused, and when a newer one came meanwhile", async () => {
+    localStorage.setItem("cm_device", "old");
+    reply = () => new Response('{"code":"seed_refused"}', { status: 403 });
+    await far().record();
+    expect(localStorage.getItem("cm_device")).toBe("old");
+    reply = () => {
+      localStorage.setItem("cm_device", "newer");
+      return new Response('{"code":"token_refused"}', { status: 403 });
+    };
+    await far().record();
+    expect(localStorage.getItem("cm_device")).toBe("newer");
+  });
+
+  test("in the cookie is the browser's own affair", async () => {
+    localStorage.setItem("cm_device", "old");
+    reply = () => new Response('{"code":"token_refused","device_token":"t1"}', { status: 403 });
+    await near().record();
+    expect(localStorage.getItem("cm_device")).toBe("old");
   });
 
   test("goes along when something is only asked", async () => {

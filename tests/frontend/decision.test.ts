@@ -3,12 +3,10 @@
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { beforeAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Act } from "../../static/src/act.ts";
-import { encode } from "../../static/src/core/encode.ts";
-import { askedIds } from "../../static/src/core/state.ts";
+import { askedIds, encode, refuseAll } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
 import type { Answers, Outcome } from "../../static/src/decision.ts";
-import { createDevice, startDevice, type Device } from "../../static/src/device.ts";
-import { openDatabase } from "../../static/src/io/pending.ts";
+import { createDevice, now, type Device } from "../../static/src/device.ts";
 import { createStore } from "../../static/src/io/store.ts";
 import type { Host } from "../../static/src/loader.ts";
 import {
@@ -25,9 +23,14 @@ import {
   serveConsents,
   settle,
   site,
+  waiting as waitingIn,
   warmUp,
   watchReload,
 } from "./site.ts";
+
+// The page's tags only note when they are told something.
+const page = vi.hoisted(() => ({ tags: {} as unknown }));
+vi.mock("../../static/src/effects/tags.ts", () => ({ watchTags: () => page.tags }));
 
 const config = site();
 const everything = (more: Partial<Choices> = {}) => chosen({ granted: askedIds(config), ...more });
@@ -58,10 +61,12 @@ interface Page {
     method: "allow" | "refuse" | "choose" | "withdraw",
     answers: Answers,
   ): Promise<Outcome>;
+  host: Host;
+  /** What decides, when the tags are open. */
   act(): Promise<Act>;
 }
 
-/** A page whose tags only note when they are told something. */
+/** A page, and what the loader fetches next on it. */
 function open(api = fakeApi(), settings: Config = config): Page {
   const record = api.record;
   api.record = (body) => {
@@ -71,18 +76,20 @@ function open(api = fakeApi(), settings: Config = config): Page {
   serveConsents(api);
   const device = createDevice(settings);
   const allowed = () => Object.keys(settings.tags).filter((code) => device.decide(code).allowed);
-  device.tags = {
-    open: () => steps.push("open"),
+  page.tags = {
+    open: () => void steps.push("open"),
     update() {
       steps.push("tags " + allowed().join());
       return ran.filter((code) => !device.decide(code).allowed);
     },
+    ran: new Set(),
   };
-  const database = openDatabase();
   let act: Promise<Act> | undefined;
+  const root = document.createElement("div").attachShadow({ mode: "open" });
+  root.innerHTML = `<p class="cm-toast"></p>`;
   const host: Partial<Host> = {
     device,
-    database,
+    root,
     endpoint: ENDPOINT,
     language: "ja",
     tell() {
@@ -93,14 +100,13 @@ function open(api = fakeApi(), settings: Config = config): Page {
     changed,
     recorded: heard,
   };
-  void startDevice(device, database, host.tell as () => void, () => {
-    void host.act!().then((more) => more.catchUp());
-    changed();
-  });
+  void host.act!();
   return {
     device,
+    host: host as Host,
     async act() {
       const more = await host.act!();
+      await more.ready;
       await settle();
       return more;
     },
@@ -110,7 +116,7 @@ function open(api = fakeApi(), settings: Config = config): Page {
 
 const refuse = ({ record }: Page) => record("refuse", false);
 const allow = ({ record }: Page) => record("allow", true);
-const waiting = () => createStore(openDatabase()).all();
+const waiting = () => waitingIn(createStore());
 
 beforeAll(warmUp);
 beforeEach(() => {
@@ -136,7 +142,7 @@ describe("what waited when the page was opened", () => {
   test("after a crash, what the outbox knows is newer: stored again and sent", async () => {
     store(everything({ seq: 5 }));
     document.cookie = "cto_bundle=1;Path=/";
-    await createStore(openDatabase()).put(entry(6, "refuse", true, nothing({ seq: 6 })));
+    await createStore().put(entry(6, "refuse", true, nothing({ seq: 6 })));
     const api = fakeApi(0);
     const { device } = open(api);
     await settle();
@@ -156,7 +162,7 @@ describe("what waited when the page was opened", () => {
     ["is sent as it is while it is the newest", 6, undefined],
   ])("%s", async (_name, seq, history) => {
     store(everything({ seq: 5 }));
-    await createStore(openDatabase()).put(entry(seq, "refuse", true, nothing({ seq })));
+    await createStore().put(entry(seq, "refuse", true, nothing({ seq })));
     const api = fakeApi();
     open(api);
     await settle();
@@ -342,6 +348,7 @@ describe("a choice", () => {
     const errors: unknown[] = [];
     document.addEventListener("cm:error", (event) => errors.push((event as CustomEvent).detail));
     const page = open(fakeApi(400));
+    await page.act();
     await (
       await refuse(page)
     ).sent;
@@ -402,6 +409,113 @@ describe("a choice", () => {
     await allow(page);
     expect(api.sent[0]!.gpc).toBe(true);
     expect(reasons(page.device).ads).toBe("granted");
+  });
+});
+
+describe("the seed of a browser that has no token yet", () => {
+  const seeds = (api: ReturnType<typeof fakeApi>) => api.sent.map((body) => body.device_seed);
+
+  test("goes with each first decision, on each page, until one is acknowledged", async () => {
+    const api = fakeApi(0);
+    const page = open(api);
+    await page.act();
+    await refuse(page);
+    await (
+      await allow(page)
+    ).sent;
+    const [seed, second] = seeds(api);
+    expect(seed).toMatch(/^[\da-f]{32}$/);
+    expect(second).toBe(seed);
+    expect(localStorage.getItem("cm_seed")).toBe(seed);
+
+    const next = fakeApi((body) => recorded(nothing({ seq: body.client_seq })));
+    const later = open(next);
+    await later.act();
+    expect(new Set(seeds(next))).toEqual(new Set([seed]));
+    expect(localStorage.getItem("cm_seed")).toBeNull();
+    next.sent.length = 0;
+    await refuse(later);
+    expect(seeds(next)).toEqual([undefined]);
+  });
+
+  test("goes with a refusal that was made before anything could record it", async () => {
+    const api = fakeApi(0);
+    const page = open(api);
+    page.host.isAnswering = true;
+    page.device.choices = refuseAll(config, null, false, now());
+    document.cookie = `cm_choices=${encode(page.device.choices, config.ids)};${COOKIE}`;
+    await refuse(page);
+    expect(seeds(api)[0]).toMatch(/^[\da-f]{32}$/);
+  });
+
+  test("is not there for a browser that decided before", async () => {
+    store(everything());
+    const api = fakeApi(0);
+    await refuse(open(api));
+    expect(seeds(api)).toEqual([undefined]);
+  });
+
+  test("is the same on this page where nothing can be stored", async () => {
+    vi.stubGlobal("localStorage", { getItem: blocked, setItem: blocked });
+    const api = fakeApi(0);
+    const page = open(api);
+    await refuse(page);
+    await refuse(page);
+    const [first, second] = seeds(api);
+    expect(first).toMatch(/^[\da-f]{32}$/);
+    expect(second).toBe(first);
+  });
+
+  test("that may not grant is forgotten with the grant", async () => {
+    const page = open(fakeApi(403));
+    await (
+      await allow(page)
+    ).sent;
+    expect(localStorage.getItem("cm_seed")).toBeNull();
+    expect(page.device.isAsking()).toBe(true);
+  });
+});
+
+describe("a refusal that an earlier page could only write into its cookie", () => {
+  const unsent = () => {
+    const choices = refuseAll(config, everything(), false, now());
+    document.cookie = `cm_choices=${encode(choices, config.ids)};${COOKIE}`;
+  };
+
+  test("is recorded once, as a refusal, before anything opens", async () => {
+    unsent();
+    localStorage.setItem("cm_choices", encode(everything(), config.ids));
+    const methods: unknown[] = [];
+    document.addEventListener("cm:change", (event) =>
+      methods.push((event as CustomEvent).detail.method),
+    );
+    const api = fakeApi((body) => recorded(nothing({ seq: body.client_seq })));
+    const page = open(api);
+    await page.act();
+    expect(api.sent).toMatchObject([{ method: "refuse", surface: "bar" }]);
+    expect(methods).toEqual(["refuse"]);
+    expect(steps.filter((step) => step.includes("ads"))).toEqual([]);
+    expect(page.device.choices!.is_unsent).toBeUndefined();
+    expect(document.cookie.split(".")[3]).toBe("0");
+    expect(localStorage.getItem("cm_choices")!.split(".")[3]).toBe("0");
+    expect(await waiting()).toEqual([]);
+    api.sent.length = 0;
+    await open(api).act();
+    expect(api.sent).toEqual([]);
+  });
+
+  test("is left to the page where it was made, while that page is there", async () => {
+    const api = fakeApi();
+    const page = open(api);
+    page.host.isAnswering = true;
+    page.device.choices = refuseAll(config, null, false, now());
+    await page.act();
+    expect(api.sent).toEqual([]);
+    await (
+      await refuse(page)
+    ).sent;
+    await settle();
+    expect(api.sent).toMatchObject([{ method: "refuse" }]);
   });
 });
 
@@ -514,11 +628,14 @@ describe("a withdrawal", () => {
   test("in another tab is never written over, even where this one has not heard of it", async () => {
     store(everything());
     const page = open();
-    await settle();
     store(nothing({ seq: 99 }));
     expect(reasons(page.device).ads).toBe("granted");
-    await page.act();
+    const { adopt } = await page.act();
     expect(document.cookie).toContain(encode(nothing({ seq: 99 }), config.ids));
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    store(nothing({ seq: 199 }));
+    adopt(everything({ seq: 100 }));
+    expect(document.cookie).toContain(encode(nothing({ seq: 199 }), config.ids));
     expect(reasons(page.device).ads).toBe("partner_refused");
   });
 });
@@ -533,8 +650,9 @@ describe("a decision that was waited for", () => {
     );
     const api = fakeApi();
     const page = open(api);
+    await page.act();
     ran = ["ads"];
-    page.device.choices = { ...page.device.choices!, granted: [], refused: askedIds(config) };
+    page.device.choices = refuseAll(config, page.device.choices, false, now());
     reload.mockImplementation(() => steps.push("reload"));
     const put = vi.spyOn(IDBObjectStore.prototype, "put");
     put.mockImplementation(function (this: InstanceType<typeof IDBObjectStore>, ...words) {

@@ -1,9 +1,7 @@
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { encode } from "../../static/src/core/encode.ts";
-import { askedIds } from "../../static/src/core/state.ts";
+import { askedIds, encode } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
-import { openDatabase } from "../../static/src/io/pending.ts";
 import { createStore } from "../../static/src/io/store.ts";
 import type { Device } from "../../static/src/device.ts";
 import type { ConsentManager } from "../../static/src/page_api.ts";
@@ -34,7 +32,7 @@ vi.mock("../../static/src/io/gesture.ts", () => ({ isMeant: () => gesture.isMean
 const config = site();
 const all = askedIds(config);
 const without = (...ids: ChoiceId[]) => all.filter((id) => !ids.includes(id));
-const posts: { path: string; body: Record<string, unknown>; init: RequestInit }[] = [];
+const posts: { path: string; search: string; body: Record<string, unknown>; init: RequestInit }[] = [];
 let answers: Record<string, unknown>;
 let scripts: Scripts;
 let manager: ConsentManager;
@@ -55,7 +53,7 @@ async function load(
   document.head.prepend(line);
   await runAs(line, () => import("../../static/src/loader.ts"));
   manager = (window as unknown as { consentManager: ConsentManager }).consentManager;
-  await manager?.ready();
+  if (!scripts.isAway || scripts.kept.includes("act")) await manager?.ready();
   await rest();
 }
 
@@ -74,6 +72,8 @@ const sent = (path: string) => posts.filter((one) => one.path === path).map((one
 const store = (more: Partial<Choices>) => {
   document.cookie = `cm_choices=${encode(chosen(more), config.ids)};Path=/`;
 };
+/** Flags in the cookie: 1 = with a browser signal, 2 = a refusal that was not recorded yet. */
+const flags = () => /cm_choices=1\.\d+\.\d+\.(\d)/.exec(document.cookie)?.[1];
 const corner = () => root().querySelector<HTMLElement>(".cm-corner")!;
 const dialog = () => root().querySelector<HTMLDialogElement>(".cm-dialog");
 const toast = () => root().querySelector(".cm-toast")!.textContent;
@@ -94,9 +94,10 @@ beforeEach(() => {
   posts.length = 0;
   answers = { "/v1/consents": {}, "/v1/shown": {}, "/v1/bootstrap": catalogue() };
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    const { pathname } = new URL(url);
+    const { pathname, search } = new URL(url);
     posts.push({
       path: pathname,
+      search,
       body: init.body ? (JSON.parse(init.body as string) as Record<string, unknown>) : {},
       init,
     });
@@ -129,8 +130,8 @@ function nextPage(): void {
   document.head.replaceChildren();
   document.body.replaceChildren();
   isolate();
-  const { isAway } = scripts;
-  scripts = Object.assign(serveScripts(), { isAway });
+  const { isAway, kept } = scripts;
+  scripts = Object.assign(serveScripts(), { isAway, kept });
 }
 
 describe("first layer", () => {
@@ -261,7 +262,7 @@ describe("first layer", () => {
     await load();
     expect(bar()).toBeNull();
     expect(posts).toEqual([]);
-    expect(scripts.fetched).toEqual([]);
+    expect(scripts.fetched).toEqual(["act"]);
     expect(root().querySelector<HTMLElement>(".cm-corner")!.hidden).toBe(false);
   });
 
@@ -348,7 +349,7 @@ describe("first layer", () => {
     bar()!.querySelectorAll("button")[2]!.focus();
     press(2);
     await rest();
-    dialog()!.querySelectorAll<HTMLElement>("footer button")[0]!.click();
+    dialog()!.querySelectorAll<HTMLElement>(".cm-actions button")[0]!.click();
     await rest();
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "preferences" }]);
     expect(dialog()).toBeNull();
@@ -402,6 +403,25 @@ describe("the languages", () => {
     await rest();
     expect(sent("/v1/consents")).toMatchObject([{ language: "ko" }]);
     expect(toast()).toContain("ko saved");
+  });
+
+  test("one with a region gets the plain one, fetched as well", async () => {
+    answers["/v1/bootstrap"] = catalogue(words("ko"));
+    await load({}, "ko-KR");
+    expect(labels()[0]).toContain("ko allow");
+    expect(bar()!.lang).toBe("ko");
+    const asked = posts.filter((one) => one.path === "/v1/bootstrap");
+    expect(asked.map((one) => one.search)).toEqual(["?site=kloset&language=ko"]);
+    expect(sent("/v1/shown")).toMatchObject([{ language: "ko" }]);
+  });
+
+  test("but not where the page has one that is nearer, nor for the browser's own", async () => {
+    const wording = { en: words("en"), "en-GB": words("en-GB") };
+    await load({ wording, more_languages: ["en"] }, "en-GB");
+    vi.stubGlobal("navigator", { language: "ko-KR" });
+    await load({}, "tlh");
+    await load({}, "constructor");
+    expect(posts.filter((one) => one.path === "/v1/bootstrap")).toEqual([]);
   });
 
   test("where it cannot be fetched, in one that the page has", async () => {
@@ -508,43 +528,51 @@ describe("asked again", () => {
   });
 });
 
+const pass = async (ms: number) => {
+  await vi.advanceTimersByTimeAsync(ms);
+  await rest();
+};
+const OWN = `<template data-cm-tag="own"><img id="pixel" src="/p.gif"></template>`;
+const pixel = () => document.querySelector("#pixel");
+/** How it was decided, each time that something was. */
+function methods(): unknown[] {
+  const heard: unknown[] = [];
+  document.addEventListener("cm:change", (event) =>
+    heard.push((event as CustomEvent).detail.method),
+  );
+  return heard;
+}
+
 describe("while the service's scripts cannot be loaded", () => {
   beforeEach(() => {
     scripts.isAway = true;
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     vi.spyOn(Math, "random").mockReturnValue(0);
   });
-  const pass = async (ms: number) => {
-    await vi.advanceTimersByTimeAsync(ms);
-    await rest();
-  };
-  const OWN = `<template data-cm-tag="own"><img id="pixel" src="/p.gif"></template>`;
-  const pixel = () => document.querySelector("#pixel");
 
-  test("refuse closes what runs at once, and the question goes away within about a second", async () => {
-    // What is old is asked again: after a second, since nobody can say why.
-    store({ granted: without("partner:line") });
+  test("nothing opens, whatever is stored; it does once they can be", async () => {
+    store({ granted: all });
     document.body.innerHTML = OWN;
     await load();
     await pass(1000);
-    expect(pixel()).not.toBeNull();
-    press(1);
+    expect(manager.why("own").allowed).toBe(true);
     expect(pixel()).toBeNull();
+    scripts.isAway = false;
+    await pass(4000);
+    expect(pixel()).not.toBeNull();
+  });
+
+  test("refuse shuts at once, and the question goes away within about a second", async () => {
+    // What is old is asked again: after a second, since nobody can say why.
+    store({ granted: without("partner:line") });
+    await load();
+    await pass(1000);
+    press(1);
     expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
+    expect(flags()).toBe("2");
     await pass(1000);
     expect(bar()).toBeNull();
     expect(corner().hidden).toBe(false);
-  });
-
-  test("refuse closes what notice had opened, too", async () => {
-    document.cookie = "cm_shown=3;Path=/";
-    document.body.innerHTML = OWN;
-    await load();
-    expect(pixel()).not.toBeNull();
-    press(1);
-    expect(pixel()).toBeNull();
-    await pass(1000);
-    expect(bar()).toBeNull();
   });
 
   test("the refusal is recorded once the script can be had, and only once", async () => {
@@ -555,10 +583,61 @@ describe("while the service's scripts cannot be loaded", () => {
     scripts.isAway = false;
     await pass(4000);
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "bar" }]);
-    expect(document.cookie).toContain("cm_choices=1.3.");
+    expect(flags()).toBe("0");
     expect(manager.why("ads").reason).toBe("partner_refused");
     await pass(60_000);
     expect(sent("/v1/consents")).toHaveLength(1);
+    nextPage();
+    await load();
+    expect(sent("/v1/consents")).toHaveLength(1);
+  });
+
+  test.each([
+    ["nothing had been decided", null],
+    ["everything had been granted", { granted: all }],
+  ])("the refusal is recorded by a later page that can, once (%s)", async (_, before) => {
+    if (before) {
+      store(before);
+      localStorage.setItem("cm_choices", encode(chosen(before), config.ids));
+    }
+    await load();
+    if (before) corner().click();
+    await pass(0);
+    press(1);
+    await pass(1000);
+    posts.length = 0;
+    const allowed: string[] = [];
+    document.addEventListener("cm:tag", (event) => {
+      const { tag, allowed: isAllowed } = (event as CustomEvent).detail;
+      if (isAllowed) allowed.push(tag);
+    });
+
+    // Neither asked nor granted where it still cannot be recorded.
+    nextPage();
+    document.body.innerHTML = OWN;
+    await load();
+    await pass(1000);
+    expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
+    expect([bar(), posts, flags()]).toEqual([null, [], "2"]);
+
+    nextPage();
+    document.body.innerHTML = OWN;
+    scripts.isAway = false;
+    const opened = new MutationObserver(() => pixel() && allowed.push("pixel"));
+    opened.observe(document, { childList: true, subtree: true });
+    await load();
+    await pass(4000);
+    expect(posts.map((one) => one.path)).toEqual(["/v1/consents"]);
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "bar" }]);
+    expect(flags()).toBe("0");
+    expect(bar()).toBeNull();
+    expect(allowed).toEqual([]);
+
+    nextPage();
+    await load();
+    await pass(4000);
+    expect(posts).toHaveLength(1);
+    expect(bar()).toBeNull();
   });
 
   test("allow grants nothing before it is recorded; the question goes away all the same", async () => {
@@ -574,29 +653,15 @@ describe("while the service's scripts cannot be loaded", () => {
     expect(manager.why("ads").reason).toBe("granted");
   });
 
-  test("a refusal that no script could record yet leaves nothing granted for the next page", async () => {
-    store({ granted: all });
-    localStorage.setItem("cm_choices", encode(chosen({ granted: all }), config.ids));
-    await load();
-    corner().click();
-    await pass(0);
-    press(1);
-    await settle();
-    nextPage();
-    await load();
-    expect(manager.why("ads").allowed).toBe(false);
-  });
-
   test("who granted everything can still refuse, by the settings", async () => {
     store({ granted: all });
-    document.body.innerHTML = OWN;
     await load();
     expect(bar()).toBeNull();
     corner().click();
     await pass(0);
     expect(note()).toContain("ja offline_note");
     press(1);
-    expect(pixel()).toBeNull();
+    expect(manager.why("own").reason).toBe("partner_refused");
     await pass(1000);
     expect(bar()).toBeNull();
     scripts.isAway = false;
@@ -605,14 +670,9 @@ describe("while the service's scripts cannot be loaded", () => {
   });
 
   test("what waited before is sent as well, and neither comes before what is kept", async () => {
-    const methods: unknown[] = [];
-    document.addEventListener("cm:change", (event) =>
-      methods.push((event as CustomEvent).detail.method),
-    );
-    const reload = watchReload();
+    const heard = methods();
     store({ granted: all, seq: 5 });
-    await createStore(openDatabase()).put(entry(4));
-    document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
+    await createStore().put(entry(4));
     await load();
     corner().click();
     await pass(0);
@@ -620,10 +680,9 @@ describe("while the service's scripts cannot be loaded", () => {
     await settle();
     scripts.isAway = false;
     await pass(4000);
-    expect(methods).toEqual(["refuse"]);
-    expect(reload).toHaveBeenCalledOnce();
+    expect(heard).toEqual(["refuse"]);
     expect(sent("/v1/consents").filter((one) => one.is_history)).toHaveLength(1);
-    expect(sent("/v1/consents").filter((one) => !one.is_history)).not.toEqual([]);
+    expect(sent("/v1/consents").filter((one) => !one.is_history)).toHaveLength(1);
   });
 
   test("and so on a site that wants a link only", async () => {
@@ -636,12 +695,11 @@ describe("while the service's scripts cannot be loaded", () => {
 
   test("a page's own refusal refuses everything; its grant is an error", async () => {
     store({ granted: all });
-    document.body.innerHTML = OWN;
     await load();
     await expect(manager.set({ partners: { criteo: true } })).rejects.toBeDefined();
     const done = manager.set({ partners: { criteo: false } });
     await settle();
-    expect(pixel()).toBeNull();
+    expect(manager.why("own").reason).toBe("partner_refused");
     scripts.isAway = false;
     await pass(4000);
     expect(await done).toEqual({ recorded: true, ignored: [] });
@@ -654,6 +712,111 @@ describe("while the service's scripts cannot be loaded", () => {
     const place = document.querySelector<HTMLElement>(".cm-placeholder")!;
     expect([place.style.width, place.style.minHeight]).toEqual(["480px", "270px"]);
     expect(place.shadowRoot).toBeNull();
+  });
+
+  test("they are asked for ever more rarely, at most once a minute", async () => {
+    store({ granted: all });
+    await load();
+    const seconds = [0];
+    for (let second = 1; second <= 240; second++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      await settle(1);
+      while (seconds.length < scripts.fetched.length) seconds.push(second);
+    }
+    expect(seconds).toEqual([0, 4, 12, 28, 60, 120, 180, 240]);
+  });
+});
+
+describe("while only what decides can be loaded", () => {
+  beforeEach(() => {
+    scripts.isAway = true;
+    scripts.kept = ["act"];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.spyOn(Math, "random").mockReturnValue(0);
+  });
+  /** No time passes: only what was promised already happens. */
+  const atOnce = async () => {
+    for (let i = 0; i < 20; i++) await null;
+  };
+
+  test("refuse closes what runs at once, and the question goes away within about a second", async () => {
+    store({ granted: without("partner:line") });
+    document.body.innerHTML = OWN;
+    await load();
+    await pass(1000);
+    expect(pixel()).not.toBeNull();
+    press(1);
+    expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
+    await atOnce();
+    expect(pixel()).toBeNull();
+    await pass(1000);
+    expect(bar()).toBeNull();
+    expect(corner().hidden).toBe(false);
+  });
+
+  test("refuse closes what notice had opened, too", async () => {
+    document.cookie = "cm_shown=3;Path=/";
+    document.body.innerHTML = OWN;
+    await load();
+    expect(pixel()).not.toBeNull();
+    press(1);
+    await atOnce();
+    expect(pixel()).toBeNull();
+    await pass(1000);
+    expect(bar()).toBeNull();
+  });
+
+  test("who granted everything can still refuse, by the settings", async () => {
+    store({ granted: all });
+    document.body.innerHTML = OWN;
+    await load();
+    corner().click();
+    await pass(0);
+    expect(note()).toContain("ja offline_note");
+    expect(pixel()).not.toBeNull();
+    press(1);
+    await atOnce();
+    expect(pixel()).toBeNull();
+    await pass(1000);
+    expect(bar()).toBeNull();
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
+  });
+
+  test("a page's own refusal closes what runs, too", async () => {
+    store({ granted: all });
+    document.body.innerHTML = OWN;
+    await load();
+    expect(pixel()).not.toBeNull();
+    const done = manager.set({ partners: { criteo: false } });
+    await pass(1000);
+    expect(pixel()).toBeNull();
+    expect(await done).toEqual({ recorded: true, ignored: [] });
+    expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "api" }]);
+  });
+
+  test("what ran is loaded again once, what waited before is sent as well", async () => {
+    const heard = methods();
+    const reload = watchReload();
+    store({ granted: all, seq: 5 });
+    await createStore().put(entry(4));
+    delete answers["/v1/consents"];
+    document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
+    await load();
+    posts.length = 0;
+    corner().click();
+    await pass(0);
+    press(1);
+    await pass(500);
+    expect(heard).toEqual(["refuse"]);
+    expect(reload).toHaveBeenCalledOnce();
+    answers["/v1/consents"] = {};
+    posts.length = 0;
+    await pass(5000);
+    expect(sent("/v1/consents").filter((one) => one.is_history)).toHaveLength(1);
+    expect(sent("/v1/consents").filter((one) => !one.is_history)).toMatchObject([
+      { method: "refuse", surface: "bar" },
+    ]);
+    expect(reload).toHaveBeenCalledOnce();
   });
 });
 
@@ -701,7 +864,7 @@ describe("a decision that was not acknowledged", () => {
   test("is sent from the next page, where the newest of them holds", async () => {
     store({ granted: all, seq: 5 });
     const refusal = entry(6, "refuse", true, chosen({ refused: all, seq: 6 }));
-    await createStore(openDatabase()).put(refusal);
+    await createStore().put(refusal);
     document.body.innerHTML = `<template data-cm-tag="ads"><img id="pixel" src="/p.gif"></template>`;
     await load();
     expect(document.querySelector("#pixel")).toBeNull();
@@ -710,7 +873,7 @@ describe("a decision that was not acknowledged", () => {
     expect(bar()).toBeNull();
   });
 
-  test("of a notice that is retired is asked again", async () => {
+  test("of a notice that is retired is asked again by the next one, not by this", async () => {
     await load();
     const ok = fetch;
     vi.stubGlobal("fetch", async (url: string, init: RequestInit) =>
@@ -718,8 +881,14 @@ describe("a decision that was not acknowledged", () => {
     );
     press(0);
     await rest();
-    expect(bar()).not.toBeNull();
+    expect(bar()).toBeNull();
     expect(manager.why("ads").reason).toBe("no_choice");
+    nextPage();
+    await load();
+    expect(bar()).toBeNull();
+    nextPage();
+    await load({ notice: 4 });
+    expect(bar()).not.toBeNull();
   });
 });
 
@@ -893,6 +1062,37 @@ describe("what the site's vendors are told", () => {
     await rest();
     expect(steps[0]).toBe("told granted");
     expect(steps).toContain("more_ads granted");
+  });
+});
+
+describe("room at the page's end", () => {
+  test("is as high as what floats over it", async () => {
+    let resized = () => {};
+    const watched = new Set<Element>();
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        constructor(listener: () => void) {
+          resized = listener;
+        }
+        observe = (one: Element) => void watched.add(one);
+      },
+    );
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockImplementation(function (
+      this: HTMLElement,
+    ) {
+      return this.classList.contains("cm-bar") ? 200 : 0;
+    });
+    const { style } = document.documentElement;
+    await load();
+    expect([...watched]).toEqual(expect.arrayContaining([bar(), corner()]));
+    resized();
+    expect(style.paddingBottom).toBe("224px");
+    press(1);
+    await rest();
+    resized();
+    expect(style.paddingBottom).toBe("68px");
+    document.documentElement.removeAttribute("style");
   });
 });
 

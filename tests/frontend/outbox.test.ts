@@ -1,9 +1,9 @@
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createOutbox, type Outcome } from "../../static/src/io/outbox.ts";
-import { openDatabase } from "../../static/src/io/pending.ts";
 import { createStore } from "../../static/src/io/store.ts";
 import {
+  chosen,
   clearBrowser,
   entry,
   fakeApi,
@@ -11,6 +11,7 @@ import {
   recorded as answer,
   release,
   settle,
+  waiting,
 } from "./site.ts";
 
 const recorded = () => answer();
@@ -19,7 +20,7 @@ let outcome: { [K in keyof Outcome]: ReturnType<typeof vi.fn> };
 beforeEach(() => {
   isolate();
   vi.stubGlobal("indexedDB", new IDBFactory());
-  outcome = { recorded: vi.fn(), dropped: vi.fn(), stuck: vi.fn() };
+  outcome = { recorded: vi.fn(() => chosen()), dropped: vi.fn(), stuck: vi.fn() };
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -30,9 +31,9 @@ afterEach(() => {
 
 /** An outbox and its store, as a page has them. */
 function open(api: ReturnType<typeof fakeApi>) {
-  const store = createStore(openDatabase());
+  const store = createStore();
   const outbox = createOutbox((body) => api.record(body), store, outcome as unknown as Outcome);
-  return { ...store, ...outbox };
+  return { ...store, ...outbox, waiting: () => waiting(store) };
 }
 const seqs = (entries: { client_seq: number }[]) => entries.map((one) => one.client_seq);
 
@@ -44,13 +45,38 @@ describe("the outbox", () => {
     await outbox.put(first);
     await outbox.put(second);
     expect(await outbox.send(first)).toBe(false);
-    expect(await outbox.all()).toHaveLength(2);
+    expect(await outbox.waiting()).toHaveLength(2);
     expect(await outbox.send(first)).toBe(true);
-    expect((await outbox.all()).map((one) => one.idempotency_key)).toEqual([
+    expect((await outbox.waiting()).map((one) => one.idempotency_key)).toEqual([
       second.idempotency_key,
     ]);
     expect(outcome.recorded).toHaveBeenCalledOnce();
     expect(api.sent[0]!.idempotency_key).toBe(api.sent[1]!.idempotency_key);
+  });
+
+  test("one that was acknowledged stays with what the device has decided by now, and is not sent", async () => {
+    const known = chosen({ seq: 12 });
+    outcome.recorded.mockReturnValue(known);
+    const api = fakeApi(recorded);
+    const outbox = open(api);
+    for (const seq of [3, 9, 5]) await outbox.put(entry(seq));
+    await outbox.flush();
+    expect(await outbox.all()).toMatchObject([
+      { idempotency_key: "sent", is_sent: true, choices: known },
+    ]);
+    await outbox.flush();
+    await open(api).flush();
+    expect(seqs(api.sent)).toEqual([9, 5, 3]);
+    expect(await open(api).all()).toHaveLength(1);
+  });
+
+  test("an answer without a body keeps the entry's own choices", async () => {
+    const outbox = open(fakeApi(201));
+    const one = entry(4);
+    await outbox.put(one);
+    await outbox.flush();
+    expect(await outbox.all()).toMatchObject([{ is_sent: true, choices: one.choices }]);
+    expect(outcome.recorded).not.toHaveBeenCalled();
   });
 
   test("outlives the page: another one finds it and sends it", async () => {
@@ -59,7 +85,7 @@ describe("the outbox", () => {
     const outbox = open(api);
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([7]);
-    expect(await outbox.all()).toEqual([]);
+    expect(await outbox.waiting()).toEqual([]);
   });
 
   test("sends the newest first", async () => {
@@ -68,6 +94,16 @@ describe("the outbox", () => {
     for (const seq of [3, 9, 5]) await outbox.put(entry(seq));
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([9, 5, 3]);
+  });
+
+  test("what is under way is not sent a second time", async () => {
+    const api = fakeApi(400, recorded);
+    const outbox = open(api);
+    const one = entry(4, "choose");
+    await outbox.put(one);
+    await Promise.all([outbox.send(one), outbox.flush()]);
+    expect(api.sent.map((body) => body.method)).toEqual(["choose", "refuse"]);
+    expect(await outbox.waiting()).toEqual([]);
   });
 
   test("a refusal made while others are sent goes next and is not lost", async () => {
@@ -86,7 +122,7 @@ describe("the outbox", () => {
     };
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([2, 8, 1]);
-    expect(await outbox.all()).toEqual([]);
+    expect(await outbox.waiting()).toEqual([]);
   });
 
   test.each([0, 408, 429, 500, 502, 503])(
@@ -98,10 +134,10 @@ describe("the outbox", () => {
       await outbox.put(entry(2));
       await outbox.flush();
       expect(seqs(api.sent)).toEqual([2]);
-      expect(await outbox.all()).toHaveLength(2);
+      expect(await outbox.waiting()).toHaveLength(2);
       api.replies[0] = recorded;
       await outbox.flush();
-      expect(await outbox.all()).toEqual([]);
+      expect(await outbox.waiting()).toEqual([]);
     },
   );
 
@@ -116,7 +152,7 @@ describe("the outbox", () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const timer = vi.spyOn(globalThis, "setTimeout");
     const outbox = open(fakeApi(503));
-    await outbox.all();
+    await outbox.waiting();
     timer.mockClear();
     for (let i = 0; i < 9; i++) await outbox.send(entry(1));
     const waits = timer.mock.calls.map((call) => call[1]).filter((ms) => ms! >= 1000);
@@ -139,8 +175,18 @@ describe("the outbox", () => {
       language: "ja",
       idempotency_key: expect.not.stringMatching(one.idempotency_key),
     });
-    expect(await outbox.all()).toEqual([]);
+    expect(await outbox.waiting()).toEqual([]);
     expect(outcome.dropped).not.toHaveBeenCalled();
+  });
+
+  test("the minimal one is of the same device", async () => {
+    const api = fakeApi(400, recorded);
+    const outbox = open(api);
+    const one = entry(4, "choose");
+    one.body.device_seed = "5eed";
+    await outbox.put(one);
+    await outbox.flush();
+    expect(api.sent.map((body) => body.device_seed)).toEqual(["5eed", "5eed"]);
   });
 
   test("a minimal refusal that is not taken either is kept and reported", async () => {
@@ -148,7 +194,7 @@ describe("the outbox", () => {
     await outbox.put(entry(4, "choose"));
     await outbox.flush();
     expect(outcome.stuck).toHaveBeenCalledWith(400);
-    expect(await outbox.all()).toMatchObject([
+    expect(await outbox.waiting()).toMatchObject([
       { minimal: true, body: { method: "refuse", client_seq: 4 } },
     ]);
   });
@@ -159,7 +205,7 @@ describe("the outbox", () => {
     await outbox.put(one);
     await outbox.flush();
     expect(outcome.dropped).toHaveBeenCalledWith(one, status);
-    expect(await outbox.all()).toEqual([]);
+    expect(await outbox.waiting()).toEqual([]);
   });
 
   test("two tabs: one flushes at a time and each entry is acknowledged once", async () => {
@@ -212,7 +258,9 @@ describe("without IndexedDB", () => {
     const api = fakeApi(recorded);
     await open(api).flush();
     expect(seqs(api.sent)).toEqual([3]);
-    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toEqual([]);
+    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toMatchObject([
+      { idempotency_key: "sent", is_sent: true },
+    ]);
   });
 
   test("it never answers: after a second it counts as blocked", async () => {
@@ -222,7 +270,7 @@ describe("without IndexedDB", () => {
     const put = outbox.put(entry(3));
     await vi.advanceTimersByTimeAsync(1000);
     await put;
-    expect(await outbox.all()).toHaveLength(1);
+    expect(await outbox.waiting()).toHaveLength(1);
   });
 
   test("nor localStorage: memory keeps it for this page", async () => {
@@ -241,7 +289,7 @@ describe("without IndexedDB", () => {
     await outbox.flush();
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([3, 3]);
-    expect(await outbox.all()).toEqual([]);
+    expect(await outbox.waiting()).toEqual([]);
     vi.unstubAllGlobals();
   });
 });

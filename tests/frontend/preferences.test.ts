@@ -3,12 +3,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import type { Act } from "../../static/src/act.ts";
 import { createDevice } from "../../static/src/device.ts";
 import { createDraft } from "../../static/src/core/draft.ts";
-import { encode } from "../../static/src/core/encode.ts";
-import { askedIds } from "../../static/src/core/state.ts";
+import { askedIds, encode } from "../../static/src/core/state.ts";
 import type { Choices, Recorded } from "../../static/src/core/types.ts";
 import type { ConsentBody } from "../../static/src/io/api.ts";
 import type { Catalogue } from "../../static/src/io/catalogue.ts";
-import { openDatabase } from "../../static/src/io/pending.ts";
 import type { Later } from "../../static/src/later.ts";
 import type { Host } from "../../static/src/loader.ts";
 import {
@@ -115,35 +113,20 @@ describe("the dialog", () => {
   };
   const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
 
-  const wording = Object.fromEntries(
-    [
-      "prefs_title",
-      "prefs_lead",
-      "tab_purposes",
-      "tab_items",
-      "tab_partners",
-      "save",
-      "allow_all",
-      "refuse_all",
-      "always_on",
-      "saved",
-      "saved_withdrawn",
-      "close",
-      "details",
-      "offline_note",
-      "reload_note",
-      "gpc_honoured",
-    ]
-      .map((key) => [key, key])
-      .concat([
-        ["off_consequence", "{partner} needs {item}"],
-        ["delivery_progress", "{confirmed} of {total}"],
-        ["delivery_pending", "{partner} pending"],
-        ["delivery_overdue", "{partner} overdue"],
-        ["on_by_notice", "{partner} runs by notice"],
-      ]),
-  ) as Record<string, string>;
-  const known = (more: Partial<Catalogue> = {}) => json({ ...catalogue(wording), ...more });
+  const named = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, key]));
+  /** What the page's script has brought. */
+  const known = named("saved", "saved_withdrawn", "offline_note", "reload_note", "gpc_honoured");
+  /** What the dialog asks for besides. */
+  const wording = {
+    ...named("prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners"),
+    ...named("save", "allow_all", "refuse_all", "always_on", "close"),
+    off_consequence: "{partner} needs {item}",
+    delivery_progress: "{confirmed} of {total}",
+    delivery_pending: "{partner} pending",
+    delivery_overdue: "{partner} overdue",
+    on_by_notice: "{partner} runs by notice",
+  };
+  const answer = (more: Partial<Catalogue> = {}) => json({ ...catalogue(wording), ...more });
 
   async function open(choices: Choices | null): Promise<void> {
     if (choices) document.cookie = `cm_choices=${encode(choices, config.ids)};Path=/`;
@@ -151,19 +134,20 @@ describe("the dialog", () => {
     root = document.querySelector("#cm-root")!.attachShadow({ mode: "open" });
     document.querySelector<HTMLElement>("#opener")!.focus();
     const device = createDevice(config);
-    device.tags = { open() {}, update: () => [] };
     let act: Promise<Act> | undefined;
     let later: Promise<Later> | undefined;
     host = {
       device,
-      database: openDatabase(),
       endpoint: ENDPOINT,
       language: "ja",
-      wording: config.wording.ja!,
+      wording: known,
       root,
       styles: "",
       act: () => (act ??= runEntry<Act>("act", host)),
       later: () => (later ??= runEntry<Later>("later", host)),
+      reserve: () => null,
+      release() {},
+      hold: undefined,
       tell: () => [],
       decided: vi.fn(),
       changed: vi.fn(),
@@ -178,13 +162,17 @@ describe("the dialog", () => {
 
   const dialog = () => root.querySelector("dialog");
   const toggle = (id: string) => root.getElementById("cm-" + id) as HTMLInputElement;
-  const footer = () => dialog()!.querySelectorAll<HTMLButtonElement>("footer button");
+  const footer = () => dialog()!.querySelectorAll<HTMLButtonElement>(".cm-actions button");
   const press = async (index: number) => {
     footer()[index]!.click();
     await settle();
   };
   const effect = (id: string) =>
     toggle(id).parentElement!.querySelector<HTMLElement>(".cm-effect")!.textContent;
+  const facts = (id: string) =>
+    [...toggle(id).closest(".cm-row")!.querySelectorAll("b")].map(
+      (one) => `${one.textContent}: ${one.nextSibling!.textContent}`,
+    );
   const status = () =>
     [...dialog()!.querySelectorAll(".cm-status p")].map((one) => one.textContent);
 
@@ -203,12 +191,12 @@ describe("the dialog", () => {
     };
     [sent, asked] = [[], []];
     service = {
-      bootstrap: () => known(),
+      bootstrap: () => answer(),
       consents(body) {
-        const answer = recorded({ ...host.device.choices!, seq: body.client_seq }).body as Recorded;
-        answer.receipt.key = "receipt-1";
-        answer.deliveries = [{ partner: "google", status: "queued", due_at: "" }];
-        return json(answer, 201);
+        const done = recorded({ ...host.device.choices!, seq: body.client_seq }).body as Recorded;
+        done.receipt.key = "receipt-1";
+        done.deliveries = [{ partner: "google", status: "queued", due_at: "" }];
+        return json(done, 201);
       },
       revocations: () => ({ partners: [], total: 0, confirmed: 0 }),
     };
@@ -269,7 +257,7 @@ describe("the dialog", () => {
 
   test("the three footer buttons look alike", async () => {
     await open(null);
-    const buttons = [...dialog()!.querySelectorAll("footer button")];
+    const buttons = [...footer()];
     expect(buttons.map((one) => one.textContent)).toEqual(["refuse_all", "save", "allow_all"]);
     expect(new Set(buttons.map((one) => one.className)).size).toBe(1);
   });
@@ -285,8 +273,40 @@ describe("the dialog", () => {
       true,
       false,
     ]);
-    expect(effect("purpose-analytics")).toContain("tab_partners: google Inc.、shop Inc.");
-    expect(effect("purpose-analytics")).toContain("attr.gender name");
+    expect(facts("purpose-analytics")).toEqual([
+      "tab_partners: google Inc.、shop Inc.",
+      "tab_items: id.cookie name、attr.gender name",
+    ]);
+    expect(effect("purpose-analytics")).toBe("");
+  });
+
+  test("shows what a partner and an item are for, without a tap", async () => {
+    await open(null);
+    expect(facts("partner-google")).toEqual([
+      "tab_purposes: analytics name",
+      "tab_items: id.cookie name、attr.gender name",
+    ]);
+    expect(facts("item-attr-gender")).toEqual([
+      "tab_partners: google Inc.",
+      "tab_purposes: analytics name",
+    ]);
+    expect(dialog()!.querySelector("details, summary")).toBeNull();
+  });
+
+  test("asks only for the words that the page lacks, and adds them", async () => {
+    await open(null);
+    expect(asked).toEqual(["/v1/bootstrap?site=kloset&language=ja&for=dialog"]);
+    expect(host.wording).toEqual({ ...known, ...wording });
+  });
+
+  test("speaks the page's language, even one that has to be fetched", async () => {
+    await open(null);
+    dialog()!.querySelector<HTMLElement>(".cm-close")!.click();
+    document.documentElement.lang = "ko-KR";
+    await show();
+    document.documentElement.lang = "";
+    expect(asked.at(-1)).toBe("/v1/bootstrap?site=kloset&language=ko&for=dialog");
+    expect([host.language, dialog()!.lang]).toEqual(["ko", "ko"]);
   });
 
   test("says when something runs because notice was given, although its switch is off", async () => {
@@ -455,13 +475,13 @@ describe("the dialog", () => {
   });
 
   test("what the service knows of this device is shown, when it is newer", async () => {
-    service.bootstrap = () => known({ choices: chosen({ granted: all, seq: 99 }) });
+    service.bootstrap = () => answer({ choices: chosen({ granted: all, seq: 99 }) });
     await open(nothing());
     expect(toggle("purpose-advertising").checked).toBe(true);
   });
 
   test("what it knew before this device decided again is not", async () => {
-    service.bootstrap = () => known({ choices: chosen({ granted: all, seq: 4 }) });
+    service.bootstrap = () => answer({ choices: chosen({ granted: all, seq: 4 }) });
     await open(nothing());
     expect(toggle("purpose-advertising").checked).toBe(false);
   });

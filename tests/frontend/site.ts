@@ -6,8 +6,7 @@ import type { Answer, ConsentBody } from "../../static/src/io/api.ts";
 import { toMaps } from "../../static/src/core/apply.ts";
 import type { Device } from "../../static/src/device.ts";
 import type { Catalogue } from "../../static/src/io/catalogue.ts";
-import type { Entry } from "../../static/src/io/pending.ts";
-import { newKey } from "../../static/src/io/store.ts";
+import { newKey, type Entry, type Store } from "../../static/src/io/store.ts";
 import type { Host, Part } from "../../static/src/loader.ts";
 
 export const ENDPOINT = "https://consent.kloset.example";
@@ -128,6 +127,7 @@ export const words = (language: string): Record<string, string> =>
       "offline_note",
       "saved",
       "saved_withdrawn",
+      "on_by_notice",
       "changed_lead",
       "changed_new",
       "changed_more",
@@ -170,6 +170,7 @@ export function catalogue(wording: Record<string, string> = words("ja")): Catalo
       optional_items: [],
       tags: tagsOf(code),
     })),
+    hold: { mode: "off", hosts: {} },
     choices: null,
   };
 }
@@ -210,6 +211,10 @@ export function entry(
     refuses,
   };
 }
+
+/** What waits for the service; the newest acknowledged one stays beside it. */
+export const waiting = async (store: Store): Promise<Entry[]> =>
+  (await store.all()).filter((one) => !one.is_sent);
 
 /** What the service answers to a decision; `known`: the choices that it then has. */
 export const recorded = (known: Choices = chosen()): Partial<Answer<Recorded>> => ({
@@ -289,6 +294,8 @@ export async function runEntry<T>(name: string, host: Host): Promise<T> {
 export interface Scripts {
   /** From now on they cannot be loaded. */
   isAway: boolean;
+  /** Except these, which the browser has kept. */
+  kept: string[];
   /** Names, in the order in which they were asked for. */
   fetched: string[];
   /** Everything asked for has run. */
@@ -298,6 +305,7 @@ export interface Scripts {
 export function serveScripts(): Scripts {
   const scripts: Scripts = {
     isAway: false,
+    kept: [],
     fetched: [],
     async rest() {
       let known;
@@ -313,7 +321,7 @@ export function serveScripts(): Scripts {
       if (!name) continue;
       const script = node as Part<unknown>;
       scripts.fetched.push(name);
-      if (scripts.isAway) script.onerror!(new Event("error"));
+      if (scripts.isAway && !scripts.kept.includes(name)) script.onerror!(new Event("error"));
       else void runAs(script, ENTRIES[name]!);
     }
   }).observe(document.head, { childList: true });
@@ -344,6 +352,15 @@ export function watchReload() {
   vi.stubGlobal("location", { hostname, pathname, protocol, href, origin, reload });
   return reload;
 }
+
+// jsdom has no layout and is never idle: nothing changes its size, and idle work comes next.
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+globalThis.requestIdleCallback ??= ((work: () => void) =>
+  realTimeout(work) as unknown as number) as typeof requestIdleCallback;
 
 // jsdom has no style sheets that a script makes.
 CSSStyleSheet.prototype.replaceSync ??= () => {};

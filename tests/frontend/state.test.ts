@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { encode } from "../../static/src/core/encode.ts";
-import { askedIds, decode, isAsking, merge } from "../../static/src/core/state.ts";
+import { merge } from "../../static/src/core/merge.ts";
+import { askedIds, decode, encode, isAsking, refuseAll } from "../../static/src/core/state.ts";
 import type { Config } from "../../static/src/core/types.ts";
 import { chosen, site } from "./site.ts";
 
@@ -28,6 +28,18 @@ describe("the cookie's text", () => {
     const one = chosen({ granted: ["x"], refused: [], with_signal: true, seq: 1_795_330_800_123 });
     const ids = numbered({ x: number });
     expect(decode(encode(one, ids), ids)).toEqual(one);
+  });
+
+  test.each([
+    [false, false, 0],
+    [true, false, 1],
+    [false, true, 2],
+    [true, true, 3],
+  ])("signal %s and unsent %s are flags of their own", (with_signal, isUnsent, flags) => {
+    const one = chosen({ with_signal, ...(isUnsent && { is_unsent: true }) });
+    const text = encode(one, config.ids);
+    expect(text.split(".")[3]).toBe(String(flags));
+    expect(decode(text, config.ids)).toEqual(one);
   });
 
   test("reads trailing zeros and numbers it does not know", () => {
@@ -75,6 +87,30 @@ describe("merge", () => {
     const merged = merge(a, b)!;
     expect(merged).toMatchObject({ granted: ["y"], notice: 2, decided_at: 1, with_signal: false });
     expect(new Set(merged.refused)).toEqual(new Set(["z", "w"]));
+    expect(merged.is_unsent).toBeFalsy();
+  });
+
+  test("what one copy says is unsent stays so", () => {
+    const unsent = { ...a, is_unsent: true };
+    expect(merge(unsent, a)!.is_unsent).toBe(true);
+    expect(merge(a, unsent)!.is_unsent).toBe(true);
+    expect(merge(unsent, chosen({ seq: 6 }))!.is_unsent).toBeUndefined();
+  });
+});
+
+describe("everything refused, before anything can record it", () => {
+  test("is newer than what was, says that it is unsent, and leaves nothing granted", () => {
+    const earlier = chosen({ granted: ["partner:gone", "partner:line"], seq: NOW * 1000 + 700 });
+    expect(refuseAll(config, earlier, true, NOW + 0.5)).toEqual({
+      granted: [],
+      refused: expect.arrayContaining([...askedIds(config), "partner:gone"]),
+      decided_at: NOW,
+      notice: 3,
+      with_signal: true,
+      seq: NOW * 1000 + 701,
+      is_unsent: true,
+    });
+    expect(refuseAll(config, null, false, NOW).refused).toEqual(askedIds(config));
   });
 });
 

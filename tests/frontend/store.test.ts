@@ -1,12 +1,11 @@
 // Where decisions wait: in IndexedDB, else in localStorage, else on this page.
 
-import { IDBFactory } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { openDatabase, readOutbox } from "../../static/src/io/pending.ts";
 import { createStore, newKey } from "../../static/src/io/store.ts";
 import { clearBrowser, entry } from "./site.ts";
 
-const open = () => createStore(openDatabase());
+const open = createStore;
 const seqs = async (store = open()) => (await store.all()).map((one) => one.body.client_seq);
 const listed = () => JSON.parse(localStorage.getItem("cm_outbox") ?? "null");
 const blocked = () => {
@@ -71,8 +70,7 @@ describe("with IndexedDB", () => {
     const store = open();
     const [one, other] = [entry(4), entry(4)];
     await store.put(one);
-    const opened = await openDatabase();
-    const begun = vi.spyOn(Object.getPrototypeOf(opened), "transaction");
+    const begun = vi.spyOn(IDBDatabase.prototype, "transaction");
     await store.remove(one.idempotency_key, other);
     expect(begun.mock.calls.filter(([, mode]) => mode === "readwrite")).toHaveLength(1);
     expect(await open().all()).toEqual([other]);
@@ -126,7 +124,7 @@ describe.each([
 
 test("a list in localStorage that is nonsense is an empty one", async () => {
   localStorage.setItem("cm_outbox", "{nonsense");
-  expect(await readOutbox(openDatabase())).toEqual([]);
+  expect(await open().all()).toEqual([]);
   await open().put(entry(4));
   expect(await seqs()).toEqual([4]);
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { forget, matches } from "../../static/src/effects/cookies.ts";
-import { watchTags, type Tags, type TagsHost } from "../../static/src/effects/tags.ts";
-import { copyScript } from "../../static/src/io/script.ts";
+import { watchTags, type Source, type Tags, type TagsHost } from "../../static/src/effects/tags.ts";
+import { copyScript } from "../../static/src/io/copy_script.ts";
 import type { Decision } from "../../static/src/core/types.ts";
 import { clearBrowser, isolate, release, settle, site } from "./site.ts";
 
@@ -10,6 +10,8 @@ const page = (globalThis as unknown as { jsdom: { window: Record<string, unknown
 let open: Record<string, string | undefined> = {};
 let tags: Tags;
 const report = vi.fn();
+/** The room that is kept for embeds, by what it is kept for. */
+const rooms = new Map<Source, HTMLElement>();
 
 function start(markup: string, more: Partial<TagsHost> = {}): void {
   document.body.innerHTML = markup;
@@ -20,7 +22,20 @@ function start(markup: string, more: Partial<TagsHost> = {}): void {
         : { allowed: false, reason: "no_choice", withheld: [] },
     scriptFor: () => null,
     copyScript,
-    placeholder: () => null,
+    reserve(source) {
+      const isEmbed = source instanceof HTMLTemplateElement && source.content.querySelector("iframe");
+      if (!isEmbed) return null;
+      const room = rooms.get(source) ?? document.createElement("div");
+      room.className = "room";
+      rooms.set(source, room);
+      if (!room.isConnected) source.before(room);
+      return room;
+    },
+    release(source) {
+      rooms.get(source)?.remove();
+      rooms.delete(source);
+    },
+    placeholder: () => {},
     report,
     ...more,
   });
@@ -30,6 +45,7 @@ beforeEach(isolate);
 afterEach(() => {
   release();
   open = {};
+  rooms.clear();
   report.mockClear();
   delete page.order;
   clearBrowser();
@@ -297,41 +313,53 @@ describe("release and hold", () => {
 
 describe("placeholders", () => {
   const FRAME = `<template data-cm-tag="a"><iframe id="film" src="/f"></iframe></template>`;
-  const standIn = () => Object.assign(document.createElement("div"), { id: "stand-in" });
+  const room = () => document.querySelector(".room");
 
   test("stand where a frame may not load, and only there", () => {
-    const placeholder = vi.fn(standIn);
+    const placeholder = vi.fn();
     start(FRAME + `<template data-cm-tag="a"><img src="/p.gif"></template>`, { placeholder });
-    expect(document.querySelector("#stand-in")).not.toBeNull();
+    expect(room()).not.toBeNull();
     tags.open();
     tags.update();
     expect(placeholder).toHaveBeenCalledOnce();
-    expect(document.querySelector("#stand-in")!.nextElementSibling!.tagName).toBe("TEMPLATE");
+    expect(placeholder.mock.calls[0]!.slice(0, 3)).toEqual([
+      room(),
+      "a",
+      { allowed: false, reason: "no_choice", withheld: [] },
+    ]);
+    expect(document.querySelectorAll(".room")).toHaveLength(1);
+    expect(room()!.nextElementSibling!.tagName).toBe("TEMPLATE");
     open = { a: "granted" };
     tags.update();
-    expect(document.querySelector("#stand-in")).toBeNull();
+    expect(room()).toBeNull();
     expect(document.querySelector("#film")).not.toBeNull();
     open = {};
     tags.update();
-    expect(document.querySelector("#stand-in")).not.toBeNull();
+    expect(room()).not.toBeNull();
+    expect(placeholder).toHaveBeenCalledTimes(2);
     expect(document.querySelector("#film")).toBeNull();
+  });
+
+  test("stand nowhere for a tag that the notice does not know", () => {
+    start(FRAME, { decide: () => ({ allowed: false, reason: "unknown_tag", withheld: [] }) });
+    tags.open();
+    expect(room()).toBeNull();
   });
 
   test("once opens this frame only, until the next decision", () => {
     const opens: (() => void)[] = [];
     start(FRAME + FRAME.replace("film", "other"), {
-      placeholder: (_code, _decision, _embed, once) => {
-        opens.push(once);
-        return standIn();
-      },
+      placeholder: (_place, _code, _decision, once) => void opens.push(once),
     });
     tags.open();
     opens[0]!();
     tags.update();
     expect(document.querySelector("#film")).not.toBeNull();
     expect(document.querySelector("#other")).toBeNull();
+    expect(document.querySelectorAll(".room")).toHaveLength(1);
     tags.update(true);
     expect(document.querySelector("#film")).toBeNull();
+    expect(document.querySelectorAll(".room")).toHaveLength(2);
   });
 });
 

@@ -43,6 +43,7 @@ FIRST_LAYER = (
 DIALOG = (
     "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners", "save", "allow_all",
     "refuse_all", "always_on", "close", "off_consequence", "on_by_notice",
+    "delivery_progress", "delivery_overdue", "delivery_pending",
 )  # fmt: skip
 
 # Scripts that the page's one line fetches when it needs them.
@@ -183,7 +184,7 @@ def get_bootstrap(
     notice = notices.get_current(site_code=site_code)
     shown = languages.negotiate(language, notices.list_languages(notice))
     spoken = languages.negotiate(shown, notice.content["languages"])
-    words = notices.get_wording(notice, shown)
+    words = _counted(notice, shown)
     content: dict[str, object] = {"language": shown, **_in_language(notice, spoken)}
     if is_for_dialog:
         # Another language than the page's brings the first layer's words along.
@@ -323,9 +324,15 @@ def _hosts(notice: Notice) -> dict[str, list[str]]:
 
 
 def _first_layer(notice: Notice, language: str) -> dict[str, str]:
+    words = _counted(notice, language)
+    return {key: words[key] for key in FIRST_LAYER}
+
+
+def _counted(notice: Notice, language: str) -> dict[str, str]:
+    """Return all words in one language, with the number of partners where they name it."""
     partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
     wording = notices.get_wording(notice, language)
-    return {key: wording[key].replace("{partners}", str(len(partners))) for key in FIRST_LAYER}
+    return {key: text.replace("{partners}", str(len(partners))) for key, text in wording.items()}
 
 
 def _page_tags(

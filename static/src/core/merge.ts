@@ -14,5 +14,6 @@ export function merge(a: Choices | null, b: Choices | null): Choices | null {
     notice: Math.min(a.notice, b.notice),
     with_signal: a.with_signal && b.with_signal,
     seq: a.seq,
+    is_unsent: a.is_unsent || b.is_unsent,
   };
 }

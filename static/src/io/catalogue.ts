@@ -1,5 +1,6 @@
 // The published notice in the visitor's language, as the second layer and the placeholders name it.
 
+import { own } from "../core/decide.ts";
 import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
@@ -40,9 +41,11 @@ export let known: Catalogue | null = null;
  * :raises Error: it never answered
  */
 export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
-  const { site, more_languages } = host.device.config;
+  const { site, wording, more_languages } = host.device.config;
   const page = document.documentElement.lang;
-  const language = more_languages.includes(page) ? page : host.language;
+  const language =
+    [page, page.split("-")[0]!].find((tag) => own(wording, tag) || more_languages.includes(tag)) ??
+    host.language;
   const path = `/v1/bootstrap?site=${site}&language=${language}${more}`;
   const { api, adopt } = await host.act();
   const { status, body } = await api.call<Catalogue>(path);

@@ -1,15 +1,18 @@
 // The second copy of the choices, in localStorage, which takes the browser longer to find.
 
+import { merge } from "../core/merge.ts";
 import { decode } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
-import { attempt, CHOICES } from "./storage.ts";
+import { attempt, CHOICES, loadChoices } from "./storage.ts";
 
 export const readLocal = (key: string) => attempt(() => localStorage.getItem(key));
 
-/** Undefined where it is blocked. */
-export function loadCopy({ ids }: Config): Choices | null | undefined {
+/** The cookie and the copy, or undefined where there is a reason not to believe either of them. */
+export function loadStored(config: Config): Choices | null | undefined {
+  const cookie = loadChoices(config);
   try {
-    return decode(localStorage.getItem(CHOICES), ids);
+    const copy = decode(localStorage.getItem(CHOICES), config.ids);
+    return cookie === undefined ? cookie : merge(cookie, copy);
   } catch {
     return undefined;
   }

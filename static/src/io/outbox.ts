@@ -37,7 +37,15 @@ export function createOutbox(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
 
-  async function send(entry: Entry): Promise<boolean> {
+  const underWay: Partial<Record<string, Promise<boolean>>> = {};
+
+  /** A flusher finds what was just decided, too: it waits for the same answer. */
+  function send(entry: Entry): Promise<boolean> {
+    const { idempotency_key: key } = entry;
+    return (underWay[key] ??= sendNow(entry).finally(() => delete underWay[key]));
+  }
+
+  async function sendNow(entry: Entry): Promise<boolean> {
     const { status, body, retryAfter } = await record(entry.body);
     const { idempotency_key: key, refuses, minimal, choices } = entry;
     if (status < 200 || status === 408 || status === 429 || status >= 500) {

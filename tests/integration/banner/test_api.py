@@ -29,10 +29,16 @@ pytestmark = pytest.mark.django_db
 
 def config(client: Client, query: str = "", **headers: str) -> dict[str, Any]:
     script = client.get(f"/b/{SITE}.js{query}", headers=headers).content.decode()
-    found = re.match(r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script)
-    assert found is not None
-    parsed: dict[str, Any] = json.loads(found[1])
+    parsed: dict[str, Any] = json.loads(terms_in(script))
     return parsed
+
+
+def terms_in(script: str) -> str:
+    # First of all the hint by which Chromium compiles the whole of it beside the page's work.
+    hint = "//# allFunctionsCalledOnLoad\n"
+    found = re.match(re.escape(hint) + r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script)
+    assert found is not None
+    return found[1]
 
 
 def test_the_script_brings_terms_and_wording_in_one_file(client: Client, notice: Notice) -> None:
@@ -113,7 +119,7 @@ def test_no_text_can_break_out_of_the_script(client: Client, db: None) -> None:
 
     script = client.get(f"/b/{SITE}.js").content.decode()
 
-    assert "<" not in script.partition("\n")[0]
+    assert "<" not in terms_in(script)
     assert "\u2028" not in script
     assert config(client)["tags"]["ads"]["storage_keys"] == [broken]
 
@@ -254,7 +260,7 @@ def test_an_unknown_part_is_a_comment(client: Client, db: None, name: str) -> No
     response = client.get(f"/b/{name}/0123456789abcdef0123.js")
 
     assert response.status_code == 404
-    assert response.content == b"/* There is no such part. */\n"
+    assert response.content == b"/* There is no such script here. */\n"
     assert response["Content-Type"] == "text/javascript"
 
 
@@ -283,6 +289,29 @@ def test_the_second_layer_speaks_one_language(
     }  # fmt: skip
     assert found["choices"]["granted"] == []
     assert response["Cache-Control"] == "private, no-store"
+
+
+def test_the_dialog_gets_only_the_words_that_the_page_lacks(visitor: Visitor) -> None:
+    visitor.refuse()
+
+    def ask(language: str, more: str = "&for=dialog") -> dict[str, Any]:
+        response = visitor.get(f"/v1/bootstrap?site={SITE}&language={language}{more}")
+        found: dict[str, Any] = response.json()
+        return found
+
+    found, whole = ask("ja"), ask("ja", "")
+
+    assert set(found["wording"]) == set(queries.DIALOG)
+    assert set(found) == {
+        "language", "wording", "purposes", "data_items", "partners", "choices",
+    }  # fmt: skip
+    assert {key: whole[key] for key in found if key != "wording"} == {
+        key: found[key] for key in found if key != "wording"
+    }
+    assert found["wording"].items() <= whole["wording"].items()
+    assert not any("{partners}" in text for text in whole["wording"].values())
+    # The page has no first layer in a language that it does not speak itself.
+    assert set(ask("ko")["wording"]) == {*queries.FIRST_LAYER, *queries.DIALOG}
 
 
 def test_the_hosts_of_all_tags_are_told_the_strictly_necessary_ones_too(

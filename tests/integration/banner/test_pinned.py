@@ -40,7 +40,7 @@ def sri(body: bytes) -> str:
 
 
 def config_in(script: bytes) -> dict[str, Any]:
-    found = re.match(r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script.decode())
+    found = re.search(r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script.decode())
     assert found is not None
     parsed: dict[str, Any] = json.loads(found[1])
     return parsed

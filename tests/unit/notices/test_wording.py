@@ -12,7 +12,7 @@ from tracking.notices.queries import default_wording
 LANGUAGES = ("ja", "en", "zh-Hans", "zh-Hant", "ko", "de", "fr", "es", "pt-BR")
 BUTTONS = (
     "allow", "refuse", "choose", "save", "allow_all", "refuse_all", "close", "settings_link",
-    "placeholder_once", "placeholder_always", "gpc_allow",
+    "placeholder_once", "placeholder_always", "refuse_changed",
 )  # fmt: skip
 
 
