@@ -187,10 +187,7 @@ def get_bootstrap(
     words = _counted(notice, shown)
     content: dict[str, object] = {"language": shown, **_in_language(notice, spoken)}
     if is_for_dialog:
-        # Another language than the page's brings the first layer's words along.
-        is_known = shown in notice.content["languages"]
-        kept = DIALOG if is_known else (*FIRST_LAYER, *DIALOG)
-        content["wording"] = {key: words[key] for key in kept if key in words}
+        content["wording"] = {key: words[key] for key in DIALOG}
         del content["company"]
     else:
         content |= {

@@ -46,7 +46,8 @@ export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
   const language =
     [page, page.split("-")[0]!].find((tag) => own(wording, tag) || more_languages.includes(tag)) ??
     host.language;
-  const path = `/v1/bootstrap?site=${site}&language=${language}${more}`;
+  // Another language than the script's brings all of its words.
+  const path = `/v1/bootstrap?site=${site}&language=${language}${own(wording, language) ? more : ""}`;
   const { api, adopt } = await host.act();
   const { status, body } = await api.call<Catalogue>(path);
   if (status === 200 && body) {
