@@ -179,10 +179,9 @@ export function createDecisions(
         refuses: [...given.values()].includes(false),
       };
       const kept = store.put(entry);
-      await Promise.race([kept, new Promise((done) => setTimeout(done, 150))]);
-      const sent = outbox().send(entry);
+      const soon = Promise.race([kept, new Promise((done) => setTimeout(done, 150))]);
       if (reloads) void kept.then(restart);
-      return { sent, reloads };
+      return { sent: soon.then(() => outbox().send(entry)), reloads };
     },
   };
 }

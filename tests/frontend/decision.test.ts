@@ -110,7 +110,12 @@ function open(api = fakeApi(), settings: Config = config): Page {
       await settle();
       return more;
     },
-    record: async (method, answers) => (await host.act!()).record(method, answers, "bar"),
+    async record(method, answers) {
+      const outcome = await (await host.act!()).record(method, answers, "bar");
+      // It takes effect before it is under way.
+      await Promise.race([outcome.sent, new Promise((done) => setTimeout(done, 200))]);
+      return outcome;
+    },
   };
 }
 

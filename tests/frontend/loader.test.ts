@@ -984,6 +984,7 @@ describe("the page's API", () => {
       recorded: true,
       ignored: ["purpose:analytics"],
     });
+    await settle();
     expect(sent("/v1/consents")).toMatchObject([
       { method: "withdraw", surface: "api", purposes: { advertising: false } },
     ]);

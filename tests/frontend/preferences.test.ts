@@ -305,7 +305,8 @@ describe("the dialog", () => {
     document.documentElement.lang = "ko-KR";
     await show();
     document.documentElement.lang = "";
-    expect(asked.at(-1)).toBe("/v1/bootstrap?site=kloset&language=ko&for=dialog");
+    // All of its words: the script brought none of them.
+    expect(asked.at(-1)).toBe("/v1/bootstrap?site=kloset&language=ko");
     expect([host.language, dialog()!.lang]).toEqual(["ko", "ko"]);
   });
 

@@ -267,16 +267,21 @@ describe("release and hold", () => {
     expect(scripts()).toEqual([]);
   });
 
-  test("closed before its first script ran, it runs when it is opened again", async () => {
+  test("closed before its script ran, it runs when it is opened again", async () => {
     open = { a: "granted" };
-    start(`<template data-cm-tag="a">${INLINE("a")}</template>`);
+    // The second one waits for the first.
+    start(
+      `<template data-cm-tag="a"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a")}</template>`,
+    );
     tags.open();
+    const slow = document.querySelector('script[src="/slow.js"]')!;
     open = {};
     tags.update();
     await settle();
     expect(page.order).toBeUndefined();
     open = { a: "granted" };
     tags.update();
+    slow.dispatchEvent(new Event("load"));
     await settle();
     expect(page.order).toEqual(["a"]);
   });

@@ -89,7 +89,7 @@ export function watchTags(host: TagsHost): Tags {
     waiting.forEach(({ script, mark }, index) => {
       // Downloaded side by side, though.
       if (index && isWaitedFor(script)) preload(script);
-      queues[code] = (queues[code] ?? Promise.resolve()).then(async () => {
+      const run = async () => {
         if (slot.live !== live) return;
         ran.add(code);
         slot.hasRun = true;
@@ -101,7 +101,9 @@ export function watchTags(host: TagsHost): Tags {
         });
         mark.replaceWith(script);
         if (waits) await loaded;
-      });
+      };
+      // The first one at once.
+      queues[code] = queues[code]?.then(run) ?? run();
     });
   }
 
