@@ -34,11 +34,15 @@ class Customer:
     def origin(self) -> str:
         return f"http://localhost:{self.site.port}"
 
-    def publish(self, *, items: tuple[str, ...] = ("id.cookie",)) -> None:
-        """Publish a notice with the tags `ads`, `retarget` and `video`; `ads` needs these items."""
+    def publish(self, *, items: tuple[str, ...] = ("id.cookie",), newcomer: str = "") -> None:
+        """
+        Publish a notice with the tags `ads`, `retarget` and `video`; `ads` needs these items.
+
+        `newcomer`: a partner that the notice adds, with a tag `fresh`.
+        """
         self._shell(
             "from django.utils import timezone\n"
-            "from tests.factories.registry import catalogue, tag\n"
+            "from tests.factories.registry import catalogue, partner, tag\n"
             "from tracking.notices.operations import publish_notice_version\n"
             "from tracking.registry.operations import apply_catalogue\n"
             f"code, vendor, items = {self.code!r}, {self.site.vendor!r}, {list(items)!r}\n"
@@ -48,6 +52,9 @@ class Customer:
             "  tag('retarget', 'retargeter', ['advertising']),\n"
             "  tag('video', 'mailer', ['personalisation']),\n"
             "])\n"
+            f"if newcomer := {newcomer!r}:\n"
+            "  tables['partners'].append(partner(newcomer))\n"
+            "  tables['tags'].append(tag('fresh', newcomer, ['advertising']))\n"
             f"tables['site'] |= {{'code': code, 'origins': [{self.origin!r}]}}\n"
             "apply_catalogue(catalogue=tables)\n"
             "publish_notice_version(site_code=code, wording={}, author='e2e', now=timezone.now())\n"
