@@ -57,11 +57,13 @@ export type Part<T> = HTMLScriptElement & {
   cm: typeof shared & { host: Host; resolve(part: T): void };
 };
 
-/** After the frame, when the page has nothing more urgent to do. */
+/** Some time after the frame, when the page has nothing more urgent to do. */
 const idle = (work: () => void) =>
-  "requestIdleCallback" in window
-    ? requestIdleCallback(work, { timeout: 1000 })
-    : setTimeout(work);
+  setTimeout(
+    () =>
+      "requestIdleCallback" in window ? requestIdleCallback(work, { timeout: 1000 }) : work(),
+    150,
+  );
 
 const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, ms));
 
@@ -121,6 +123,34 @@ function start(config: Config): void {
   tell();
   hold?.follow(device, config.hold!, endpoint);
 
+  const styles = tokens + css;
+  const root = el("div", { id: "cm-root" });
+  const tree = shadow(root, styles);
+  const host: Host = {
+    device,
+    endpoint,
+    language,
+    wording: wordings[language]!,
+    root: tree,
+    styles,
+    act,
+    later,
+    reserve,
+    release,
+    tell,
+    hold,
+    decided,
+    changed: () => void ask(),
+  };
+
+  // What may open now is opened as soon as it is sure that it may; else there is no hurry.
+  const mayOpen = Object.values(device.decisions()).some(
+    ({ allowed, reason }) => allowed && reason !== "exempt",
+  );
+  const ready = new Promise<void>((start) => (mayOpen ? start() : idle(start)))
+    .then(sureAct)
+    .then((more) => more.ready);
+
   // --- Room for embeds ------------------------------------------------------------------------
   const places = new Map<Element, HTMLElement>();
 
@@ -154,26 +184,7 @@ function start(config: Config): void {
   }
 
   // --- What the visitor sees ------------------------------------------------------------------
-  const styles = tokens + css;
-  const root = el("div", { id: "cm-root" });
-  const tree = shadow(root, styles);
   const toast = el("p", { class: "cm-toast", role: "status", lang: language });
-  const host: Host = {
-    device,
-    endpoint,
-    language,
-    wording: wordings[language]!,
-    root: tree,
-    styles,
-    act,
-    later,
-    reserve,
-    release,
-    tell,
-    hold,
-    decided,
-    changed: () => void ask(),
-  };
   const corner = button(host.wording.settings_link, "cm-corner", () => void show());
   corner.lang = language;
   let bar: HTMLElement | null = null;
@@ -200,7 +211,8 @@ function start(config: Config): void {
     bar?.remove();
     bar = null;
     corner.hidden = false;
-    if (hadFocus) corner.focus();
+    // Leading the keyboard there lays the page out, which what was allowed need not wait for.
+    if (hadFocus) requestAnimationFrame(() => corner.focus());
   }
 
   /** Refused: whatever comes later, from here on nothing opens, nor on the next page. */
@@ -331,13 +343,6 @@ function start(config: Config): void {
     }
   }
 
-  // What may open now is opened as soon as it is sure that it may; else there is no hurry.
-  const mayOpen = Object.values(device.decisions()).some(
-    ({ allowed, reason }) => allowed && reason !== "exempt",
-  );
-  const ready = new Promise<void>((start) => (mayOpen ? start() : idle(start)))
-    .then(sureAct)
-    .then((more) => more.ready);
   Object.defineProperty(window, "consentManager", { value: pageApi(device, ready, show, set) });
   // As soon as there is a body, so that the first frame has the question.
   const parsing = new MutationObserver(() => {

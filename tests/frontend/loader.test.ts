@@ -225,6 +225,8 @@ describe("first layer", () => {
     posts.length = 0;
     nextPage();
     await load();
+    // In its own time.
+    await settle(200);
     expect(sent("/v1/shown")).toMatchObject([{ first: false }]);
   });
 
