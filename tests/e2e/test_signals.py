@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.e2e.conftest import Stack
+from tests.e2e.customer_site import until
 from tests.e2e.shop_page import ShopPage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -18,6 +19,7 @@ DIST = Path(__file__).parents[2] / "static" / "dist"
 CONSENT = "[...dataLayer].filter(x => x[0] === 'consent').map(x => [x[1], x[2]])"
 # What this page heard up to each decision, kept beyond the reload that a withdrawal brings.
 KEEP = (
+    "window.isBefore = true;"
     "document.addEventListener('cm:change', () =>"
     f" sessionStorage.setItem('heard', JSON.stringify({CONSENT})))"
 )
@@ -44,8 +46,7 @@ def heard(page: Page) -> list[Any]:
 
 def heard_by_the_page_before(page: Page) -> list[Any]:
     """Wait for the reload after a withdrawal and return what the page before it had heard."""
-    page.wait_for_function("performance.getEntriesByType('navigation')[0].type === 'reload'")
-    page.wait_for_load_state("load")
+    until(page, "!window.isBefore && document.readyState === 'complete'", True)
     found: list[Any] = page.evaluate("JSON.parse(sessionStorage.getItem('heard'))")
     return found
 
