@@ -267,8 +267,7 @@ function start(config: Config): void {
 
   let isCounted = false;
   function painted(): void {
-    if (!bar) return;
-    if (isCounted) return;
+    if (!bar || isCounted) return;
     isCounted = true;
     // Nothing that could name the device travels with it.
     fetch(endpoint + "/v1/shown", {
@@ -335,12 +334,15 @@ function start(config: Config): void {
       event.preventDefault();
       void show();
     });
-    const said = attempt(() => sessionStorage.cm_saved);
-    if (said === "dialog") void show();
-    else if (said) {
-      delete sessionStorage.cm_saved;
-      say(host.wording.saved_withdrawn);
-    }
+    // Not before the first frame: the browser takes its time to find it.
+    requestAnimationFrame(() => {
+      const said = attempt(() => sessionStorage.cm_saved);
+      if (said === "dialog") void show();
+      else if (said) {
+        delete sessionStorage.cm_saved;
+        say(host.wording.saved_withdrawn);
+      }
+    });
   }
 
   Object.defineProperty(window, "consentManager", { value: pageApi(device, ready, show, set) });

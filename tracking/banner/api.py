@@ -109,7 +109,7 @@ class Bootstrap(APIView):
         purposes = serializers.ListField(child=serializers.DictField())
         data_items = serializers.ListField(child=serializers.DictField())
         partners = serializers.ListField(child=serializers.DictField())
-        hold = serializers.DictField()
+        hold = serializers.DictField(required=False)
         choices = ChoicesOutput(allow_null=True)
 
     @extend_schema(
