@@ -120,8 +120,8 @@ def test_a_retired_notice_is_asked_about_once(customer: Customer, visit: Browser
     expect(banner_of(page)).to_have_count(0)
     assert customer.site.asked == []
 
-    # Another tab asks once more. What opened until the answer came goes with the page. The first tab
-    # is closed: it would find the decision in the outbox, and could send it for this one.
+    # Another tab asks once more. What opened until the answer came goes with the page. The first is
+    # closed: it would find the decision in the outbox, and could send it for this one.
     page.close()
     page = visit.new_page()
     _is_taken_back(page, tagged)
