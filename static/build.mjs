@@ -78,7 +78,7 @@ const cssAsText = (users, broughtBy) => ({
 });
 
 /** Is it fetched after the loader, and handed its functions? */
-const isLater = (name) => ["act", "later", "preferences", "debug"].includes(name);
+const isLater = (name) => ["act", "send", "later", "preferences", "debug"].includes(name);
 
 /** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
 const fromLoader = {
@@ -86,11 +86,12 @@ const fromLoader = {
   setup(build) {
     const shared = readFileSync(join(source, "shared.ts"), "utf8");
     const modules = shared.matchAll(/^import \{([^}]*)\} from "\.\/(.*)";/gm);
+    const places = /\[([^\]]*)\] as const/.exec(shared)[1].match(/\w+/g);
     for (const [, names, path] of modules) {
       build.onLoad({ filter: new RegExp(path.replace(/\W/g, "\\W") + "$") }, () => ({
         contents: names
           .match(/\w+/g)
-          .map((name) => `export const ${name} = document.currentScript.cm.${name};`)
+          .map((name) => `export const ${name} = document.currentScript.cm.shared[${places.indexOf(name)}];`)
           .join("\n"),
       }));
     }
@@ -143,6 +144,7 @@ async function styles(name) {
 
 await script("loader", ["banner"], []);
 await script("act");
+await script("send");
 await script("later", ["placeholder"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
 await script("debug", ["debug"], ["banner"]);

@@ -1,8 +1,7 @@
-// Entry 5, for the developer of a site: with `?cm-debug` in the page's address, a panel that lists
+// Entry 6, for the developer of a site: with `?cm-debug` in the page's address, a panel that lists
 // every tag and every request to another host with the reason why it ran or was held. It looks and
 // changes nothing; what it says may be pasted into a ticket, so it leaves queries out.
 
-import type { Act } from "./act.ts";
 import css from "./css/debug.css";
 import tokens from "./css/tokens.css";
 import { own } from "./core/decide.ts";
@@ -12,7 +11,10 @@ import { shorten, type Line, type Section } from "./core/report.ts";
 import type { Events } from "./core/events.ts";
 import type { Decision } from "./core/types.ts";
 import { ADVICE, remember, warner, watch, type Asked } from "./effects/watch.ts";
+import { createApi } from "./io/api.ts";
 import type { Catalogue } from "./io/catalogue.ts";
+import { hasDatabase } from "./io/database.ts";
+import { createStore } from "./io/store.ts";
 import type { Part } from "./loader.ts";
 import { addStyles } from "./ui/nodes.ts";
 import { panel } from "./ui/panel.ts";
@@ -35,7 +37,6 @@ const why = (code: string, decision: Decision) =>
 
 let isClosed = false;
 let outbox: number | string = "…";
-let act: Act | undefined;
 /** Null until the service has said it. */
 let hosts: Record<string, string[]> | null = config.hold?.hosts ?? null;
 let mode = config.hold ? (config.hold.strict ? "strict" : "permissive") : "…";
@@ -98,7 +99,7 @@ function tags(): Line[] {
         `${reason}: ${words(code, decision)}`,
         withheld.length ? "must not be given: " + withheld.join(", ") : "",
         (count ? `${count} place${count > 1 ? "s" : ""} on this page` : "not on this page") +
-          (act?.ran.has(code) ? ", its script ran" : count ? ", no script of it ran" : ""),
+          (host.ran?.has(code) ? ", its script ran" : count ? ", no script of it ran" : ""),
       ],
     };
   });
@@ -216,15 +217,16 @@ function look(): void {
 }
 
 async function learn(): Promise<void> {
-  act = await host.act();
   if (hosts) return;
   // Asked without taking anything over from it: a panel must not change what it shows.
-  const { body } = await act.api.call<Catalogue>("/v1/bootstrap?site=" + config.site);
+  const { body } = await createApi(host.endpoint).call<Catalogue>("/v1/bootstrap?site=" + config.site);
   if (body?.hold) ({ mode, hosts } = body.hold);
 }
 
 async function count(): Promise<void> {
-  const entries = (await act?.store.all()) ?? [];
+  // A panel must not make what it shows.
+  const isKept = host.made[0] ?? (await hasDatabase());
+  const entries = isKept ? await createStore(config, host.made).all() : [];
   outbox = entries.filter((entry) => !entry.is_sent).length;
   refresh();
 }

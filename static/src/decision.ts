@@ -1,26 +1,20 @@
-// A decision takes effect, in the promised order: memory and running tags, cookie and localStorage,
-// outbox, network. Nothing waits for the network, a refusal is never lost, a grant opens nothing
-// before it is stored.
+// A decision takes effect, in the promised order: memory and running tags, cookie, then, when the
+// frame is out, localStorage, database, network. Nothing waits for the network, a refusal is never
+// lost, a grant opens nothing before it is stored.
 
-import { applyDecision, toMaps } from "./core/apply.ts";
 import { merge } from "./core/merge.ts";
-import { askedIds, encode } from "./core/state.ts";
-import type { ChoiceId, Choices, Maps, Method, Recorded, Surface } from "./core/types.ts";
-import { now } from "./device.ts";
+import { encode } from "./core/state.ts";
+import type { Choices, Maps, Method, Surface } from "./core/types.ts";
 import { announce } from "./effects/announce.ts";
-import { deleteCookie, forgetDenied } from "./effects/cookies.ts";
 import { pushToDataLayer } from "./effects/data_layer.ts";
-import type { Tags } from "./effects/tags.ts";
 import { silence } from "./effects/silence.ts";
-import type { Outbox } from "./io/outbox.ts";
-import { putSession } from "./io/session.ts";
-import { loadStored, readLocal } from "./io/copy.ts";
-import { saveChoices, writeLocal } from "./io/save.ts";
-import { attempt } from "./io/storage.ts";
-import { newKey, type Entry, type Store } from "./io/store.ts";
+import type { Tags } from "./effects/tags.ts";
+import { hasDatabase, inDatabase, readKept, type Kept } from "./io/database.ts";
+import { newKey } from "./io/key.ts";
+import { saveChoices } from "./io/save.ts";
+import { attempt, CHOICES, loadCookies } from "./io/storage.ts";
+import { idle, wait } from "./io/wait.ts";
 import type { Host } from "./loader.ts";
-
-const SEED = "cm_seed";
 
 export interface Outcome {
   /** The service answered; false = it will be sent later. */
@@ -29,159 +23,150 @@ export interface Outcome {
   reloads: boolean;
 }
 
-/** What is answered: these ids, or everything that the notice asks. */
-export type Answers = Map<ChoiceId, boolean> | boolean;
-
 export interface Decisions {
-  record(method: Method, answers: Answers, surface: Surface): Promise<Outcome>;
-  /** The page's choices were replaced, by another tab's or by older ones that waited: follow. */
-  catchUp(): void;
-  /** Choices that came from elsewhere: the outbox, the service. */
-  adopt(other: Choices): void;
-  /** The service has recorded it. Its answer counts, too: a linked device may have refused more. */
-  confirm(answer: Recorded, entry: Entry): Choices;
-  /** The service will not record this grant: close again; ask anew if that can help. */
-  takeBack(entry: Entry, status: number): void;
+  /** What the visitor decided now. `maps`: what was answered, if that was not everything alike. */
+  commit(next: Choices, method: Method, surface: Surface, maps?: Maps): Outcome;
+  /** Make sure that a decision survives, and that the service hears of it. */
+  keep(choices: Choices, method: Method, surface: Surface, maps?: Maps): Outcome["sent"];
+  /** Choices that came from elsewhere: an older page, another tab, the service. */
+  follow(other: Choices | null): void;
+  /**
+   * Open the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
+   * older than the database. `kept`: what is in it, if somebody looked already.
+   */
+  open(kept?: Promise<Kept[]>): Promise<void>;
 }
 
-export function createDecisions(
-  host: Host,
-  tags: Tags,
-  store: Store,
-  outbox: () => Outbox,
-): Decisions {
+export function createDecisions(host: Host, tags: Tags): Decisions {
   const { device } = host;
-  const { config, gpc } = device;
-  let isRestarting = false;
+  const { config } = device;
+  const { ids } = config;
   /** A reload is coming, once the decision that needs it is kept. */
   let isLeaving = false;
-  let seed: string | null = null;
 
   /** What was being said is said again on the fresh page. */
   function restart(): void {
-    if (isRestarting) return;
-    isRestarting = true;
-    putSession("cm_saved", host.isOpen ? "dialog" : "bar");
+    attempt(() => (sessionStorage.cm_saved = host.isOpen ? "dialog" : host.wording.saved));
     location.reload();
   }
 
-  /** True = something that ran can only be stopped by loading the page again. */
-  function takeEffect(method: Method | null): boolean {
+  function takeEffect(method: Method | null): void {
     // The vendors hear of it before their tags open.
     const told = host.tell();
-    const needs_reload = tags.update().filter((code) => !told.includes(code));
-    if (needs_reload[0]) silence(host.endpoint);
-    forgetDenied(device);
+    const needs_reload = tags.update(!!method).filter((code) => !told.includes(code));
+    // Something that ran can only be stopped by loading the page again.
+    isLeaving ||= !!needs_reload[0];
+    if (isLeaving) silence(host.endpoint);
     const codes = Object.keys(config.tags);
     const allowed = codes.filter((code) => device.decide(code).allowed);
-    const denied = codes.filter((code) => !allowed.includes(code));
-    announce("change", { choices: device.choices, method, allowed, denied, needs_reload });
-    pushToDataLayer(device.choices);
-    isLeaving ||= !!needs_reload[0];
-    return !!needs_reload[0];
+    const { choices } = device;
+    announce("change", {
+      choices,
+      method,
+      allowed,
+      denied: codes.filter((code) => !allowed.includes(code)),
+      needs_reload,
+    });
+    pushToDataLayer(choices);
+    host.forget?.();
   }
 
-  function forgetSeed(): void {
-    seed = null;
-    attempt(() => localStorage.removeItem(SEED));
-  }
+  const answersOf = (choices: Choices | null) =>
+    choices && encode({ ...choices, decided_at: 0, seq: 0, is_unsent: false }, ids);
+  /** The storage event of localStorage reaches them. */
+  const tellTabs = (text: string) => attempt(() => (localStorage[CHOICES] = text));
 
-  const answered = () =>
-    device.choices && encode({ ...device.choices, decided_at: 0, seq: 0 }, config.ids);
-  let known = answered();
-  const stored = () => loadStored(config) ?? null;
-
-  function catchUp(): void {
-    const kept = stored();
-    // What another tab has stored may be news to this page: never write what is older over it.
-    const choices = (device.choices = merge(device.choices, kept));
-    if (choices && (!kept || encode(kept, config.ids) !== encode(choices, config.ids))) {
-      saveChoices(config, choices);
+  function follow(other: Choices | null): void {
+    // What another tab has stored may be news to this page. The page after a reload looks itself.
+    const stored = loadCookies(config)[0] ?? null;
+    const before = answersOf(device.choices);
+    const choices = merge(other, stored);
+    // A doubt stays one.
+    if (choices) device.choices = choices;
+    const text = encode(choices, ids);
+    if (text && text !== encode(stored, ids)) {
+      saveChoices(text);
+      tellTabs(text);
     }
-    const isNews = known !== answered();
-    known = answered();
-    if ((isNews || (!isLeaving && tags.update()[0])) && takeEffect(null)) restart();
-    else forgetDenied(device);
+    if (isLeaving) return;
+    // What was renewed may open, and what has expired may not go on.
+    if (before !== answersOf(choices) || tags.update()[0]) takeEffect(null);
+    if (isLeaving) restart();
+    host.changed();
   }
 
-  function adopt(other: Choices): void {
-    device.choices = other;
-    catchUp();
+  async function keep(
+    choices: Choices,
+    method: Method,
+    surface: Surface,
+    maps?: Maps,
+  ): Promise<boolean> {
+    const { language, made } = host;
+    // Found in the cookie, it is kept already.
+    if (made.some(({ choices: { seq } }) => seq === choices.seq)) return true;
+    const [idempotency_key, device_seed] = [newKey(), newKey()];
+    const kept: Kept = { idempotency_key, device_seed, choices, method, surface, language, maps };
+    made.push(kept);
+    // When the frame is out.
+    await wait(40);
+    // 3 localStorage, which tells the other tabs, and the database.
+    tellTabs(encode(choices, ids)!);
+    // Unless it was acknowledged meanwhile.
+    if (made.includes(kept)) await inDatabase((store) => store.put(kept)).catch(() => {});
+    if (isLeaving) restart();
+    // 4 network. What takes long is sent, too, but not waited for.
+    return Promise.race([host.send().then((more) => more.send(kept)), wait(3000, false)]);
   }
+
+  // Another tab of this browser may have stored choices.
+  addEventListener("storage", ({ key }) => key === CHOICES && follow(device.choices));
+  // A page that comes back from the cache has missed what was said meanwhile.
+  addEventListener("pageshow", ({ persisted }) => persisted && follow(device.choices));
 
   return {
-    adopt,
-    catchUp,
-    confirm(answer, entry) {
-      // From here on the browser has a token.
-      forgetSeed();
-      const mine = device.choices;
-      const base = mine && mine.seq > entry.choices.seq ? mine : entry.choices;
-      adopt(merge(base, answer.choices)!);
-      if (answer.deliveries?.length) putSession("cm_receipt", answer.receipt.key);
-      host.recorded?.(answer);
-      return device.choices!;
+    follow,
+    keep,
+    async open(kept) {
+      const all = await (kept ?? ((await hasDatabase()) ? readKept() : []));
+      // Another tab may have decided since this page has looked.
+      const inCookie = loadCookies(config)[0] ?? null;
+      const newest = [inCookie, ...all.map(({ choices }) => choices)].reduce(merge, device.choices);
+      const isBehind = newest?.seq !== device.choices?.seq;
+      // A decision that was made on this page meanwhile is the newest there is.
+      if (!device.isOpen && !device.isDoubtful) device.choices = newest;
+      device.isOpen = true;
+      host.tell();
+      tags.update();
+      const { choices } = device;
+      // A returning visitor's answer, for tag managers; a new one is pushed when it is given.
+      if (choices && !host.bar) pushToDataLayer(choices);
+      announce("ready", { choices, decisions: device.decisions() });
+      if (isBehind) host.changed();
+      if (
+        isBehind ||
+        device.gpc ||
+        choices?.is_unsent ||
+        // It may have left something in this browser.
+        choices?.refused[0] ||
+        all.some(({ is_sent }) => !is_sent)
+      ) {
+        idle(() => void host.send());
+      }
     },
-    takeBack({ body, choices }, status) {
-      // A seed that may not grant any more would be refused for ever.
-      forgetSeed();
-      announce("error", { code: "grant_not_recorded", status });
-      if (status === 409) putSession("cm_retired", "" + body.notice);
-      if (device.choices && device.choices.seq > choices.seq) return;
-      adopt({ ...choices, granted: [] });
-      // It was not saved after all.
-      host.root.querySelector(".cm-toast")!.textContent = "";
-      host.changed();
-    },
-    async record(method, answers, surface) {
-      if (device.isDoubtful) deleteCookie("cm_choices");
-      else device.choices = merge(device.choices, stored());
-      const earlier = device.choices;
-      const given =
-        typeof answers === "boolean"
-          ? new Map(askedIds(config).map((id) => [id, answers]))
-          : answers;
-      const next = applyDecision(config, earlier, method, given, gpc, now());
-
+    commit(next, method, surface, maps) {
+      const before = device.choices;
       // 1 memory: what was granted before and still is; everything else stops here.
-      device.isDoubtful = false;
+      device.isOpen = true;
       device.choices = {
         ...next,
-        granted: next.granted.filter((id) => earlier?.granted.includes(id)),
+        granted: next.granted.filter((id) => before?.granted.includes(id)),
       };
       device.once.clear();
-      tags.update(true);
-      // 2 cookie and localStorage. Unstored grants stay shut until the service has them.
-      if (saveChoices(config, next)) device.choices = next;
-      known = answered();
-      const reloads = takeEffect(method);
-      // 3 outbox, 4 network.
-      const key = newKey();
-      // A refusal that the page wrote down itself was not sent by anybody yet.
-      seed = readLocal(SEED) ?? seed ?? (earlier && !earlier.is_unsent ? null : newKey());
-      if (seed) writeLocal(SEED, seed);
-      const maps: Maps | false = method !== "refuse" && toMaps(given);
-      const entry: Entry = {
-        idempotency_key: key,
-        body: {
-          site: config.site,
-          notice: config.notice,
-          idempotency_key: key,
-          client_seq: next.seq,
-          method,
-          surface,
-          language: host.language,
-          ...(gpc && { gpc }),
-          ...(seed && { device_seed: seed }),
-          ...maps,
-        },
-        choices: next,
-        refuses: [...given.values()].includes(false),
-      };
-      const kept = store.put(entry);
-      const soon = Promise.race([kept, new Promise((done) => setTimeout(done, 150))]);
-      if (reloads) void kept.then(restart);
-      return { sent: soon.then(() => outbox().send(entry)), reloads };
+      if (next.refused[0]) tags.update(true);
+      // 2 cookie. Unstored grants stay shut until the service has them.
+      if (saveChoices(encode(next, ids)!)) device.choices = next;
+      takeEffect(method);
+      return { sent: keep(next, method, surface, maps), reloads: isLeaving };
     },
   };
 }

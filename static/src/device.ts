@@ -1,10 +1,10 @@
 // What this device decided, as far as this page knows, and what follows for its tags. It only reads:
-// start.ts makes sure of it, decision.ts changes it.
+// decision.ts makes sure of it and changes it.
 
 import { decide, own } from "./core/decide.ts";
 import { isAsking } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
-import { loadChoices, loadShown } from "./io/storage.ts";
+import { loadCookies } from "./io/storage.ts";
 import type { Signals } from "./signals.ts";
 
 export const now = () => Date.now() / 1000;
@@ -14,7 +14,7 @@ export interface Device {
   readonly gpc: boolean;
   choices: Choices | null;
   /** The stored choices could not be read, or came twice. */
-  isDoubtful: boolean;
+  readonly isDoubtful: boolean;
   readonly shown: number | null;
   /** It is sure that no stored refusal was missed. */
   isOpen?: boolean;
@@ -27,25 +27,28 @@ export interface Device {
   isAsking(): boolean;
 }
 
+/** What is stored is looked at when it is asked for the first time. */
 export function createDevice(config: Config): Device {
-  const stored = loadChoices(config);
+  let stored: ReturnType<typeof loadCookies> | undefined;
+  const look = () => (stored ??= loadCookies(config));
   const device: Device = {
     config,
     gpc: (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true,
-    choices: stored ?? null,
-    isDoubtful: stored === undefined,
-    shown: loadShown(),
+    get choices() {
+      return look()[0] ?? null;
+    },
+    set choices(choices) {
+      look()[0] = choices;
+    },
+    get shown() {
+      return look()[1];
+    },
+    get isDoubtful() {
+      return look()[0] === undefined;
+    },
     once: new Set(),
     decide: (code) =>
-      decide(
-        own(config.tags, code),
-        config,
-        device.choices,
-        device.gpc,
-        // What cannot be read counts as never asked and never shown.
-        device.isDoubtful ? null : device.shown,
-        now(),
-      ),
+      decide(own(config.tags, code), config, device.choices, device.gpc, device.shown, now()),
     decisions: () =>
       Object.fromEntries(Object.keys(config.tags).map((code) => [code, device.decide(code)])),
     isAsking: () => isAsking(config, device.choices, now()),

@@ -1,11 +1,14 @@
-// Entry 4, on demand: the page's own choices, why it is asked again, the stand-in for an embed, and
-// what became of a withdrawal.
+// Entry 5, on demand: the page's own choices, why it is asked again, the stand-in for an embed, tags
+// whose scripts wait for each other, and what became of a withdrawal.
 
+import { answer } from "./answer.ts";
 import { fromMaps, idsToAsk } from "./core/apply.ts";
 import { changes } from "./core/changes.ts";
 import { askedIds } from "./core/state.ts";
 import type { ChoiceId, Decision, Maps } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
+import { inOrder } from "./effects/in_order.ts";
+import type { TagsHost } from "./effects/tags.ts";
 import { warner, watch } from "./effects/watch.ts";
 import { join, known, loadCatalogue, namesOf } from "./io/catalogue.ts";
 import type { Part } from "./loader.ts";
@@ -19,7 +22,7 @@ export interface Question {
   answer?: (isGranted: boolean) => Promise<Outcome>;
 }
 
-export interface Later {
+export interface Later extends Pick<TagsHost, "inOrder"> {
   set(maps: Partial<Maps>, isByPerson: boolean): Promise<{ recorded: boolean; ignored: ChoiceId[] }>;
   explain(): Promise<Question>;
   /** Fill the place of an embed that may not load. */
@@ -45,6 +48,7 @@ function look(): void {
 }
 
 resolve({
+  inOrder,
   async set(maps, isByPerson) {
     const answers = fromMaps(config, maps);
     const ignored: ChoiceId[] = [];
@@ -52,8 +56,7 @@ resolve({
     for (const id of ignored) answers.delete(id);
     if (answers.size) {
       const grants = [...answers.values()].includes(true);
-      const act = await host.act();
-      host.decided(await act.record(grants ? "choose" : "withdraw", answers, "api"));
+      host.decided(await answer(host, grants ? "choose" : "withdraw", answers, "api"));
     }
     return { recorded: answers.size > 0, ignored };
   },
@@ -69,8 +72,7 @@ resolve({
     const answers = (isGranted: boolean) => new Map(ids.map((id) => [id, isGranted]));
     return {
       note,
-      answer: async (isGranted) =>
-        (await host.act()).record("choose", answers(isGranted), config.presentation),
+      answer: (isGranted) => answer(host, "choose", answers(isGranted), config.presentation),
     };
   },
   placeholder: (place, code, decision, openOnce) =>

@@ -1,25 +1,28 @@
-// Entry 1, the one line that a site pastes. Decides from what this device stored, opens the tags
-// that are allowed, asks when there is something to ask, and fetches more only when needed.
+// Entry 1, the one line that a site pastes. Decides from what this device stored, asks when there is
+// something to ask, and begins the rest when it is needed: act.ts opens the tags and takes decisions.
 
 import type { Act } from "./act.ts";
 import { banner } from "./banner.ts";
 import css from "./css/banner.css";
 import tokens from "./css/tokens.css";
-import { createDevice, now, type Device } from "./device.ts";
-import { encode, refuseAll } from "./core/state.ts";
-import type { Config, Recorded, Wording } from "./core/types.ts";
-import type { Hold } from "./hold.ts";
+import { answerAll, encode } from "./core/state.ts";
+import type { Choices, Config, Recorded, Wording } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
+import { createDevice, now, type Device } from "./device.ts";
 import { announce } from "./effects/announce.ts";
 import type { Source } from "./effects/tags.ts";
+import type { Hold } from "./hold.ts";
+import { hasDatabase, readKept, type Kept } from "./io/database.ts";
 import { isMeant } from "./io/gesture.ts";
 import { ownScript, scriptFor } from "./io/script.ts";
-import { attempt, CHOICES, saveShown, writeCookie } from "./io/storage.ts";
-import type { Later } from "./later.ts";
+import { CHOICES, SHOWN, writeCookie } from "./io/storage.ts";
+import { idle, wait } from "./io/wait.ts";
+import type { Later, Question } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
+import type { Send } from "./send.ts";
 import { shared } from "./shared.ts";
 import type { Signals } from "./signals.ts";
-import { button, el, shadow } from "./ui/nodes.ts";
+import { el, shadow } from "./ui/nodes.ts";
 
 declare const CM_CONFIG: Config;
 /** Only on sites that declare vendors with a consent call of their own. */
@@ -33,60 +36,66 @@ export interface Host {
   wording: Wording;
   root: ShadowRoot;
   styles: string;
+  /** The first layer, while it asks. */
+  bar: HTMLElement | null;
+  /** Ask: with a note of what has changed, or what else there is to say. */
+  draw(note?: string, question?: Question): void;
+  /** The script of that name, once; after a failure the next call tries again. */
+  load<T>(name: string): Promise<T>;
+  /** The same, however long it takes to come. */
+  sure<T>(name: string): Promise<T>;
+  /** What opens tags and takes decisions, and what sends those. */
   act(): Promise<Act>;
+  send(): Promise<Send>;
   later(): Promise<Later>;
+  /** Keep room for an embed that may not load. */
   reserve(source: Source): HTMLElement | null;
   release(source: Source): void;
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
   hold: Hold | undefined;
+  /** Decisions of this page that the service has not acknowledged. */
+  made: Kept[];
+  /** Set by act.ts: tags that put a script on this page. */
+  ran?: Set<string>;
+  /** Set by act.ts: say that a decision was taken. */
+  decided(outcome: Outcome): void;
+  /** Set by act.ts: choices changed without a button of ours; ask again, or stop asking. */
+  changed(): void;
+  /** Set by send.ts: delete what refused tags left. */
+  forget?: () => void;
   /** What the page asks of others is looked at. */
   isWatched?: boolean;
-  decided(outcome: Outcome): void;
-  /** Choices changed without a button of ours: ask again, or stop asking. */
-  changed(): void;
   /** Set by the dialog: called when the service has acknowledged a decision. */
   recorded?: (answer: Recorded) => void;
-  /** A refusal that was made here is about to be recorded. */
-  isAnswering?: boolean;
   /** Set by the dialog: it is on the screen. */
   isOpen?: boolean;
 }
 
 export type Part<T> = HTMLScriptElement & {
-  cm: typeof shared & { host: Host; resolve(part: T): void };
+  cm: { shared: typeof shared; host: Host; resolve(part: T): void };
 };
 
-/** Some time after the frame, when the page has nothing more urgent to do. */
-const idle = (work: () => void) =>
-  setTimeout(
-    () =>
-      "requestIdleCallback" in window ? requestIdleCallback(work, { timeout: 1000 }) : work(),
-    150,
-  );
-
-const wait = (ms: number) => new Promise<undefined>((done) => setTimeout(done, ms));
+/** Milliseconds after which a page has come to rest. */
+const REST = 5000;
 
 function start(config: Config): void {
-  const { presentation: surface, urls, wording: wordings, site, notice } = config;
+  const { presentation: surface, wording: wordings, site, notice } = config;
   const page = document.documentElement;
   const language =
     [page.lang, navigator.language]
       .flatMap((tag) => [tag, tag.split("-")[0]!])
       .find((tag) => Object.hasOwn(wordings, tag)) ?? Object.keys(wordings)[0]!;
-  // io/catalogue.ts looks which one it is.
-  const isFetched =
-    language !== page.lang && config.more_languages.some((tag) => page.lang.startsWith(tag));
-  const endpoint = config.endpoint || new URL(ownScript!.src).origin;
+  const wording = wordings[language]!;
+  const endpoint = config.endpoint || ownScript!.src.split("/", 3).join("/");
 
   // --- What can wait until it is needed -------------------------------------------------------
-  const parts: Partial<Record<string, Promise<unknown>>> = {};
+  const loading: Partial<Record<string, Promise<unknown>>> = {};
 
-  /** The script of that name, once; after a failure the next call tries again. */
   const load = <T>(name: string): Promise<T> =>
-    (parts[name] ??= new Promise((resolve, reject) => {
-      const script = scriptFor(endpoint + (urls[name] ?? `/b/${name}/0.js`)) as Part<T>;
-      script.cm = { ...shared, host, resolve };
+    (loading[name] ??= new Promise((resolve, reject) => {
+      const script = scriptFor(`${endpoint}/b/${name}/${config.parts}.js`) as Part<T>;
+      script.cm = { shared, host, resolve };
       if (config.integrity) {
         script.crossOrigin = "";
         script.integrity = config.integrity[name]!;
@@ -94,23 +103,24 @@ function start(config: Config): void {
       script.onerror = reject;
       document.head.append(script);
     }).catch((error) => {
-      parts[name] = undefined;
+      delete loading[name];
       throw error;
     })) as Promise<T>;
-  const act = () => load<Act>("act");
-  const later = () => load<Later>("later");
 
-  /** What takes decisions; however long it takes to come. */
-  async function sureAct(): Promise<Act> {
+  async function sure<T>(name: string): Promise<T> {
     for (let pause = 4000; ; pause = Math.min(2 * pause, 60_000)) {
       try {
-        return await act();
+        return await load<T>(name);
       } catch {
         await wait(pause + pause * Math.random());
       }
     }
   }
+  const act = () => sure<Act>("act");
 
+  const styles = tokens + css;
+  const root = el("div", { id: "cm-root" });
+  const tree = shadow(root, styles);
   const device = createDevice(config);
   const hold = window.cmHold;
   delete window.cmHold;
@@ -123,50 +133,50 @@ function start(config: Config): void {
   tell();
   hold?.follow(device, config.hold!, endpoint);
 
-  const styles = tokens + css;
-  const root = el("div", { id: "cm-root" });
-  const tree = shadow(root, styles);
-  const host: Host = {
+  const host = {
     device,
     endpoint,
     language,
-    wording: wordings[language]!,
+    wording,
     root: tree,
     styles,
+    bar: null,
+    draw,
+    load,
+    sure,
     act,
-    later,
+    send: () => sure("send"),
+    later: () => load("later"),
     reserve,
     release,
     tell,
     hold,
-    decided,
-    changed: () => void ask(),
-  };
+    made: [],
+  } as unknown as Host;
 
-  // What may open now is opened as soon as it is sure that it may; else there is no hurry.
-  const mayOpen = Object.values(device.decisions()).some(
-    ({ allowed, reason }) => allowed && reason !== "exempt",
-  );
-  const ready = new Promise<void>((start) => (mayOpen ? start() : idle(start)))
-    .then(sureAct)
-    .then((more) => more.ready);
+  let kept: Promise<Kept[]> | undefined;
+  let begin!: () => void;
+  const ready = new Promise<void>((start) => (begin = start))
+    .then(act)
+    .then((more) => more.open(kept));
 
   // --- Room for embeds ------------------------------------------------------------------------
   const places = new Map<Element, HTMLElement>();
+  const seen = new Set<Element>();
 
   /** At once and of the size of what it stands for, so that nothing moves when it comes or opens. */
   function reserve(source: Source): HTMLElement | null {
-    const embed =
-      source instanceof HTMLTemplateElement &&
-      source.content.querySelector("iframe,embed,object,video,audio");
+    const { content } = source as Partial<HTMLTemplateElement>;
+    const embed = content?.querySelector("iframe,embed,object,video,audio");
     if (!embed || places.has(source)) return places.get(source) ?? null;
     const place = el("div", { class: "cm-placeholder" });
+    const size = (name: string) => embed.getAttribute(name);
+    // What is no number of pixels is no valid style, and ignored.
     const { style } = place;
     style.display = "block";
     style.maxWidth = "100%";
-    // What is no number of pixels is no valid style, and ignored.
-    style.width = embed.getAttribute("width") + "px";
-    style.minHeight = (embed.getAttribute("height") ?? 200) + "px";
+    style.width = size("width") + "px";
+    style.minHeight = (size("height") ?? 200) + "px";
     source.before(place);
     places.set(source, place);
     return place;
@@ -178,101 +188,55 @@ function start(config: Config): void {
   }
 
   function reserveAll(): void {
-    for (const source of document.querySelectorAll<HTMLTemplateElement>("template[data-cm-tag]")) {
-      if (/_refused$|^no_|^brow/.test(device.decide(source.dataset.cmTag!).reason)) reserve(source);
+    for (const source of document.querySelectorAll<Source>("[data-cm-tag]")) {
+      if (seen.has(source)) continue;
+      seen.add(source);
+      const { allowed, reason } = device.decide(source.dataset.cmTag!);
+      if (allowed) begin();
+      else if (/_refused$|^no_|^brow/.test(reason) && reserve(source)) idle(begin);
     }
   }
 
   // --- What the visitor sees ------------------------------------------------------------------
-  const toast = el("p", { class: "cm-toast", role: "status", lang: language });
-  const corner = button(host.wording.settings_link, "cm-corner", () => void show());
-  corner.lang = language;
-  let bar: HTMLElement | null = null;
-
-  function say(text = ""): void {
-    toast.textContent = text;
-    if (text) setTimeout(say, 8000);
-  }
-
-  /** Room at the end of the page, so that nothing stays behind what floats over it. */
-  const resized = new ResizeObserver(() => {
-    const { style } = page;
-    const height = () => document.body.offsetHeight;
-    const before = height();
-    const room = (bar?.offsetHeight ?? 44) + 24 + "px";
-    if (style.scrollPaddingBottom === room) return;
-    style.paddingBottom = style.scrollPaddingBottom = room;
-    // A page that is laid out to the window's height would move: it has no end to make room at.
-    requestAnimationFrame(() => height() !== before && (style.paddingBottom = ""));
-  });
-
-  function closeBar(): void {
-    const hadFocus = bar?.contains(tree.activeElement);
-    bar?.remove();
-    bar = null;
-    corner.hidden = false;
-    // Leading the keyboard there lays the page out, which what was allowed need not wait for.
-    if (hadFocus) requestAnimationFrame(() => corner.focus());
-  }
-
   /** Refused: whatever comes later, from here on nothing opens, nor on the next page. */
-  function shut(): void {
-    host.isAnswering = true;
-    device.choices = refuseAll(config, device.choices, device.gpc, now());
-    writeCookie(CHOICES, encode(device.choices, config.ids));
+  function shut(): Choices {
+    device.choices = answerAll(config, device.choices, false, device.gpc, now());
+    writeCookie(CHOICES, encode(device.choices, config.ids)!);
+    return device.choices;
   }
 
-  /** Ask what there is to ask, or take the question away. With a note also where only a link is. */
-  async function ask(note?: string): Promise<void> {
-    // A notice that the service has retired can get no grant: ask about that once in a tab.
-    const isRetired = () => device.choices && attempt(() => sessionStorage.cm_retired) == notice;
-    const isAsking = () => note || (surface !== "link" && device.isAsking() && !isRetired());
-    // Asked again, or in a language that has to be fetched: first find out what to say. Without the
-    // service, after a second, the question alone.
-    const question =
-      isAsking() && !note && (device.choices || isFetched)
-        ? await Promise.race([later().then((more) => more.explain()), wait(1000)]).catch(() => {})
-        : undefined;
-    bar?.remove();
-    if (!isAsking()) return closeBar();
-    const { wording } = host;
-    const answer = (isGranted: boolean) => {
+  function draw(note = device.gpc ? wording.gpc_honoured : undefined, question?: Question): void {
+    const press = (isGranted: boolean) => {
       // Of a part of the choices, what can record the answer is here already.
-      if (!isGranted && !question?.answer) shut();
-      const recording = sureAct().then(
-        (more) =>
-          question?.answer?.(isGranted) ??
-          more.record(isGranted ? "allow" : "refuse", isGranted, surface),
-      );
-      void recording.then(decided);
-      void Promise.race([recording, wait(1000)]).then(closeBar);
+      const next = isGranted || question?.answer ? null : shut();
+      void act().then((more) => more.press(isGranted, next, question));
+      void wait(1000).then(() => bar.remove());
     };
-    bar = banner(
+    host.bar?.remove();
+    const bar = (host.bar = banner(
       host,
       surface,
-      `${endpoint}${urls.transmission}?lang=${host.language}`,
-      note ?? question?.note ?? (device.gpc ? wording.gpc_honoured : undefined),
-      question?.answer ? wording.refuse_changed : wording.refuse,
-      [(event) => isMeant(event) && answer(true), () => answer(false), () => void show()],
-    );
+      `${endpoint}/external-transmission/${site}/?lang=${host.language}`,
+      note,
+      question?.answer ? host.wording.refuse_changed : host.wording.refuse,
+      [(event) => isMeant(event) && press(true), () => press(false), () => void show()],
+    ));
     tree.prepend(bar);
-    corner.hidden = true;
-    if (bar instanceof HTMLDialogElement) {
-      bar.onclose = closeBar;
-      bar.showModal();
-    }
-    resized.observe(bar);
-    requestAnimationFrame(() => idle(painted));
+    if (surface === "dialog") (bar as HTMLDialogElement).showModal();
+    // It is on the screen. Nobody waits for that to be known.
+    requestAnimationFrame(() => {
+      setTimeout(count, REST);
+      addEventListener("pagehide", count);
+    });
   }
 
   let isCounted = false;
-  function painted(): void {
-    if (!bar || isCounted) return;
+  function count(): void {
+    if (isCounted) return;
     isCounted = true;
     // Nothing that could name the device travels with it.
     fetch(endpoint + "/v1/shown", {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
       body: JSON.stringify({
         site,
         notice,
@@ -283,88 +247,90 @@ function start(config: Config): void {
       keepalive: true,
       credentials: "omit",
     }).catch(() => {});
-    saveShown(notice);
+    writeCookie(SHOWN, notice);
   }
 
-  /** A decision was stored: close the question, say so, and mention an absent service. */
-  function decided({ reloads, sent }: Outcome): void {
-    if (bar && !device.isAsking()) closeBar();
-    // A dialog that stays open speaks for itself.
-    if (host.isOpen) return;
-    const { wording } = host;
-    say(reloads ? wording.reload_note : wording.saved);
-    void sent.then((isSent) => isSent || say(wording.offline_note));
-  }
-
-  async function show(): Promise<void> {
-    try {
-      const open = load<() => Promise<void>>("preferences").then((mount) => mount());
-      // A service that hangs is away, too.
-      await Promise.race([open, wait(8000).then(() => Promise.reject())]);
-    } catch {
-      // Refusing must stay possible without the service: the first layer can do it alone.
-      await ask(host.wording.offline_note);
-    }
+  function show(): Promise<void> {
+    // Refusing must stay possible without the service: the first layer can do it alone.
+    const late = setTimeout(() => draw(wording.offline_note), 8000);
+    return load<Act>("act")
+      .then((more) => {
+        clearTimeout(late);
+        return more.show();
+      })
+      .catch(() => draw(wording.offline_note));
   }
 
   const set: ConsentManager["set"] = async (maps) => {
     // Asked now, not when the code that can do it has come.
     const isByPerson = isMeant();
     try {
-      const more = await later();
-      return await more.set(maps, isByPerson);
+      return await (await load<Act>("act")).set(maps, isByPerson);
     } catch (error) {
       // A part of it cannot be said without that code. All of it can.
       if (!/false/.test(JSON.stringify(maps))) throw error;
-      shut();
-      const more = await sureAct();
-      decided(await more.record("refuse", false, "api"));
+      const refused = shut();
+      void act().then((more) => host.decided(more.commit(refused, "refuse", "api")));
       return { recorded: true, ignored: [] };
     }
   };
 
   function attach(): void {
-    tree.append(corner, toast);
-    resized.observe(corner);
     document.body.prepend(root);
-    void ask();
-    if (/[?&]cm-debug\b/.test(location.search)) void load("debug");
+    // Looked at only now: before, the browser is busy with the page's first requests.
+    const mayOpen = Object.values(device.decisions()).some(
+      ({ allowed, reason }) => allowed && reason !== "exempt",
+    );
+    // What may open now is opened as soon as it is sure that it may. Else there is no hurry: at the
+    // first sign of life, or when the page has come to rest.
+    if (mayOpen) {
+      kept = readKept();
+      begin();
+    } else {
+      setTimeout(begin, REST);
+      for (const sign of ["pointerover", "focusin", "scroll"]) addEventListener(sign, begin);
+      idle(async () => {
+        if (!host.bar || device.gpc || (await hasDatabase())) begin();
+      });
+    }
+    // What has to be explained first, or fetched, is asked by act.ts.
+    const isSaid =
+      language === page.lang || !config.more_languages.some((tag) => page.lang.startsWith(tag));
+    if (surface !== "link" && isSaid && !device.choices && device.isAsking()) draw();
+    if (/[?&]cm-debug\b/.test(document.URL)) void load("debug");
     document.addEventListener("click", (event) => {
       if (!(event.target as Element).closest?.("[data-cm-open]")) return;
       event.preventDefault();
       void show();
     });
-    // Not before the first frame: the browser takes its time to find it.
-    requestAnimationFrame(() => {
-      const said = attempt(() => sessionStorage.cm_saved);
-      if (said === "dialog") void show();
-      else if (said) {
-        delete sessionStorage.cm_saved;
-        say(host.wording.saved_withdrawn);
-      }
-    });
   }
 
-  Object.defineProperty(window, "consentManager", { value: pageApi(device, ready, show, set) });
-  // As soon as there is a body, so that the first frame has the question.
-  const parsing = new MutationObserver(() => {
-    if (document.body && !root.isConnected) attach();
-    reserveAll();
+  Object.defineProperty(window, "consentManager", {
+    value: pageApi(device, () => (begin(), ready), show, set),
   });
-  if (document.body) attach();
-  reserveAll();
+  // As soon as there is a body, so that the first frame has the question.
+  const look = () => {
+    if (!document.body) return;
+    if (!root.isConnected) attach();
+    reserveAll();
+  };
+  const parsing = new MutationObserver(() => safely(look));
+  look();
   parsing.observe(document, { childList: true, subtree: true });
   void ready.then(() => parsing.disconnect());
-  if (ownScript?.async || ownScript?.defer || document.scripts[0] !== ownScript) {
-    console.warn("The consent script must be the page's first, without async or defer.");
+}
+
+function safely(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    // Nothing was opened, and nothing will be.
+    console.error(error);
+    announce("error", { code: "loader_failed", status: 0 });
   }
 }
 
-try {
+safely(() => {
   // Pasted twice, it works once.
   if (!Object.hasOwn(window, "consentManager")) start(CM_CONFIG);
-} catch (error) {
-  // Nothing was opened, and nothing will be.
-  console.error(error);
-  announce("error", { code: "loader_failed", status: 0 });
-}
+});

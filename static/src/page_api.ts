@@ -21,7 +21,7 @@ export interface ConsentManager {
 
 export function pageApi(
   device: Device,
-  ready: Promise<void>,
+  ready: ConsentManager["ready"],
   show: ConsentManager["show"],
   set: ConsentManager["set"],
 ): ConsentManager {
@@ -33,7 +33,7 @@ export function pageApi(
       gpc: device.gpc,
     }),
     on,
-    ready: () => ready,
+    ready,
     show,
     why: device.decide,
     set,

@@ -1,13 +1,14 @@
-// Entry 3, on demand: the same choices seen three ways (purposes, information, partners), and the
+// Entry 4, on demand: the same choices seen three ways (purposes, information, partners), and the
 // decision. Its wording comes from the service with the notice.
 
 import css from "./css/preferences.css";
 import tokens from "./css/tokens.css";
+import { answer } from "./answer.ts";
 import { codeOf } from "./core/decide.ts";
+import { askedIds } from "./core/state.ts";
 import { createDraft, idsOf } from "./core/draft.ts";
 import { fill } from "./core/text.ts";
 import type { ChoiceId, Method, SiteTag } from "./core/types.ts";
-import type { Answers } from "./decision.ts";
 import { join, loadCatalogue, namesOf, type Catalogue } from "./io/catalogue.ts";
 import { isMeant } from "./io/gesture.ts";
 import { peekSession, takeSession } from "./io/session.ts";
@@ -121,9 +122,9 @@ function build(data: Catalogue): void {
     }
   }
 
-  const link = (href: string) =>
+  const link = (key: string, href: string) =>
     /^https?:\/\/[^/]/i.test(href) &&
-    el("p", {}, el("a", { href, target: "_blank", rel: "noopener noreferrer" }, href));
+    el("p", {}, el("a", { href, target: "_blank", rel: "noopener noreferrer" }, say(key)));
 
   const rows = {
     tab_purposes: data.purposes.map(({ code, description }) => {
@@ -163,8 +164,8 @@ function build(data: Catalogue): void {
         users,
         facts("tab_purposes", "purpose:", users),
         facts("tab_items", "item:", users),
-        link(partner.policy_url),
-        link(partner.optout_url),
+        link("policy_link", partner.policy_url),
+        link("optout_link", partner.optout_url),
       );
     }),
   };
@@ -203,13 +204,13 @@ function build(data: Catalogue): void {
     el(
       "div",
       { class: "cm-actions" },
-      button(say("refuse_all"), "cm-button", () => void decide("refuse", false)),
+      button(say("refuse_all"), "cm-button", () => void decide("refuse", all(false))),
       button(say("save"), "cm-button", (event) => {
         const answers = draft.answers();
         const grants = [...answers].some(([id, on]) => on && !device.choices?.granted.includes(id));
         if (!grants || isMeant(event)) void decide(grants ? "choose" : "withdraw", answers);
       }),
-      button(say("allow_all"), "cm-button", (event) => isMeant(event) && void decide("allow", true)),
+      button(say("allow_all"), "cm-button", (event) => isMeant(event) && void decide("allow", all(true))),
     ),
   );
 
@@ -227,13 +228,19 @@ function build(data: Catalogue): void {
     );
   }
 
-  async function decide(method: Method, answers: Answers): Promise<void> {
+  const all = (isGranted: boolean) =>
+    new Map(askedIds(device.config).map((id) => [id, isGranted]));
+
+  async function decide(method: Method, answers: Map<ChoiceId, boolean>): Promise<void> {
     const before = running().concat(device.choices?.granted ?? []);
-    const act = await host.act();
-    const outcome = await act.record(method, answers, "preferences");
+    const outcome = await answer(host, method, answers, "preferences");
     const withdrew = before.some((id) => device.choices!.refused.includes(id));
     if (withdrew) tell(withdrawn());
-    else dialog.close();
+    else {
+      dialog.close();
+      // Its event comes later than what is said next.
+      host.isOpen = false;
+    }
     host.decided(outcome);
     if (withdrew && !(await outcome.sent)) tell(withdrawn(), say("offline_note"));
   }

@@ -2,36 +2,45 @@
 // again: in their build these names are read from here (static/build.mjs).
 
 import { codeOf, decide, own } from "./core/decide.ts";
-import { askedIds, DAY, decode, encode, nextSeq } from "./core/state.ts";
+import { answerAll, askedIds, DAY, encode, nextSeq } from "./core/state.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
+import { hasDatabase, inDatabase, readKept } from "./io/database.ts";
 import { isMeant } from "./io/gesture.ts";
-import { newScript, policy, scriptFor } from "./io/script.ts";
-import { attempt, CHOICES, loadChoices, readCookies, writeCookie } from "./io/storage.ts";
+import { newScript, ownScript, scriptFor, trusted } from "./io/script.ts";
+import { attempt, CHOICES, loadCookies, readCookies, writeCookie } from "./io/storage.ts";
+import { idle, wait } from "./io/wait.ts";
 import { addStyles, button, el, shadow } from "./ui/nodes.ts";
 
-export const shared = {
+// By place and not by name: names of properties are not shortened.
+export const shared = [
   addStyles,
   announce,
+  answerAll,
   askedIds,
   attempt,
   button,
   CHOICES,
   codeOf,
+  hasDatabase,
   DAY,
   decide,
-  decode,
   el,
   encode,
+  idle,
+  inDatabase,
   isMeant,
-  loadChoices,
+  loadCookies,
   newScript,
   nextSeq,
   now,
   own,
-  policy,
+  ownScript,
   readCookies,
+  readKept,
   scriptFor,
   shadow,
+  trusted,
+  wait,
   writeCookie,
-};
+] as const;

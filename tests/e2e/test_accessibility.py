@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 
 from tests.e2e.conftest import ROOT, Stack
 from tests.e2e.customer_site import until
+from tests.served_script import config_in, with_config
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -123,11 +123,9 @@ def shown(
 
     def present(route: Route) -> None:
         answer = route.fetch()
-        hint, head, rest = answer.text().split("\n", 2)
-        start = "(()=>{const CM_CONFIG="
-        config = json.loads(head.removeprefix(start).removesuffix(";"))
-        config["presentation"] = presentation
-        route.fulfill(response=answer, body=f"{hint}\n{start}{json.dumps(config)};\n{rest}")
+        script = answer.text()
+        config = {**config_in(script), "presentation": presentation}
+        route.fulfill(response=answer, body=with_config(script, config))
 
     page = context.new_page()
     page.route("**/b/kloset.js*", present)

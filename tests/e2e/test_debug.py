@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from tests.e2e.conftest import ROOT, Stack
 from tests.e2e.hold_site import HOLD
 from tests.e2e.shop_page import ShopPage
+from tests.served_script import config_in, with_config
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -130,10 +130,7 @@ def test_what_is_held_is_listed_with_what_became_of_it(stack: Stack, visit: Brow
     def strict(route: Route) -> None:
         """Serve the script as the service does for a site that is strict."""
         script = route.fetch().text()
-        _, head, rest = script.split("\n", 2)
-        config = json.loads(head.removeprefix("(()=>{const CM_CONFIG=").removesuffix(";"))
-        text = json.dumps({**config, "hold": hold})
-        body = f"(()=>{{const CM_CONFIG={text};\n{HOLD}{rest}"
+        body = with_config(script, {**config_in(script), "hold": hold}, HOLD)
         route.fulfill(body=body, content_type="text/javascript")
 
     page.route("**/b/kloset.js*", strict)

@@ -50,6 +50,8 @@ describe("a decision", () => {
     expect(next.granted.sort()).toEqual(["partner:google", "purpose:analytics"]);
     expect(next.refused).toEqual(["partner:criteo"]);
     expect(next.seq).toBeGreaterThan(earlier.seq);
+    // Until the service says otherwise.
+    expect(next.is_unsent).toBe(true);
   });
 
   test("a refusal leaves nothing granted, not even what is not asked any more", () => {

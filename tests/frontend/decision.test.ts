@@ -3,19 +3,22 @@
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { beforeAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Act } from "../../static/src/act.ts";
-import { askedIds, encode, refuseAll } from "../../static/src/core/state.ts";
-import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
-import type { Answers, Outcome } from "../../static/src/decision.ts";
+import { answer as answerSome } from "../../static/src/answer.ts";
+import { answerAll, askedIds, encode } from "../../static/src/core/state.ts";
+import type { ChoiceId, Choices, Config, Method } from "../../static/src/core/types.ts";
+import type { Decisions, Outcome } from "../../static/src/decision.ts";
 import { createDevice, now, type Device } from "../../static/src/device.ts";
-import { createStore } from "../../static/src/io/store.ts";
 import type { Host } from "../../static/src/loader.ts";
+import type { Send } from "../../static/src/send.ts";
 import {
   chosen,
   clearBrowser,
   ENDPOINT,
-  entry,
   fakeApi,
   isolate,
+  keptOf,
+  openStore,
+  putInDatabase,
   reasons,
   recorded,
   release,
@@ -28,9 +31,11 @@ import {
   watchReload,
 } from "./site.ts";
 
-// The page's tags only note when they are told something.
-const page = vi.hoisted(() => ({ tags: {} as unknown }));
-vi.mock("../../static/src/effects/tags.ts", () => ({ watchTags: () => page.tags }));
+// A page that comes to rest sooner than others, but after what comes with a decision.
+vi.mock("../../static/src/io/wait.ts", async (original) => ({
+  ...(await original<object>()),
+  idle: (work: () => void) => setTimeout(work, 70),
+}));
 
 const config = site();
 const everything = (more: Partial<Choices> = {}) => chosen({ granted: askedIds(config), ...more });
@@ -50,41 +55,51 @@ let heard = vi.fn();
 let reload = vi.fn();
 
 function store(choices: Choices): void {
-  const text = encode(choices, config.ids);
-  document.cookie = `cm_choices=${text};${COOKIE}`;
-  localStorage.setItem("cm_choices", text);
+  document.cookie = `cm_choices=${encode(choices, config.ids)};${COOKIE}`;
+}
+const storedText = () => /cm_choices=([^;]*)/.exec(document.cookie)?.[1];
+/** The service has not acknowledged what the cookie says. */
+const isUnsent = () => (+storedText()!.split(".")[3]! & 2) > 0;
+
+/** What the page was told of decisions, by `key`. */
+function listen<T = unknown>(event: string, key?: string): T[] {
+  const heard: T[] = [];
+  document.addEventListener("cm:" + event, ({ detail }: CustomEventInit) =>
+    heard.push((key ? detail[key] : detail) as T),
+  );
+  return heard;
 }
 
 interface Page {
   device: Device;
-  record(
-    method: "allow" | "refuse" | "choose" | "withdraw",
-    answers: Answers,
-  ): Promise<Outcome>;
   host: Host;
-  /** What decides, when the tags are open. */
-  act(): Promise<Act>;
+  record(method: Method, answers: Map<ChoiceId, boolean> | boolean): Promise<Outcome>;
+  /** What decides, when the tags are open and what waited is under way. */
+  act(): Promise<Decisions>;
 }
 
-/** A page, and what the loader fetches next on it. */
+/** A page, and what the loader fetches next on it. Its tags only note when they are told something;
+    how they are opened is a matter for tags.test.ts. */
 function open(api = fakeApi(), settings: Config = config): Page {
   const record = api.record;
-  api.record = (body) => {
+  api.record = async (body) => {
     steps.push("network");
+    // However near the service is, the browser's own database is nearer.
+    await settle(20);
     return record.call(api, body);
   };
   serveConsents(api);
   const device = createDevice(settings);
   const allowed = () => Object.keys(settings.tags).filter((code) => device.decide(code).allowed);
-  page.tags = {
-    open: () => void steps.push("open"),
+  const tags = {
     update() {
       steps.push("tags " + allowed().join());
       return ran.filter((code) => !device.decide(code).allowed);
     },
-    ran: new Set(),
+    ran: new Set<string>(),
   };
   let act: Promise<Act> | undefined;
+  let send: Promise<Send> | undefined;
   const root = document.createElement("div").attachShadow({ mode: "open" });
   root.innerHTML = `<p class="cm-toast"></p>`;
   const host: Partial<Host> = {
@@ -92,28 +107,42 @@ function open(api = fakeApi(), settings: Config = config): Page {
     root,
     endpoint: ENDPOINT,
     language: "ja",
+    wording: settings.wording.ja!,
     tell() {
       steps.push("tell " + allowed().join());
       return obedient;
     },
-    act: () => (act ??= runEntry<Act>("act", host as Host)),
+    act: () =>
+      (act ??= import("../../static/src/decision.ts").then(
+        (found) => found.createDecisions(host as Host, tags) as Act,
+      )),
+    send: () => (send ??= runEntry<Send>("send", host as Host)),
+    made: [],
     changed,
     recorded: heard,
   };
-  void host.act!();
+  vi.resetModules();
+  const opened = host.act!().then((decisions) => decisions.open());
   return {
     device,
     host: host as Host,
     async act() {
-      const more = await host.act!();
-      await more.ready;
-      await settle();
-      return more;
+      await opened;
+      await rest();
+      return host.act!();
     },
     async record(method, answers) {
-      const outcome = await (await host.act!()).record(method, answers, "bar");
+      const decisions = await host.act!();
+      const outcome =
+        typeof answers === "boolean"
+          ? decisions.commit(
+              answerAll(settings, device.choices, answers, device.gpc, now()),
+              method,
+              "bar",
+            )
+          : await answerSome(host as Host, method, answers, "bar");
       // It takes effect before it is under way.
-      await Promise.race([outcome.sent, new Promise((done) => setTimeout(done, 200))]);
+      await Promise.race([outcome.sent, new Promise((done) => setTimeout(done, 300))]);
       return outcome;
     },
   };
@@ -121,7 +150,9 @@ function open(api = fakeApi(), settings: Config = config): Page {
 
 const refuse = ({ record }: Page) => record("refuse", false);
 const allow = ({ record }: Page) => record("allow", true);
-const waiting = () => waitingIn(createStore());
+const waiting = async () => waitingIn(await openStore());
+/** What comes after the frame has come, and was answered. */
+const rest = () => settle(200);
 
 beforeAll(warmUp);
 beforeEach(() => {
@@ -136,7 +167,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   // An answer that is still under way would be stored in the next test's browser.
-  await settle();
+  await rest();
   release();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
@@ -144,19 +175,17 @@ afterEach(async () => {
 });
 
 describe("what waited when the page was opened", () => {
-  test("after a crash, what the outbox knows is newer: stored again and sent", async () => {
+  test("after a crash, what the database knows is newer: stored again and sent", async () => {
     store(everything({ seq: 5 }));
     document.cookie = "cto_bundle=1;Path=/";
-    await createStore().put(entry(6, "refuse", true, nothing({ seq: 6 })));
+    await putInDatabase(keptOf(nothing({ seq: 6 })));
     const api = fakeApi(0);
-    const { device } = open(api);
-    await settle();
-    const opened = steps.indexOf("open");
-    expect(opened).toBeGreaterThan(-1);
-    expect(steps.slice(0, opened).filter((step) => step.includes("ads"))).toEqual([]);
-    expect(reasons(device).ads).toBe("partner_refused");
-    expect(document.cookie).toContain(".6.");
-    expect(localStorage.getItem("cm_choices")).toContain(".6.");
+    const page = open(api);
+    await page.act();
+    expect(steps.filter((step) => /^t/.test(step))).not.toEqual([]);
+    expect(steps.filter((step) => step.includes("ads"))).toEqual([]);
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    expect(storedText()).toContain(".6.");
     expect(document.cookie).not.toContain("cto_bundle");
     expect(api.sent).toHaveLength(1);
     expect(reload).not.toHaveBeenCalled();
@@ -167,59 +196,62 @@ describe("what waited when the page was opened", () => {
     ["is sent as it is while it is the newest", 6, undefined],
   ])("%s", async (_name, seq, history) => {
     store(everything({ seq: 5 }));
-    await createStore().put(entry(seq, "refuse", true, nothing({ seq })));
+    await putInDatabase(keptOf(nothing({ seq })));
     const api = fakeApi();
-    open(api);
-    await settle();
+    await open(api).act();
     expect(api.sent).toHaveLength(1);
     expect(api.sent[0]!.is_history).toBe(history);
+  });
+
+  test("is older than what is decided before it is found", async () => {
+    store(nothing({ seq: 5 }));
+    await putInDatabase(keptOf(nothing({ seq: 6 })));
+    const page = open(fakeApi(0));
+    await allow(page);
+    await page.act();
+    expect(reasons(page.device).ads).toBe("granted");
+    expect(storedText()).toBe(encode(page.device.choices, config.ids));
   });
 });
 
 describe("a choice", () => {
-  test("goes through memory, storage, outbox, network, in this order", async () => {
+  test("goes through memory, cookie, tags, then the other stores, then the network", async () => {
     store(everything());
     const page = open(fakeApi(0));
-    await page.act();
+    const { commit } = await page.act();
     steps = [];
-    const set = vi.spyOn(document, "cookie", "set").mockImplementation(() => steps.push("cookie"));
-    const local = vi.spyOn(Storage.prototype, "setItem").mockImplementation((key) => {
-      steps.push(key);
-    });
-    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
+    vi.spyOn(document, "cookie", "set").mockImplementation(() => steps.push("cookie"));
+    vi.stubGlobal(
+      "localStorage",
+      new Proxy({}, { set: (_, key: string) => steps.push(key) > 0 }),
+    );
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
       this: InstanceType<typeof IDBObjectStore>,
     ) {
       steps.push("outbox");
       return this.getAll() as never;
     });
-    const outcome = await refuse(page);
-    expect(await outcome.sent).toBe(false);
-    set.mockRestore();
-    local.mockRestore();
-    put.mockRestore();
-    const order = ["tags cart", "cookie", "cm_choices", "tell cart", "outbox", "network"].map(
-      (step) => steps.indexOf(step),
-    );
-    expect(order).toEqual([...order].sort((a, b) => a - b));
-    expect(order[0]).toBe(0);
+    const refusal = answerAll(config, page.device.choices, false, false, now());
+    const { sent } = commit(refusal, "refuse", "bar");
+    // What the visitor waits for.
+    expect(steps).toEqual(["tags cart", "cookie", "tell cart", "tags cart"]);
+    expect(await sent).toBe(false);
+    const others = new Set(steps.filter((step) => /^cm_choices|outbox|network/.test(step)));
+    expect([...others]).toEqual(["cm_choices", "outbox", "network"]);
   });
 
   test("a grant opens nothing before it is stored; the vendors hear of it first", async () => {
     const page = open();
     await page.act();
     steps = [];
-    const local = vi.spyOn(Storage.prototype, "setItem").mockImplementation(function (
-      this: Storage,
-      key: string,
-      value: string,
-    ) {
+    const { set } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie")!;
+    vi.spyOn(document, "cookie", "set").mockImplementation((text) => {
       steps.push("stored");
-      (this as unknown as Record<string, string>)[key] = value;
+      set!.call(document, text);
     });
     await allow(page);
-    local.mockRestore();
     const open_ = "cart,stats,ads,more_ads,own,video,by_address";
-    expect(steps.slice(0, 4)).toEqual(["tags cart", "stored", `tell ${open_}`, `tags ${open_}`]);
+    expect(steps.slice(0, 3)).toEqual(["stored", `tell ${open_}`, `tags ${open_}`]);
   });
 
   test("does not wait for the network, nor for an outbox that does not answer", async () => {
@@ -227,10 +259,12 @@ describe("a choice", () => {
     const api = fakeApi();
     api.record = () => new Promise(() => {});
     const page = open(api);
-    const { reloads } = await refuse(page);
+    const { reloads, sent } = await refuse(page);
     expect(reloads).toBe(false);
     expect(reasons(page.device).ads).toBe("partner_refused");
-    expect(steps).toContain("network");
+    await vi.waitFor(() => expect(steps).toContain("network"), { timeout: 10_000 });
+    // What takes long will be sent later.
+    expect(await sent).toBe(false);
   });
 
   test("refused without a network: closed, stored, waiting", async () => {
@@ -238,8 +272,10 @@ describe("a choice", () => {
     const outcome = await refuse(page);
     expect(await outcome.sent).toBe(false);
     expect(reasons(page.device).ads).toBe("partner_refused");
-    expect(document.cookie).toContain("cm_choices=1.3.");
-    expect(localStorage.getItem("cm_choices")).toContain("1.3.");
+    expect(storedText()).toMatch(/^1\.3\./);
+    expect(isUnsent()).toBe(true);
+    // The other tabs are told.
+    expect(localStorage.getItem("cm_choices")).toBe(storedText());
     expect(await waiting()).toMatchObject([{ refuses: true, body: { method: "refuse" } }]);
     expect(reasons(open(fakeApi(0)).device).ads).toBe("partner_refused");
   });
@@ -261,6 +297,16 @@ describe("a choice", () => {
     });
     expect(api.sent[0]!.purposes).not.toHaveProperty("necessary");
     expect(api.sent[0]).not.toHaveProperty("gpc");
+  });
+
+  test("of a part: the body says what was answered, and only that", async () => {
+    store(everything());
+    const api = fakeApi();
+    await open(api).record("choose", new Map([["partner:criteo", false]]));
+    expect(api.sent).toMatchObject([
+      { method: "choose", purposes: {}, data_items: {}, partners: { criteo: false } },
+    ]);
+    expect(api.sent[0]!.partners).toEqual({ criteo: false });
   });
 
   test("allowed where nothing can be stored: shut until the service has it", async () => {
@@ -292,20 +338,33 @@ describe("a choice", () => {
     expect(reasons(page.device).ads).toBe("partner_refused");
   });
 
-  test("where there was a doubt it removes the strange cookies and is believed again", async () => {
-    const old = encode(everything(), config.ids);
-    document.cookie = `cm_choices=${old};${COOKIE}`;
-    document.cookie = `cm_choices=${old};Path=/shop`;
-    const page = open(fakeApi(0));
-    expect(page.device.isDoubtful).toBe(true);
-    await refuse(page);
-    expect(document.cookie.match(/cm_choices=/g)).toHaveLength(1);
-    const { device } = open(fakeApi(0));
-    expect(device.isDoubtful).toBe(false);
-    expect(reasons(device).ads).toBe("partner_refused");
-  });
+  test.each([
+    ["a refusal", refuse, "partner_refused", 0],
+    ["a grant", allow, "granted", 201],
+  ])(
+    "where there was a doubt, %s removes the strange cookies and is believed again",
+    async (_, decide, reason, status) => {
+      const old = encode(nothing(), config.ids);
+      document.cookie = `cm_choices=${old};${COOKIE}`;
+      document.cookie = `cm_choices=${old};Path=/shop`;
+      const page = open(
+        fakeApi((body) => {
+          const answer = reason === "granted" ? everything : nothing;
+          return { ...recorded(answer({ seq: body.client_seq })), status };
+        }),
+      );
+      expect(page.device.isDoubtful).toBe(true);
+      await decide(page);
+      await page.act();
+      expect(reasons(page.device).ads).toBe(reason);
+      expect(document.cookie.match(/cm_choices=/g)).toHaveLength(1);
+      const { device } = open(fakeApi(0));
+      expect(device.isDoubtful).toBe(false);
+      expect(reasons(device).ads).toBe(reason);
+    },
+  );
 
-  test("the service's stricter answer counts", async () => {
+  test("the service's stricter answer counts, here and on the next page", async () => {
     const api = fakeApi((body) =>
       recorded(
         everything({
@@ -321,6 +380,48 @@ describe("a choice", () => {
     ).sent;
     expect(reasons(page.device)).toMatchObject({ ads: "partner_refused", more_ads: "granted" });
     expect(heard).toHaveBeenCalledOnce();
+    expect(reasons(createDevice(config))).toMatchObject({
+      ads: "partner_refused",
+      more_ads: "granted",
+    });
+  });
+
+  test("is announced once, and told tag managers once, also when it is acknowledged", async () => {
+    const methods = listen("change", "method");
+    const layer: unknown[] = [];
+    vi.stubGlobal("dataLayer", layer);
+    const page = open(fakeApi((body) => recorded(everything({ seq: body.client_seq }))));
+    await page.act();
+    await (
+      await allow(page)
+    ).sent;
+    expect(heard).toHaveBeenCalledOnce();
+    expect(methods).toEqual(["allow"]);
+    expect(layer).toHaveLength(1);
+  });
+
+  test.each([
+    ["", () => {}],
+    [", nor where there is no database", () => vi.stubGlobal("indexedDB", undefined)],
+  ])("that was acknowledged is not sent again by the next page%s", async (_, prepare) => {
+    prepare();
+    const api = fakeApi((body) => recorded(everything({ seq: body.client_seq })));
+    const outcome = await allow(open(api));
+    expect(await outcome.sent).toBe(true);
+    expect(isUnsent()).toBe(false);
+    await open(api).act();
+    expect(api.sent).toHaveLength(1);
+  });
+
+  test("that no database kept is sent by the next page, from the cookie", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    const api = fakeApi((body) => recorded(chosen({ seq: body.client_seq })));
+    await open(fakeApi(0)).record("choose", new Map([["partner:criteo", false]]));
+    await open(api).act();
+    expect(api.sent).toMatchObject([{ method: "refuse", surface: "bar" }]);
+    await allow(open(fakeApi(0)));
+    await open(api).act();
+    expect(api.sent.slice(1)).toMatchObject([{ method: "choose", partners: { criteo: true } }]);
   });
 
   test("a receipt that partners are told of is remembered for the next page", async () => {
@@ -336,9 +437,9 @@ describe("a choice", () => {
   });
 
   test("a retired notice (409): the grant is dropped and asked again", async () => {
-    const errors: unknown[] = [];
-    document.addEventListener("cm:error", (event) => errors.push((event as CustomEvent).detail));
+    const errors = listen("error");
     const page = open(fakeApi(409));
+    page.host.root.querySelector(".cm-toast")!.textContent = "saved";
     await (
       await allow(page)
     ).sent;
@@ -347,11 +448,23 @@ describe("a choice", () => {
     expect(changed).toHaveBeenCalled();
     expect(await waiting()).toEqual([]);
     expect(errors).toEqual([{ code: "grant_not_recorded", status: 409 }]);
+    expect(sessionStorage.getItem("cm_retired")).toBe("3");
+    expect(page.host.root.textContent).toBe("");
+  });
+
+  test("a grant that was dropped opens nothing on the next page, nor is it sent again", async () => {
+    const api = fakeApi(409);
+    await (
+      await allow(open(api))
+    ).sent;
+    const next = open(api);
+    expect(reasons(next.device).ads).toBe("no_choice");
+    await next.act();
+    expect(api.sent).toHaveLength(1);
   });
 
   test("a refusal that the service does not take stays, and is reported", async () => {
-    const errors: unknown[] = [];
-    document.addEventListener("cm:error", (event) => errors.push((event as CustomEvent).detail));
+    const errors = listen("error");
     const page = open(fakeApi(400));
     await page.act();
     await (
@@ -359,6 +472,7 @@ describe("a choice", () => {
     ).sent;
     expect(reasons(page.device).ads).toBe("partner_refused");
     expect(await waiting()).toHaveLength(1);
+    expect(isUnsent()).toBe(true);
     expect(errors).toEqual([{ code: "refusal_not_recorded", status: 400 }]);
   });
 
@@ -377,10 +491,13 @@ describe("a choice", () => {
     await refuse(page);
     answer();
     await grant.sent;
+    await rest();
+    expect(heard).toHaveBeenCalledOnce();
     expect(reasons(page.device).ads).toBe("partner_refused");
   });
 
   test("a late no to an earlier grant does not undo a newer decision", async () => {
+    const errors = listen("error");
     let answer!: () => void;
     const waits = new Promise<void>((done) => (answer = done));
     const api = fakeApi();
@@ -395,6 +512,8 @@ describe("a choice", () => {
     await page.record("choose", new Map([["partner:criteo", true]]));
     answer();
     await first.sent;
+    await rest();
+    expect(errors).toHaveLength(1);
     expect(reasons(page.device).ads).toBe("granted");
   });
 
@@ -428,15 +547,17 @@ describe("the seed of a browser that has no token yet", () => {
     await (
       await allow(page)
     ).sent;
-    const [seed, second] = seeds(api);
+    const [seed, ...others] = seeds(api);
     expect(seed).toMatch(/^[\da-f]{32}$/);
-    expect(second).toBe(seed);
+    expect(others).not.toEqual([]);
+    expect(new Set(others)).toEqual(new Set([seed]));
     expect(localStorage.getItem("cm_seed")).toBe(seed);
 
-    const next = fakeApi((body) => recorded(nothing({ seq: body.client_seq })));
+    const next = fakeApi((body) => recorded(everything({ seq: body.client_seq })));
     const later = open(next);
     await later.act();
-    expect(new Set(seeds(next))).toEqual(new Set([seed]));
+    // The second of them comes with the token that the answer to the first has brought.
+    expect(seeds(next)).toEqual([seed, undefined]);
     expect(localStorage.getItem("cm_seed")).toBeNull();
     next.sent.length = 0;
     await refuse(later);
@@ -446,15 +567,18 @@ describe("the seed of a browser that has no token yet", () => {
   test("goes with a refusal that was made before anything could record it", async () => {
     const api = fakeApi(0);
     const page = open(api);
-    page.host.isAnswering = true;
-    page.device.choices = refuseAll(config, null, false, now());
-    document.cookie = `cm_choices=${encode(page.device.choices, config.ids)};${COOKIE}`;
-    await refuse(page);
+    const refusal = (page.device.choices = answerAll(config, null, false, false, now()));
+    store(refusal);
+    (await page.host.act()).commit(refusal, "refuse", "bar");
+    await rest();
     expect(seeds(api)[0]).toMatch(/^[\da-f]{32}$/);
   });
 
-  test("is not there for a browser that decided before", async () => {
-    store(everything());
+  test("is not there for a browser whose decision was acknowledged before", async () => {
+    const before = fakeApi((body) => recorded(everything({ seq: body.client_seq })));
+    await (
+      await allow(open(before))
+    ).sent;
     const api = fakeApi(0);
     await refuse(open(api));
     expect(seeds(api)).toEqual([undefined]);
@@ -462,6 +586,7 @@ describe("the seed of a browser that has no token yet", () => {
 
   test("is the same on this page where nothing can be stored", async () => {
     vi.stubGlobal("localStorage", { getItem: blocked, setItem: blocked });
+    vi.stubGlobal("indexedDB", undefined);
     const api = fakeApi(0);
     const page = open(api);
     await refuse(page);
@@ -482,50 +607,40 @@ describe("the seed of a browser that has no token yet", () => {
 });
 
 describe("a refusal that an earlier page could only write into its cookie", () => {
-  const unsent = () => {
-    const choices = refuseAll(config, everything(), false, now());
-    document.cookie = `cm_choices=${encode(choices, config.ids)};${COOKIE}`;
-  };
-
-  test("is recorded once, as a refusal, before anything opens", async () => {
-    unsent();
-    localStorage.setItem("cm_choices", encode(everything(), config.ids));
-    const methods: unknown[] = [];
-    document.addEventListener("cm:change", (event) =>
-      methods.push((event as CustomEvent).detail.method),
-    );
+  test("is recorded once, as a refusal, and opens nothing meanwhile", async () => {
+    store(answerAll(config, everything(), false, false, now()));
+    const methods = listen("change", "method");
     const api = fakeApi((body) => recorded(nothing({ seq: body.client_seq })));
     const page = open(api);
     await page.act();
     expect(api.sent).toMatchObject([{ method: "refuse", surface: "bar" }]);
-    expect(methods).toEqual(["refuse"]);
+    expect(heard).toHaveBeenCalledOnce();
+    // It is no news to this page.
+    expect(methods).toEqual([]);
     expect(steps.filter((step) => step.includes("ads"))).toEqual([]);
-    expect(page.device.choices!.is_unsent).toBeUndefined();
-    expect(document.cookie.split(".")[3]).toBe("0");
-    expect(localStorage.getItem("cm_choices")!.split(".")[3]).toBe("0");
+    expect(page.device.choices!.is_unsent).toBeFalsy();
+    expect(isUnsent()).toBe(false);
     expect(await waiting()).toEqual([]);
     api.sent.length = 0;
     await open(api).act();
     expect(api.sent).toEqual([]);
   });
 
-  test("is left to the page where it was made, while that page is there", async () => {
+  test("is sent once while the page where it was made is there", async () => {
+    const methods = listen("change", "method");
     const api = fakeApi();
     const page = open(api);
-    page.host.isAnswering = true;
-    page.device.choices = refuseAll(config, null, false, now());
+    const refusal = (page.device.choices = answerAll(config, null, false, false, now()));
+    store(refusal);
+    await (await page.host.act()).commit(refusal, "refuse", "bar").sent;
     await page.act();
-    expect(api.sent).toEqual([]);
-    await (
-      await refuse(page)
-    ).sent;
-    await settle();
     expect(api.sent).toMatchObject([{ method: "refuse" }]);
+    expect(methods).toEqual(["refuse"]);
   });
 });
 
 describe("what a browser signal shuts, or was refused", () => {
-  test("leaves nothing behind once decisions can be taken", async () => {
+  test("leaves nothing behind once the page has come to rest", async () => {
     vi.stubGlobal("navigator", { globalPrivacyControl: true });
     document.cookie = "cto_bundle=1;Path=/";
     document.cookie = "_ga=1;Path=/";
@@ -538,59 +653,92 @@ describe("a withdrawal", () => {
   const withdraw = ({ record }: Page, ...ids: ChoiceId[]) =>
     record("withdraw", new Map(ids.map((id) => [id, false])));
 
-  test("deletes cookies at once, silences what ran and loads the page again, once", async () => {
+  test("deletes cookies, silences what ran and loads the page again, once", async () => {
     store(everything());
     document.cookie = "cto_bundle=1;Path=/";
     document.cookie = "_shared=1;Path=/";
-    const details: { needs_reload: string[] }[] = [];
-    document.addEventListener("cm:change", (event) => details.push((event as CustomEvent).detail));
+    const details = listen("change");
     const page = open();
     await page.act();
     ran = ["ads"];
     const outcome = await withdraw(page, "purpose:advertising");
-    expect(document.cookie).not.toContain("cto_bundle");
-    expect(document.cookie).toContain("_shared");
     expect(details).toMatchObject([{ needs_reload: ["ads"], method: "withdraw" }]);
     expect(document.querySelector<HTMLMetaElement>("meta")!.content).toContain(
       "connect-src 'self' https://consent",
     );
     expect(outcome.reloads).toBe(true);
-    await settle();
+    await rest();
+    expect(document.cookie).not.toContain("cto_bundle");
+    expect(document.cookie).toContain("_shared");
     expect(reload).toHaveBeenCalledOnce();
-    expect(sessionStorage.getItem("cm_saved")).toBe("bar");
+    expect(sessionStorage.getItem("cm_saved")).toBe(page.host.wording.saved);
+  });
+
+  test("in the dialog is told there on the fresh page", async () => {
+    store(everything());
+    const page = open();
+    page.host.isOpen = true;
+    await page.act();
+    ran = ["ads"];
+    await withdraw(page, "purpose:advertising");
+    await rest();
+    expect(sessionStorage.getItem("cm_saved")).toBe("dialog");
   });
 
   test("waits for the outbox before the reload, not for the network", async () => {
     store(everything());
-    // It never answers: after a second the entry is kept elsewhere.
-    vi.stubGlobal("indexedDB", { open: () => ({}) });
     const api = fakeApi();
     api.record = () => new Promise(() => {});
     const page = open(api);
     await page.act();
     ran = ["ads"];
-    const listed = vi.fn(() => localStorage.getItem("cm_outbox"));
-    reload.mockImplementation(listed);
+    const found = vi.fn();
+    reload.mockImplementation(() => void waiting().then(found));
     const { reloads } = await refuse(page);
     expect(reloads).toBe(true);
-    expect(steps).toContain("network");
-    await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce(), { timeout: 20_000 });
-    expect(listed.mock.results[0]!.value).toContain('"method":"refuse"');
-    expect(await waiting()).toHaveLength(1);
+    await rest();
+    expect(reload).toHaveBeenCalledOnce();
+    expect(found).toHaveBeenCalledWith([
+      expect.objectContaining({ body: expect.objectContaining({ method: "refuse" }) }),
+    ]);
+  });
+
+  test("does not wait for ever for an outbox that does not answer: the cookie knows", async () => {
+    store(everything());
+    vi.stubGlobal("indexedDB", { open: () => ({}) });
+    const page = open(fakeApi(0));
+    await vi.waitFor(() => expect(page.device.isOpen).toBe(true), { timeout: 5000 });
+    ran = ["ads"];
+    await refuse(page);
+    await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce(), { timeout: 5000 });
+    expect(isUnsent()).toBe(true);
+    expect(reasons(createDevice(config)).ads).toBe("partner_refused");
+  });
+
+  test("taken back at once needs its reload still: what ran was silenced", async () => {
+    store(everything());
+    const page = open();
+    const { commit } = await page.act();
+    ran = ["ads"];
+    const { device } = page;
+    commit(answerAll(config, device.choices, false, false, now()), "refuse", "bar");
+    commit(answerAll(config, device.choices, true, false, now()), "allow", "bar");
+    expect(document.querySelector("meta")).not.toBeNull();
+    await rest();
+    expect(reload).toHaveBeenCalled();
   });
 
   test("of a tag that never ran needs no reload", async () => {
     store(everything());
     const page = open();
     await refuse(page);
-    await settle();
+    await rest();
     expect(reload).not.toHaveBeenCalled();
   });
 
   test("of a tag that stops when its vendor is told needs no reload", async () => {
     store(everything());
-    const details: { needs_reload: string[] }[] = [];
-    document.addEventListener("cm:change", (event) => details.push((event as CustomEvent).detail));
+    const details = listen("change");
     const page = open();
     await page.act();
     ran = ["ads", "stats"];
@@ -603,44 +751,44 @@ describe("a withdrawal", () => {
 
   test("in another tab takes effect here", async () => {
     store(everything());
-    const methods: unknown[] = [];
-    document.addEventListener("cm:change", (event) =>
-      methods.push((event as CustomEvent).detail.method),
-    );
+    const methods = listen("change", "method");
     const page = open();
     await page.act();
     ran = ["ads"];
     store(nothing({ seq: 99 }));
     dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
     expect(reasons(page.device).ads).toBe("partner_refused");
-    await settle();
+    await rest();
     expect(methods).toEqual([null]);
     expect(reload).toHaveBeenCalledOnce();
     expect(changed).toHaveBeenCalledOnce();
   });
 
-  test("in another tab takes effect where nothing could decide yet", async () => {
+  test("in another tab takes effect where the tags are not open yet", async () => {
     store(everything());
-    open();
-    await settle();
-    ran = ["ads"];
+    const page = open();
+    expect(reasons(page.device).ads).toBe("granted");
     store(nothing({ seq: 99 }));
-    dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
-    await settle();
-    expect(reload).toHaveBeenCalledOnce();
+    await page.act();
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    expect(steps.filter((step) => step.includes("ads"))).toEqual([]);
   });
 
   test("in another tab is never written over, even where this one has not heard of it", async () => {
     store(everything());
     const page = open();
-    store(nothing({ seq: 99 }));
+    const { follow } = await page.act();
     expect(reasons(page.device).ads).toBe("granted");
-    const { adopt } = await page.act();
-    expect(document.cookie).toContain(encode(nothing({ seq: 99 }), config.ids));
+    const newer = nothing({ seq: 99 });
+    store(newer);
+    await page.host.send();
+    await rest();
+    expect(storedText()).toBe(encode(newer, config.ids));
     expect(reasons(page.device).ads).toBe("partner_refused");
-    store(nothing({ seq: 199 }));
-    adopt(everything({ seq: 100 }));
-    expect(document.cookie).toContain(encode(nothing({ seq: 199 }), config.ids));
+    const newest = nothing({ seq: 199 });
+    store(newest);
+    follow(everything({ seq: 100 }));
+    expect(storedText()).toBe(encode(newest, config.ids));
     expect(reasons(page.device).ads).toBe("partner_refused");
   });
 });
@@ -649,15 +797,13 @@ describe("a decision that was waited for", () => {
   // The page has closed what ran before the code came that can record it.
   test("is recorded, announced once, and kept before the page is loaded again", async () => {
     store(everything());
-    const methods: unknown[] = [];
-    document.addEventListener("cm:change", (event) =>
-      methods.push((event as CustomEvent).detail.method),
-    );
+    const methods = listen("change", "method");
     const api = fakeApi();
     const page = open(api);
-    await page.act();
+    const { commit } = await page.act();
     ran = ["ads"];
-    page.device.choices = refuseAll(config, page.device.choices, false, now());
+    const refusal = answerAll(config, page.device.choices, false, false, now());
+    page.device.choices = refusal;
     reload.mockImplementation(() => steps.push("reload"));
     const put = vi.spyOn(IDBObjectStore.prototype, "put");
     put.mockImplementation(function (this: InstanceType<typeof IDBObjectStore>, ...words) {
@@ -665,8 +811,8 @@ describe("a decision that was waited for", () => {
       put.mockRestore();
       return this.put(...words);
     });
-    await refuse(page);
-    await settle();
+    commit(refusal, "refuse", "bar");
+    await rest();
     expect(methods).toEqual(["refuse"]);
     expect(api.sent).toMatchObject([{ method: "refuse" }]);
     expect(steps.filter((step) => /outbox|reload/.test(step))).toEqual(["outbox", "reload"]);

@@ -2,7 +2,6 @@ import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { askedIds, encode } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config } from "../../static/src/core/types.ts";
-import { createStore } from "../../static/src/io/store.ts";
 import type { Device } from "../../static/src/device.ts";
 import type { ConsentManager } from "../../static/src/page_api.ts";
 import {
@@ -14,6 +13,7 @@ import {
   frames,
   isolate,
   meaningMore,
+  putInDatabase,
   release,
   runAs,
   serveScripts,
@@ -37,15 +37,22 @@ let answers: Record<string, unknown>;
 let scripts: Scripts;
 let manager: ConsentManager;
 
+/** Words that the page's one line brings: the others come with what is fetched. */
+function firstWords(language: string): Record<string, string> {
+  const { refuse_changed, reload_note, saved_withdrawn, ...first } = words(language);
+  return first;
+}
+
 /** The page's one line, as the service serves it; `more`: how it is written. */
-async function load(
+async function visit(
   settings: Partial<Config> = {},
   language = "ja",
   again = false,
   more: Partial<HTMLScriptElement> = {},
 ): Promise<void> {
   document.documentElement.lang = language;
-  vi.stubGlobal("CM_CONFIG", site(settings));
+  const wording = { ja: firstWords("ja"), en: firstWords("en") };
+  vi.stubGlobal("CM_CONFIG", site({ wording, ...settings }));
   vi.resetModules();
   if (!again) delete (window as { consentManager?: unknown }).consentManager;
   // jsdom's own are async from the start, as those are that a script makes.
@@ -53,7 +60,13 @@ async function load(
   document.head.prepend(line);
   await runAs(line, () => import("../../static/src/loader.ts"));
   manager = (window as unknown as { consentManager: ConsentManager }).consentManager;
-  if (!scripts.isAway || scripts.kept.includes("act")) await manager?.ready();
+}
+
+/** The same, where something has asked for the rest, which is there. */
+async function load(...line: Parameters<typeof visit>): Promise<void> {
+  await visit(...line);
+  const ready = manager.ready();
+  if (!scripts.isAway || scripts.kept.includes("act")) await ready;
   await rest();
 }
 
@@ -63,6 +76,16 @@ async function rest(): Promise<void> {
   await frames();
   await scripts.rest();
 }
+
+/** Until what can wait for a quiet moment is done, too. */
+async function idle(): Promise<void> {
+  await settle(160);
+  await rest();
+}
+
+/** The visitor goes to another page, or away. */
+const leave = () => dispatchEvent(new Event("pagehide"));
+const fakeTime = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 
 const root = () => document.querySelector("#cm-root")!.shadowRoot!;
 const bar = () => root().querySelector<HTMLElement>(".cm-bar");
@@ -117,8 +140,9 @@ beforeEach(() => {
 afterEach(async () => {
   // An answer that is still under way would be stored in the next test's browser.
   vi.useRealTimers();
-  await settle();
+  await scripts.rest();
   release();
+  await settle();
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
   clearBrowser();
@@ -126,10 +150,14 @@ afterEach(async () => {
 
 /** The visitor goes on: what is stored stays, the page does not. */
 function nextPage(): void {
+  const isFake = vi.isFakeTimers();
+  // What the page had still to do is not done any more.
+  vi.useRealTimers();
   release();
   document.head.replaceChildren();
   document.body.replaceChildren();
   isolate();
+  if (isFake) fakeTime();
   const { isAway, kept } = scripts;
   scripts = Object.assign(serveScripts(), { isAway, kept });
 }
@@ -177,6 +205,7 @@ describe("first layer", () => {
     // Escape closes a dialog; that is no answer.
     layer.dispatchEvent(new Event("close"));
     expect(manager.get().choices).toBeNull();
+    leave();
     expect(sent("/v1/shown")).toMatchObject([{ surface: presentation }]);
     expect(sent("/v1/consents")).toEqual([]);
   });
@@ -212,6 +241,8 @@ describe("first layer", () => {
 
   test("is counted once, as the first time only without the flag cookie", async () => {
     await load();
+    leave();
+    leave();
     expect(sent("/v1/shown")).toEqual([
       {
         site: "kloset",
@@ -225,9 +256,28 @@ describe("first layer", () => {
     posts.length = 0;
     nextPage();
     await load();
-    // In its own time.
-    await settle(200);
+    leave();
     expect(sent("/v1/shown")).toMatchObject([{ first: false }]);
+  });
+
+  test("is counted 5 s after it is painted, and not again when the visitor leaves", async () => {
+    fakeTime();
+    await visit();
+    await frames();
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(sent("/v1/shown")).toEqual([]);
+    expect(document.cookie).toBe("");
+    await vi.advanceTimersByTimeAsync(1);
+    leave();
+    expect(sent("/v1/shown")).toHaveLength(1);
+    expect(document.cookie).toBe("cm_shown=3");
+  });
+
+  test("is not counted before it is painted", async () => {
+    await visit();
+    leave();
+    await frames();
+    expect(sent("/v1/shown")).toEqual([]);
   });
 
   test.each([ENDPOINT, "https://consent.service.example"])(
@@ -235,15 +285,18 @@ describe("first layer", () => {
     async (endpoint) => {
       localStorage.setItem("cm_device", "token");
       await load({ endpoint });
+      leave();
       const [{ init }] = posts.filter((one) => one.path === "/v1/shown") as [(typeof posts)[0]];
       expect(init).toMatchObject({ credentials: "omit", keepalive: true });
-      expect(init.headers).toEqual({ "Content-Type": "application/json" });
+      // As plain text, which the browser need not ask for first.
+      expect([typeof init.body, init.headers]).toEqual(["string", undefined]);
     },
   );
 
   test("painted, it opens what notice is enough for, from the next page on", async () => {
     await load();
     expect(manager.why("own").reason).toBe("no_choice");
+    leave();
     nextPage();
     await load();
     expect(manager.why("own").reason).toBe("notice_given");
@@ -253,6 +306,7 @@ describe("first layer", () => {
   test("a cookie that could not be set shows nothing", async () => {
     const set = vi.spyOn(document, "cookie", "set").mockImplementation(() => {});
     await load();
+    leave();
     set.mockRestore();
     nextPage();
     await load();
@@ -262,6 +316,8 @@ describe("first layer", () => {
   test("is not there on a return visit, which sends nothing", async () => {
     store({ granted: all });
     await load();
+    await idle();
+    leave();
     expect(bar()).toBeNull();
     expect(posts).toEqual([]);
     expect(scripts.fetched).toEqual(["act"]);
@@ -329,13 +385,15 @@ describe("first layer", () => {
 
   test("what is said goes away by itself, and stays away", async () => {
     await load();
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    fakeTime();
     press(1);
     await settle();
     expect(toast()).toContain("ja saved");
     await vi.advanceTimersByTimeAsync(8000);
     expect(toast()).toBe("");
-    expect(vi.getTimerCount()).toBe(0);
+    await settle();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(toast()).toBe("");
   });
 
   test("choose opens the preferences over a modal first layer, too", async () => {
@@ -384,9 +442,9 @@ describe("first layer", () => {
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);
   });
 
-  test("the scripts are fetched after it is painted: what decides, then what is asked for", async () => {
+  test("what is asked for comes after what decides, and once", async () => {
     await load();
-    expect(scripts.fetched).toEqual(["act"]);
+    press(2);
     press(2);
     await rest();
     expect(scripts.fetched).toEqual(["act", "preferences"]);
@@ -400,6 +458,7 @@ describe("the languages", () => {
     expect(labels()).toEqual(expect.arrayContaining([expect.stringContaining("ko allow")]));
     expect(bar()!.lang).toBe("ko");
     expect(bar()!.querySelector("a")!.href).toContain("?lang=ko");
+    leave();
     expect(sent("/v1/shown")).toMatchObject([{ language: "ko" }]);
     press(1);
     await rest();
@@ -414,6 +473,7 @@ describe("the languages", () => {
     expect(bar()!.lang).toBe("ko");
     const asked = posts.filter((one) => one.path === "/v1/bootstrap");
     expect(asked.map((one) => one.search)).toEqual(["?site=kloset&language=ko"]);
+    leave();
     expect(sent("/v1/shown")).toMatchObject([{ language: "ko" }]);
   });
 
@@ -510,7 +570,8 @@ describe("asked again", () => {
 
   test("without the service the question alone, after a second: both answers are for all", async () => {
     scripts.isAway = true;
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    scripts.kept = ["act"];
+    fakeTime();
     store({ granted: without("partner:line") });
     await load();
     await vi.advanceTimersByTimeAsync(1000);
@@ -520,7 +581,7 @@ describe("asked again", () => {
   });
 
   test("the service that does not answer keeps the question back for a second only", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    fakeTime();
     vi.stubGlobal("fetch", () => new Promise(() => {}));
     store({ granted: without("partner:line") });
     await load();
@@ -534,6 +595,12 @@ const pass = async (ms: number) => {
   await vi.advanceTimersByTimeAsync(ms);
   await rest();
 };
+/** The way to the settings that the page itself has. */
+const LINK = `<a data-cm-open>settings</a>`;
+const openSettings = async () => {
+  document.querySelector<HTMLElement>("[data-cm-open]")!.click();
+  await pass(0);
+};
 const OWN = `<template data-cm-tag="own"><img id="pixel" src="/p.gif"></template>`;
 const pixel = () => document.querySelector("#pixel");
 /** How it was decided, each time that something was. */
@@ -545,10 +612,155 @@ function methods(): unknown[] {
   return heard;
 }
 
+describe("the rest begins", () => {
+  const FRAME = `<template data-cm-tag="video"><iframe></iframe></template>`;
+  const CART = `<template data-cm-tag="cart"><img id="pixel" src="/p.gif"></template>`;
+  /** Until scripts that were asked for have run; the clock stands still. */
+  const came = async () => {
+    await scripts.rest();
+    return scripts.fetched;
+  };
+  beforeEach(fakeTime);
+
+  test.each([
+    ["pointerover", () => document.body],
+    ["focusin", () => document.body],
+    ["scroll", () => document],
+  ] as const)("for a new visitor at %s, and nothing is fetched before", async (sign, of) => {
+    document.body.innerHTML = OWN;
+    await visit();
+    await pass(4900);
+    expect([scripts.fetched, posts, await indexedDB.databases()]).toEqual([[], [], []]);
+    expect(corner()).toBeNull();
+    for (let i = 0; i < 2; i++) of().dispatchEvent(new Event(sign, { bubbles: true }));
+    expect(await came()).toEqual(["act"]);
+    expect(corner()).not.toBeNull();
+    expect(pixel()).toBeNull();
+  });
+
+  test("after 5 s without one", async () => {
+    await visit();
+    await pass(4999);
+    expect(scripts.fetched).toEqual([]);
+    await pass(1);
+    expect(scripts.fetched).toEqual(["act"]);
+  });
+
+  test("when the page asks for it", async () => {
+    await visit();
+    expect(await came()).toEqual([]);
+    await manager.ready();
+    expect(scripts.fetched).toEqual(["act"]);
+  });
+
+  test("with an answer, which is recorded", async () => {
+    document.body.innerHTML = OWN;
+    await visit();
+    press(0);
+    await came();
+    await pass(200);
+    expect(scripts.fetched).toEqual(["act", "send"]);
+    expect(sent("/v1/consents")).toMatchObject([{ method: "allow", surface: "bar" }]);
+    expect(pixel()).not.toBeNull();
+    expect(bar()).toBeNull();
+  });
+
+  test("at once where something exempt is on the page, which runs", async () => {
+    document.body.innerHTML = CART;
+    await visit();
+    expect(await came()).toEqual(["act"]);
+    expect(pixel()).not.toBeNull();
+  });
+
+  test("at once where something exempt comes later", async () => {
+    await visit();
+    expect(await came()).toEqual([]);
+    document.body.insertAdjacentHTML("beforeend", CART);
+    await settle();
+    expect(await came()).toEqual(["act"]);
+    expect(pixel()).not.toBeNull();
+  });
+
+  test("at once where something may open, and does not wait for the database", async () => {
+    store({ granted: all });
+    const requests: unknown[] = [];
+    vi.stubGlobal("indexedDB", { open: () => requests[requests.push({}) - 1] });
+    document.body.innerHTML = OWN;
+    await visit();
+    expect(await came()).toEqual(["act"]);
+    expect(requests).toHaveLength(1);
+    expect(pixel()).toBeNull();
+    // One that never answers holds nothing back for long.
+    await pass(1000);
+    expect(pixel()).not.toBeNull();
+  });
+
+  test("and where the database is blocked, what may open opens", async () => {
+    store({ granted: all });
+    vi.stubGlobal("indexedDB", {
+      open() {
+        throw new Error("blocked");
+      },
+    });
+    document.body.innerHTML = OWN;
+    await visit();
+    await came();
+    expect(pixel()).not.toBeNull();
+    await expect(manager.ready()).resolves.toBeUndefined();
+  });
+
+  const quietly = async () => {
+    await vi.advanceTimersByTimeAsync(149);
+    expect(await came()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await came())[0]).toBe("act");
+  };
+
+  test("in a quiet moment where something was decided", async () => {
+    store({ refused: all });
+    await visit();
+    await quietly();
+  });
+
+  test("in a quiet moment where there is a database, in which a refusal may be", async () => {
+    const refused = chosen({ refused: all, seq: 6 });
+    await putInDatabase(entry(6, "refuse", true, refused));
+    await visit();
+    expect(bar()).not.toBeNull();
+    await quietly();
+    expect(manager.get().choices).toMatchObject({ seq: 6, granted: [] });
+    expect(bar()).toBeNull();
+  });
+
+  test("in a quiet moment where the browser signals a refusal", async () => {
+    vi.stubGlobal("navigator", { globalPrivacyControl: true, language: "en" });
+    await visit();
+    await quietly();
+  });
+
+  test("in a quiet moment where the question has to be fetched", async () => {
+    await visit({}, "ko");
+    expect(bar()).toBeNull();
+    await quietly();
+  });
+
+  test("in a quiet moment where there is no question, but a link", async () => {
+    await visit({ presentation: "link" });
+    await quietly();
+  });
+
+  test("in a quiet moment where an embed has to say why it is not there", async () => {
+    document.body.innerHTML = FRAME;
+    await visit();
+    expect(document.querySelector(".cm-placeholder")).not.toBeNull();
+    await quietly();
+  });
+});
+
 describe("while the service's scripts cannot be loaded", () => {
   beforeEach(() => {
     scripts.isAway = true;
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    fakeTime();
     vi.spyOn(Math, "random").mockReturnValue(0);
   });
 
@@ -564,17 +776,26 @@ describe("while the service's scripts cannot be loaded", () => {
     expect(pixel()).not.toBeNull();
   });
 
-  test("refuse shuts at once, and the question goes away within about a second", async () => {
-    // What is old is asked again: after a second, since nobody can say why.
-    store({ granted: without("partner:line") });
+  test("what was refused in another tab meanwhile does not open", async () => {
+    store({ granted: all });
+    document.body.innerHTML = OWN;
     await load();
-    await pass(1000);
+    store({ refused: all, seq: 99 });
+    scripts.isAway = false;
+    await pass(4000);
+    expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
+    expect(pixel()).toBeNull();
+  });
+
+  test("refuse shuts at once, and the question goes away within about a second", async () => {
+    document.cookie = "cm_shown=3;Path=/";
+    await load();
+    expect(manager.why("own")).toMatchObject({ allowed: true, reason: "notice_given" });
     press(1);
     expect(manager.why("own")).toMatchObject({ allowed: false, reason: "partner_refused" });
     expect(flags()).toBe("2");
     await pass(1000);
     expect(bar()).toBeNull();
-    expect(corner().hidden).toBe(false);
   });
 
   test("the refusal is recorded once the script can be had, and only once", async () => {
@@ -598,13 +819,10 @@ describe("while the service's scripts cannot be loaded", () => {
     ["nothing had been decided", null],
     ["everything had been granted", { granted: all }],
   ])("the refusal is recorded by a later page that can, once (%s)", async (_, before) => {
-    if (before) {
-      store(before);
-      localStorage.setItem("cm_choices", encode(chosen(before), config.ids));
-    }
+    if (before) store(before);
+    document.body.innerHTML = LINK;
     await load();
-    if (before) corner().click();
-    await pass(0);
+    if (before) await openSettings();
     press(1);
     await pass(1000);
     posts.length = 0;
@@ -657,10 +875,10 @@ describe("while the service's scripts cannot be loaded", () => {
 
   test("who granted everything can still refuse, by the settings", async () => {
     store({ granted: all });
+    document.body.innerHTML = LINK;
     await load();
     expect(bar()).toBeNull();
-    corner().click();
-    await pass(0);
+    await openSettings();
     expect(note()).toContain("ja offline_note");
     press(1);
     expect(manager.why("own").reason).toBe("partner_refused");
@@ -674,14 +892,15 @@ describe("while the service's scripts cannot be loaded", () => {
   test("what waited before is sent as well, and neither comes before what is kept", async () => {
     const heard = methods();
     store({ granted: all, seq: 5 });
-    await createStore().put(entry(4));
+    await putInDatabase(entry(4));
+    document.body.innerHTML = LINK;
     await load();
-    corner().click();
-    await pass(0);
+    await openSettings();
     press(1);
     await settle();
     scripts.isAway = false;
     await pass(4000);
+    await pass(200);
     expect(heard).toEqual(["refuse"]);
     expect(sent("/v1/consents").filter((one) => one.is_history)).toHaveLength(1);
     expect(sent("/v1/consents").filter((one) => !one.is_history)).toHaveLength(1);
@@ -701,9 +920,11 @@ describe("while the service's scripts cannot be loaded", () => {
     await expect(manager.set({ partners: { criteo: true } })).rejects.toBeDefined();
     const done = manager.set({ partners: { criteo: false } });
     await settle();
+    expect(flags()).toBe("2");
     expect(manager.why("own").reason).toBe("partner_refused");
     scripts.isAway = false;
     await pass(4000);
+    await pass(200);
     expect(await done).toEqual({ recorded: true, ignored: [] });
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse", surface: "api" }]);
   });
@@ -729,11 +950,11 @@ describe("while the service's scripts cannot be loaded", () => {
   });
 });
 
-describe("while only what decides can be loaded", () => {
+describe("while only what decides and sends can be loaded", () => {
   beforeEach(() => {
     scripts.isAway = true;
-    scripts.kept = ["act"];
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    scripts.kept = ["act", "send"];
+    fakeTime();
     vi.spyOn(Math, "random").mockReturnValue(0);
   });
   /** No time passes: only what was promised already happens. */
@@ -800,7 +1021,7 @@ describe("while only what decides can be loaded", () => {
     const heard = methods();
     const reload = watchReload();
     store({ granted: all, seq: 5 });
-    await createStore().put(entry(4));
+    await putInDatabase(entry(4));
     delete answers["/v1/consents"];
     document.body.innerHTML = `<template data-cm-tag="ads"><script>void 0</script></template>`;
     await load();
@@ -833,15 +1054,15 @@ describe("settings", () => {
     corner().click();
     await rest();
     const fetched = document.head.querySelectorAll<HTMLScriptElement>('script[src*="/preferences/"]');
-    expect([...fetched].map((one) => one.src)).toEqual([ENDPOINT + "/b/preferences/0c.js"]);
+    expect([...fetched].map((one) => one.src)).toEqual([ENDPOINT + "/b/preferences/0a.js"]);
     expect(root().querySelectorAll(".cm-dialog")).toHaveLength(1);
   });
 
   test("what was being said before the page was loaded again is said once more", async () => {
     store({ refused: all });
-    sessionStorage.setItem("cm_saved", "bar");
+    sessionStorage.setItem("cm_saved", "It was <b>saved</b>.");
     await load();
-    expect(toast()).toContain("ja saved_withdrawn");
+    expect(toast()).toBe("It was <b>saved</b>.");
     nextPage();
     await load();
     expect(toast()).toBe("");
@@ -866,9 +1087,10 @@ describe("a decision that was not acknowledged", () => {
   test("is sent from the next page, where the newest of them holds", async () => {
     store({ granted: all, seq: 5 });
     const refusal = entry(6, "refuse", true, chosen({ refused: all, seq: 6 }));
-    await createStore().put(refusal);
+    await putInDatabase(refusal);
     document.body.innerHTML = `<template data-cm-tag="ads"><img id="pixel" src="/p.gif"></template>`;
     await load();
+    await idle();
     expect(document.querySelector("#pixel")).toBeNull();
     expect(manager.why("ads").reason).toBe("partner_refused");
     expect(sent("/v1/consents")).toMatchObject([{ idempotency_key: refusal.idempotency_key }]);
@@ -903,8 +1125,8 @@ describe("a withdrawal", () => {
     await manager.set({ partners: { criteo: false } });
     await rest();
     expect(reload).toHaveBeenCalledOnce();
-    expect(toast()).toContain("ja reload_note");
-    expect(sessionStorage.getItem("cm_saved")).toBe("bar");
+    expect(toast()).toContain("ja saved");
+    expect(sessionStorage.getItem("cm_saved")).toBe(toast());
   });
 });
 
@@ -925,6 +1147,16 @@ describe("placeholders", () => {
     expect(document.querySelector("#film")).not.toBeNull();
     expect(standIns()).toEqual([]);
     expect(sent("/v1/consents")).toEqual([]);
+  });
+
+  test("once is until the next decision, even one that only grants something else", async () => {
+    document.body.innerHTML = FRAME;
+    await load();
+    buttons()[0]!.click();
+    await manager.set({ partners: { google: true } });
+    await rest();
+    expect(document.querySelector("#film")).toBeNull();
+    expect(standIns()).toHaveLength(1);
   });
 
   test("always records a grant for what that tag needs, nothing else", async () => {
@@ -986,7 +1218,7 @@ describe("the page's API", () => {
       recorded: true,
       ignored: ["purpose:analytics"],
     });
-    await settle();
+    await rest();
     expect(sent("/v1/consents")).toMatchObject([
       { method: "withdraw", surface: "api", purposes: { advertising: false } },
     ]);
@@ -1084,12 +1316,16 @@ describe("room at the page's end", () => {
     vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockImplementation(function (
       this: HTMLElement,
     ) {
-      return this.classList.contains("cm-bar") ? 200 : 0;
+      return this.classList.contains("cm-bar") ? 200 : 44;
     });
     const { style } = document.documentElement;
     await load();
     expect([...watched]).toEqual(expect.arrayContaining([bar(), corner()]));
     resized();
+    expect(style.scrollPaddingBottom).toBe("224px");
+    // A page that nobody can scroll would only move.
+    expect(style.paddingBottom).toBe("");
+    dispatchEvent(new Event("scroll"));
     expect(style.paddingBottom).toBe("224px");
     press(1);
     await rest();
@@ -1106,6 +1342,7 @@ describe("where the one line stands", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     await load({ endpoint: "" }, "ja", false, { src: ENDPOINT + "/b/kloset.js" });
     expect(warn).not.toHaveBeenCalled();
+    leave();
     expect(sent("/v1/shown")).toHaveLength(1);
     expect(bar()!.querySelector("a")!.href).toContain(ENDPOINT);
   });
@@ -1129,10 +1366,27 @@ describe("where the one line stands", () => {
     const fetched = [...document.querySelectorAll<HTMLScriptElement>("script[src]")];
     expect(fetched.map((one) => new URL(one.src).pathname).sort()).toEqual([
       "/b/act/0a.js",
-      "/b/preferences/0c.js",
+      "/b/preferences/0a.js",
       "/t.js",
     ]);
     expect(new Set(fetched.map((one) => one.nonce))).toEqual(new Set(["n1"]));
+  });
+});
+
+describe("for the site's developer", () => {
+  test("the panel lists the tags, whatever else has not come yet", async () => {
+    fakeTime();
+    history.replaceState(null, "", "?cm-debug");
+    await visit();
+    history.replaceState(null, "", location.pathname);
+    await rest();
+    await pass(100);
+    const panel = root().querySelector(".cm-debug")!;
+    // It looks again each second.
+    [...panel.querySelectorAll("button")].find((one) => one.textContent === "Close")!.click();
+    expect(scripts.fetched).toEqual(["debug"]);
+    expect(panel.textContent).toContain("no_choice: the visitor has not answered yet");
+    expect(panel.textContent).toContain("not on this page");
   });
 });
 
@@ -1152,7 +1406,8 @@ describe("when something is broken", () => {
     document.addEventListener("cm:error", (event) => errors.push((event as CustomEvent).detail), {
       once: true,
     });
-    await load({ tags: null as never });
+    await visit({ tags: null as never });
+    await rest();
     expect(document.querySelector("#pixel")).toBeNull();
     expect(errors).toEqual([{ code: "loader_failed", status: 0 }]);
   });

@@ -1,13 +1,16 @@
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createOutbox, type Outcome } from "../../static/src/io/outbox.ts";
-import { createStore } from "../../static/src/io/store.ts";
+import type { Entry } from "../../static/src/io/store.ts";
 import {
   chosen,
   clearBrowser,
   entry,
   fakeApi,
   isolate,
+  keptOf,
+  openStore,
+  putInDatabase,
   recorded as answer,
   release,
   settle,
@@ -29,18 +32,23 @@ afterEach(() => {
   clearBrowser();
 });
 
-/** An outbox and its store, as a page has them. */
-function open(api: ReturnType<typeof fakeApi>) {
-  const store = createStore();
+/** An outbox and its store, as a page has them. `made`: what this page decided itself. */
+async function open(api: ReturnType<typeof fakeApi>, made: Parameters<typeof openStore>[0] = []) {
+  const store = await openStore(made);
   const outbox = createOutbox((body) => api.record(body), store, outcome as unknown as Outcome);
-  return { ...store, ...outbox, waiting: () => waiting(store) };
+  return {
+    ...store,
+    ...outbox,
+    put: (row: Entry) => putInDatabase(row),
+    waiting: () => waiting(store),
+  };
 }
 const seqs = (entries: { client_seq: number }[]) => entries.map((one) => one.client_seq);
 
 describe("the outbox", () => {
   test("keeps what was not acknowledged and deletes it by id after a 2xx", async () => {
     const api = fakeApi(0, recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     const [first, second] = [entry(1), entry(2)];
     await outbox.put(first);
     await outbox.put(second);
@@ -58,20 +66,20 @@ describe("the outbox", () => {
     const known = chosen({ seq: 12 });
     outcome.recorded.mockReturnValue(known);
     const api = fakeApi(recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     for (const seq of [3, 9, 5]) await outbox.put(entry(seq));
     await outbox.flush();
     expect(await outbox.all()).toMatchObject([
       { idempotency_key: "sent", is_sent: true, choices: known },
     ]);
     await outbox.flush();
-    await open(api).flush();
+    await (await open(api)).flush();
     expect(seqs(api.sent)).toEqual([9, 5, 3]);
-    expect(await open(api).all()).toHaveLength(1);
+    expect(await (await open(api)).all()).toHaveLength(1);
   });
 
   test("an answer without a body keeps the entry's own choices", async () => {
-    const outbox = open(fakeApi(201));
+    const outbox = await open(fakeApi(201));
     const one = entry(4);
     await outbox.put(one);
     await outbox.flush();
@@ -80,9 +88,9 @@ describe("the outbox", () => {
   });
 
   test("outlives the page: another one finds it and sends it", async () => {
-    await open(fakeApi(0)).put(entry(7));
+    await putInDatabase(entry(7));
     const api = fakeApi(recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([7]);
     expect(await outbox.waiting()).toEqual([]);
@@ -90,7 +98,7 @@ describe("the outbox", () => {
 
   test("sends the newest first", async () => {
     const api = fakeApi(recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     for (const seq of [3, 9, 5]) await outbox.put(entry(seq));
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([9, 5, 3]);
@@ -98,7 +106,7 @@ describe("the outbox", () => {
 
   test("what is under way is not sent a second time", async () => {
     const api = fakeApi(400, recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     const one = entry(4, "choose");
     await outbox.put(one);
     await Promise.all([outbox.send(one), outbox.flush()]);
@@ -108,7 +116,7 @@ describe("the outbox", () => {
 
   test("a refusal made while others are sent goes next and is not lost", async () => {
     const api = fakeApi();
-    const outbox = open(api);
+    const outbox = await open(api);
     await outbox.put(entry(2, "allow"));
     await outbox.put(entry(1, "allow"));
     api.replies.push((body) => {
@@ -129,7 +137,7 @@ describe("the outbox", () => {
     "keeps everything on %i and tries again later",
     async (status) => {
       const api = fakeApi(status);
-      const outbox = open(api);
+      const outbox = await open(api);
       await outbox.put(entry(1));
       await outbox.put(entry(2));
       await outbox.flush();
@@ -143,7 +151,7 @@ describe("the outbox", () => {
 
   test("waits as long as the service asks, and no shorter", async () => {
     const timer = vi.spyOn(globalThis, "setTimeout");
-    const outbox = open(fakeApi(() => ({ status: 503, retryAfter: 90_000 })));
+    const outbox = await open(fakeApi(() => ({ status: 503, retryAfter: 90_000 })));
     await outbox.send(entry(1));
     expect(timer.mock.calls.map((call) => call[1])).toContain(90_000);
   });
@@ -151,7 +159,7 @@ describe("the outbox", () => {
   test("backs off from two seconds to five minutes, with jitter", async () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const timer = vi.spyOn(globalThis, "setTimeout");
-    const outbox = open(fakeApi(503));
+    const outbox = await open(fakeApi(503));
     await outbox.waiting();
     timer.mockClear();
     for (let i = 0; i < 9; i++) await outbox.send(entry(1));
@@ -162,7 +170,7 @@ describe("the outbox", () => {
 
   test("a refusal that is not taken becomes a minimal one, in one step", async () => {
     const api = fakeApi(400, recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     const one = entry(4, "choose");
     await outbox.put(one);
     await outbox.flush();
@@ -173,6 +181,7 @@ describe("the outbox", () => {
       method: "refuse",
       surface: "bar",
       language: "ja",
+      device_seed: one.body.device_seed,
       idempotency_key: expect.not.stringMatching(one.idempotency_key),
     });
     expect(await outbox.waiting()).toEqual([]);
@@ -181,7 +190,7 @@ describe("the outbox", () => {
 
   test("the minimal one is of the same device", async () => {
     const api = fakeApi(400, recorded);
-    const outbox = open(api);
+    const outbox = await open(api);
     const one = entry(4, "choose");
     one.body.device_seed = "5eed";
     await outbox.put(one);
@@ -190,7 +199,7 @@ describe("the outbox", () => {
   });
 
   test("a minimal refusal that is not taken either is kept and reported", async () => {
-    const outbox = open(fakeApi(400));
+    const outbox = await open(fakeApi(400));
     await outbox.put(entry(4, "choose"));
     await outbox.flush();
     expect(outcome.stuck).toHaveBeenCalledWith(400);
@@ -200,7 +209,7 @@ describe("the outbox", () => {
   });
 
   test.each([409, 400, 403])("a grant that is not taken (%i) is dropped", async (status) => {
-    const outbox = open(fakeApi(status));
+    const outbox = await open(fakeApi(status));
     const one = entry(4, "allow");
     await outbox.put(one);
     await outbox.flush();
@@ -219,7 +228,7 @@ describe("the outbox", () => {
       }));
     vi.stubGlobal("navigator", { ...navigator, locks: { request } });
     const api = fakeApi(recorded);
-    const [a, b] = [open(api), open(api)];
+    const [a, b] = [await open(api), await open(api)];
     await a.put(entry(1));
     await b.put(entry(2));
     await Promise.all([a.flush(), b.flush()]);
@@ -229,7 +238,7 @@ describe("the outbox", () => {
 
   test("sends again when the network or the visitor comes back", async () => {
     const api = fakeApi(0);
-    const outbox = open(api);
+    const outbox = await open(api);
     await outbox.put(entry(1));
     await outbox.flush();
     dispatchEvent(new Event("online"));
@@ -251,41 +260,52 @@ describe("without IndexedDB", () => {
         },
       },
     ],
-  ])("%s: localStorage keeps the list", async (_, indexedDB) => {
+  ])("%s: this page sends what it made, once it can", async (_, indexedDB) => {
     vi.stubGlobal("indexedDB", indexedDB);
-    await open(fakeApi(0)).put(entry(3));
-    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toHaveLength(1);
-    const api = fakeApi(recorded);
-    await open(api).flush();
-    expect(seqs(api.sent)).toEqual([3]);
-    expect(JSON.parse(localStorage.getItem("cm_outbox")!)).toMatchObject([
-      { idempotency_key: "sent", is_sent: true },
-    ]);
+    const api = fakeApi(0, recorded);
+    const outbox = await open(api, [keptOf(chosen({ seq: 3 }))]);
+    await outbox.flush();
+    expect(await outbox.waiting()).toHaveLength(1);
+    await outbox.flush();
+    expect(seqs(api.sent)).toEqual([3, 3]);
+    expect(api.sent[1]!.idempotency_key).toBe(api.sent[0]!.idempotency_key);
+    expect(await outbox.all()).toEqual([]);
+    await outbox.flush();
+    expect(api.sent).toHaveLength(2);
+  });
+
+  test("a refusal that is not taken becomes a minimal one on this page", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    const api = fakeApi(400, 0, recorded);
+    const choices = chosen({ seq: 3, refused: ["partner:line"] });
+    const outbox = await open(api, [keptOf(choices, { method: "choose" })]);
+    await outbox.flush();
+    expect(await outbox.waiting()).toMatchObject([{ minimal: true }]);
+    await outbox.flush();
+    expect(api.sent.map((body) => body.method)).toEqual(["choose", "refuse", "refuse"]);
+    expect(await outbox.waiting()).toEqual([]);
   });
 
   test("it never answers: after a second it counts as blocked", async () => {
+    const outbox = await open(fakeApi(0), [keptOf(chosen({ seq: 3 }))]);
     vi.useFakeTimers();
     vi.stubGlobal("indexedDB", { open: () => ({}) });
-    const outbox = open(fakeApi(0));
-    const put = outbox.put(entry(3));
-    await vi.advanceTimersByTimeAsync(1000);
-    await put;
-    expect(await outbox.waiting()).toHaveLength(1);
+    const found = vi.fn();
+    void outbox.waiting().then(found);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(found).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(found).toHaveBeenCalledWith([expect.objectContaining({ refuses: true })]);
   });
 
   test("nor localStorage: memory keeps it for this page", async () => {
     vi.stubGlobal("indexedDB", undefined);
-    vi.stubGlobal("localStorage", {
-      getItem() {
-        throw new Error();
-      },
-      setItem() {
-        throw new Error();
-      },
-    });
+    const blocked = () => {
+      throw new DOMException("blocked", "SecurityError");
+    };
+    vi.stubGlobal("localStorage", { getItem: blocked, setItem: blocked });
     const api = fakeApi(0, recorded);
-    const outbox = open(api);
-    await outbox.put(entry(3));
+    const outbox = await open(api, [keptOf(chosen({ seq: 3 }))]);
     await outbox.flush();
     await outbox.flush();
     expect(seqs(api.sent)).toEqual([3, 3]);

@@ -6,7 +6,9 @@ import type { Answer, ConsentBody } from "../../static/src/io/api.ts";
 import { toMaps } from "../../static/src/core/apply.ts";
 import type { Device } from "../../static/src/device.ts";
 import type { Catalogue } from "../../static/src/io/catalogue.ts";
-import { newKey, type Entry, type Store } from "../../static/src/io/store.ts";
+import type { Kept } from "../../static/src/io/database.ts";
+import { newKey } from "../../static/src/io/key.ts";
+import type { Entry, Store } from "../../static/src/io/store.ts";
 import type { Host, Part } from "../../static/src/loader.ts";
 
 export const ENDPOINT = "https://consent.kloset.example";
@@ -77,12 +79,7 @@ export function site(more: Partial<Config> = {}): Config {
     outlives: false,
     renew_days: { granted: 365, refused: 180 },
     tags,
-    urls: {
-      transmission: "/external-transmission/kloset/",
-      act: "/b/act/0a.js",
-      later: "/b/later/0b.js",
-      preferences: "/b/preferences/0c.js",
-    },
+    parts: "0a",
     ...more,
   };
 }
@@ -137,6 +134,9 @@ export const words = (language: string): Record<string, string> =>
       "save",
       "allow_all",
       "refuse_all",
+      "role_third_party",
+      "policy_link",
+      "optout_link",
     ].map((key) => [key, `${language} ${key} {partner}{names}`]),
   );
 
@@ -205,11 +205,37 @@ export function entry(
       method,
       surface: "bar",
       language: "ja",
+      device_seed: key,
       ...(method !== "refuse" && { purposes: { analytics: !refuses } }),
     },
     choices,
     refuses,
   };
+}
+
+/** The same as the page that took it keeps it. */
+export const keptOf = (choices: Choices, more: Partial<Kept> = {}): Kept => ({
+  idempotency_key: newKey(),
+  device_seed: newKey(),
+  choices,
+  method: "refuse",
+  surface: "bar",
+  language: "ja",
+  ...more,
+});
+
+/** What a page that is opened now finds in the database. `made`: what it decided itself. */
+export async function openStore(made: (Kept | Entry)[] = [], settings = site()): Promise<Store> {
+  vi.resetModules();
+  const { createStore } = await import("../../static/src/io/store.ts");
+  return createStore(settings, made);
+}
+
+/** Leave something in the database, as an earlier page did. */
+export async function putInDatabase(...rows: (Kept | Entry)[]): Promise<void> {
+  vi.resetModules();
+  const { inDatabase } = await import("../../static/src/io/database.ts");
+  for (const row of rows) await inDatabase((store) => store.put(row));
 }
 
 /** What waits for the service; the newest acknowledged one stays beside it. */
@@ -254,8 +280,10 @@ export function serveConsents(api: ReturnType<typeof fakeApi>): void {
 
 const ENTRIES: Record<string, () => Promise<unknown>> = {
   act: () => import("../../static/src/act.ts"),
+  send: () => import("../../static/src/send.ts"),
   later: () => import("../../static/src/later.ts"),
   preferences: () => import("../../static/src/preferences.ts"),
+  debug: () => import("../../static/src/debug.ts"),
 };
 
 /** Translate the entries once, so that no test waits for that. What they answer does not count. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { merge } from "../../static/src/core/merge.ts";
-import { askedIds, decode, encode, isAsking, refuseAll } from "../../static/src/core/state.ts";
+import { answerAll, askedIds, decode, encode, isAsking } from "../../static/src/core/state.ts";
 import type { Config } from "../../static/src/core/types.ts";
 import { chosen, site } from "./site.ts";
 
@@ -37,7 +37,7 @@ describe("the cookie's text", () => {
     [true, true, 3],
   ])("signal %s and unsent %s are flags of their own", (with_signal, isUnsent, flags) => {
     const one = chosen({ with_signal, ...(isUnsent && { is_unsent: true }) });
-    const text = encode(one, config.ids);
+    const text = encode(one, config.ids)!;
     expect(text.split(".")[3]).toBe(String(flags));
     expect(decode(text, config.ids)).toEqual(one);
   });
@@ -90,18 +90,20 @@ describe("merge", () => {
     expect(merged.is_unsent).toBeFalsy();
   });
 
-  test("what one copy says is unsent stays so", () => {
+  test("is unsent only while both copies say so", () => {
     const unsent = { ...a, is_unsent: true };
-    expect(merge(unsent, a)!.is_unsent).toBe(true);
-    expect(merge(a, unsent)!.is_unsent).toBe(true);
+    expect(merge(unsent, { ...unsent })!.is_unsent).toBe(true);
+    expect(merge(unsent, a)!.is_unsent).toBeFalsy();
+    expect(merge(a, unsent)!.is_unsent).toBeFalsy();
     expect(merge(unsent, chosen({ seq: 6 }))!.is_unsent).toBeUndefined();
+    expect(merge(a, { ...unsent, seq: 6 })!.is_unsent).toBe(true);
   });
 });
 
-describe("everything refused, before anything can record it", () => {
-  test("is newer than what was, says that it is unsent, and leaves nothing granted", () => {
+describe("everything answered alike", () => {
+  test("a refusal is newer than what was, says that it is unsent, and leaves nothing granted", () => {
     const earlier = chosen({ granted: ["partner:gone", "partner:line"], seq: NOW * 1000 + 700 });
-    expect(refuseAll(config, earlier, true, NOW + 0.5)).toEqual({
+    expect(answerAll(config, earlier, false, true, NOW + 0.5)).toEqual({
       granted: [],
       refused: expect.arrayContaining([...askedIds(config), "partner:gone"]),
       decided_at: NOW,
@@ -110,7 +112,20 @@ describe("everything refused, before anything can record it", () => {
       seq: NOW * 1000 + 701,
       is_unsent: true,
     });
-    expect(refuseAll(config, null, false, NOW).refused).toEqual(askedIds(config));
+    expect(answerAll(config, null, false, false, NOW).refused).toEqual(askedIds(config));
+  });
+
+  test("a grant covers what is asked, and nothing that was refused besides", () => {
+    const earlier = chosen({ refused: ["partner:gone", "partner:line"], seq: NOW * 1000 + 700 });
+    expect(answerAll(config, earlier, true, true, NOW + 0.5)).toEqual({
+      granted: askedIds(config),
+      refused: ["partner:gone"],
+      decided_at: NOW,
+      notice: 3,
+      with_signal: true,
+      seq: NOW * 1000 + 701,
+      is_unsent: true,
+    });
   });
 });
 

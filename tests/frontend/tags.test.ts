@@ -1,27 +1,41 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { forget, matches } from "../../static/src/effects/cookies.ts";
+import { inOrder } from "../../static/src/effects/in_order.ts";
 import { watchTags, type Source, type Tags, type TagsHost } from "../../static/src/effects/tags.ts";
-import { copyScript } from "../../static/src/io/copy_script.ts";
-import type { Decision } from "../../static/src/core/types.ts";
+import type { Device } from "../../static/src/device.ts";
+import type { SiteTag } from "../../static/src/core/types.ts";
 import { clearBrowser, isolate, release, settle, site } from "./site.ts";
 
 // Inline scripts of the page run in jsdom's own window, not in the test's.
 const page = (globalThis as unknown as { jsdom: { window: Record<string, unknown> } }).jsdom.window;
 let open: Record<string, string | undefined> = {};
+let device: Device;
 let tags: Tags;
-const report = vi.fn();
+/** What was announced of a tag: its code and the reason. */
+const reports: [string, string][] = [];
 /** The room that is kept for embeds, by what it is kept for. */
 const rooms = new Map<Source, HTMLElement>();
 
-function start(markup: string, more: Partial<TagsHost> = {}): void {
+/** `known`: what the notice knows of tags. */
+function start(
+  markup: string,
+  more: Partial<TagsHost> = {},
+  known: Record<string, Partial<SiteTag>> = {},
+): void {
   document.body.innerHTML = markup;
-  tags = watchTags({
-    decide: (code): Decision =>
-      open[code]
-        ? { allowed: true, reason: open[code], withheld: [] }
-        : { allowed: false, reason: "no_choice", withheld: [] },
-    scriptFor: () => null,
-    copyScript,
+  document.addEventListener("cm:tag", (event) => {
+    const { tag, reason } = (event as CustomEvent).detail;
+    reports.push([tag, reason]);
+  });
+  device = {
+    config: { tags: known },
+    decide: (code: string) => ({
+      allowed: /^granted$|^exempt$/.test(open[code]!),
+      reason: open[code] ?? "no_choice",
+      withheld: [],
+    }),
+  } as unknown as Device;
+  tags = watchTags(device, {
     reserve(source) {
       const isEmbed = source instanceof HTMLTemplateElement && source.content.querySelector("iframe");
       if (!isEmbed) return null;
@@ -36,9 +50,15 @@ function start(markup: string, more: Partial<TagsHost> = {}): void {
       rooms.delete(source);
     },
     placeholder: () => {},
-    report,
+    inOrder,
     ...more,
   });
+}
+
+/** It is sure that no stored refusal was missed. */
+function openAll(): void {
+  device.isOpen = true;
+  tags.update();
 }
 
 beforeEach(isolate);
@@ -46,7 +66,7 @@ afterEach(() => {
   release();
   open = {};
   rooms.clear();
-  report.mockClear();
+  reports.length = 0;
   delete page.order;
   clearBrowser();
 });
@@ -57,26 +77,28 @@ const scripts = () =>
     (one) => new URL(one.src).pathname,
   );
 
+/** A tag that is known by its address alone. */
+const DECLARED = { a: { loader_url: "https://tags.example/declared.js" } };
 const INLINE = (word: string) => `<script>(window.order ??= []).push("${word}")</script>`;
 
 describe("release and hold", () => {
   test("nothing inert runs or loads while the gate is closed", async () => {
     start(`<template data-cm-tag="a">${INLINE("a")}<img src="/p.gif"><iframe src="/f"></iframe></template>
       <script type="text/plain" data-cm-tag="a">window.order = ["plain"]</script>`);
-    tags.open();
+    openAll();
     await settle();
     expect(page.order).toBeUndefined();
     expect(document.querySelector("body > img, body > iframe")).toBeNull();
   });
 
-  test("before open() only exempt tags run, even when others are allowed", async () => {
+  test("before it is sure what was stored only exempt tags run, even when others are allowed", async () => {
     open = { need: "exempt", a: "granted" };
     start(
       `<template data-cm-tag="a">${INLINE("a")}</template><template data-cm-tag="need">${INLINE("need")}</template>`,
     );
     await settle();
     expect(page.order).toEqual(["need"]);
-    tags.open();
+    openAll();
     await settle();
     expect(page.order).toEqual(["need", "a"]);
   });
@@ -86,7 +108,7 @@ describe("release and hold", () => {
     start(
       `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("2")}<div><script src="/3.js"></script></div>${INLINE("4")}</template>`,
     );
-    tags.open();
+    openAll();
     await settle();
     expect(document.querySelectorAll("body > script, body > div script")).toHaveLength(1);
     document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
@@ -102,7 +124,7 @@ describe("release and hold", () => {
     open = { a: "granted", b: "granted" };
     start(`<template data-cm-tag="a"><script async src="/1.js"></script>${INLINE("a")}</template>
       <template data-cm-tag="b"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a2")}</template>`);
-    tags.open();
+    openAll();
     await settle();
     expect(page.order).toEqual(["a", "a2"]);
   });
@@ -111,7 +133,7 @@ describe("release and hold", () => {
     open = { a: "granted" };
     start(`<script type="text/plain" data-cm-tag="a">(window.order ??= []).push("plain")</script>
       <script type="text/plain" data-type="module" data-cm-tag="a" src="/m.js" crossorigin></script>`);
-    tags.open();
+    openAll();
     tags.update();
     await settle();
     expect(page.order).toEqual(["plain"]);
@@ -123,22 +145,16 @@ describe("release and hold", () => {
 
   test("a tag without markup of its own is loaded by its address", async () => {
     open = { a: "granted" };
-    const scriptFor = vi.fn(() => {
-      const script = document.createElement("script");
-      script.src = "/declared.js";
-      return script;
-    });
-    start(`<template data-cm-tag="a"></template>`, { scriptFor });
-    tags.open();
+    start(`<template data-cm-tag="a"></template>`, {}, DECLARED);
+    openAll();
     await settle();
-    expect(scriptFor).toHaveBeenCalledWith("a");
-    expect(document.querySelector('script[src="/declared.js"]')).not.toBeNull();
+    expect(scripts()).toEqual(["/declared.js"]);
   });
 
   test("nodes that are added later wait for the gate, too", async () => {
     open = { a: "granted" };
     start("");
-    tags.open();
+    openAll();
     document.body.insertAdjacentHTML(
       "beforeend",
       `<section><template data-cm-tag="a">${INLINE("late")}</template>
@@ -152,7 +168,7 @@ describe("release and hold", () => {
     open = { a: "granted", b: "granted" };
     start(`<template data-cm-tag="a"><img id="pixel" src="/p.gif"><link rel="preload" id="hint"></template>
       <template data-cm-tag="b">${INLINE("b")}</template>`);
-    tags.open();
+    openAll();
     await settle();
     expect(document.querySelector("#pixel")).not.toBeNull();
     open = {};
@@ -168,7 +184,7 @@ describe("release and hold", () => {
     start(
       `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("too late")}</template>`,
     );
-    tags.open();
+    openAll();
     await settle();
     const first = document.querySelector('script[src="/1.js"]')!;
     open = {};
@@ -202,7 +218,7 @@ describe("release and hold", () => {
       <script type="module" src="/4.js"></script>
       <script async src="/5.js"></script>
     </template>`);
-    tags.open();
+    openAll();
     await settle();
     const hints = [...document.head.querySelectorAll("link")];
     expect(hints.map((one) => [one.rel, one.as, new URL(one.href).pathname])).toEqual([
@@ -229,7 +245,7 @@ describe("release and hold", () => {
     open = { a: "granted" };
     start(`<template data-cm-tag="a"><script src="/1.js"></script></template>
       <template data-cm-tag="b"><script src="/2.js"></script><script src="/3.js"></script></template>`);
-    tags.open();
+    openAll();
     await settle();
     expect(document.head.querySelector("link")).toBeNull();
   });
@@ -239,7 +255,7 @@ describe("release and hold", () => {
     const two = (name: string) =>
       `<template data-cm-tag="${name}"><script src="/${name}1.js"></script><script src="/${name}2.js"></script></template>`;
     start(two("a") + two("b"));
-    tags.open();
+    openAll();
     await settle();
     expect(scripts()).toEqual(["/a1.js", "/b1.js"]);
     document.querySelector('script[src="/b1.js"]')!.dispatchEvent(new Event("load"));
@@ -252,7 +268,7 @@ describe("release and hold", () => {
     start(
       `<template data-cm-tag="a"><img id="pixel" src="/p.gif">${INLINE("a")}<script src="/1.js"></script></template>`,
     );
-    tags.open();
+    openAll();
     await settle();
     expect(page.order).toEqual(["a"]);
     document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
@@ -267,13 +283,26 @@ describe("release and hold", () => {
     expect(scripts()).toEqual([]);
   });
 
+  test("a tag whose scripts have not run yet is not named", async () => {
+    open = { a: "granted" };
+    start(
+      `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("a")}</template>`,
+      // What runs them is fetched, and has not come.
+      { inOrder: () => new Promise(() => {}) },
+    );
+    openAll();
+    expect([...tags.ran]).toEqual([]);
+    open = {};
+    expect(tags.update()).toEqual([]);
+  });
+
   test("closed before its script ran, it runs when it is opened again", async () => {
     open = { a: "granted" };
     // The second one waits for the first.
     start(
       `<template data-cm-tag="a"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a")}</template>`,
     );
-    tags.open();
+    openAll();
     const slow = document.querySelector('script[src="/slow.js"]')!;
     open = {};
     tags.update();
@@ -288,11 +317,10 @@ describe("release and hold", () => {
 
   test("a tag that is declared by its address alone is not loaded twice either", async () => {
     open = { a: "granted" };
-    const scriptFor = () => Object.assign(document.createElement("script"), { src: "/once.js" });
-    start(`<template data-cm-tag="a"></template>`, { scriptFor });
+    start(`<template data-cm-tag="a"></template>`, {}, DECLARED);
     for (const state of ["granted", undefined, "granted"]) {
       open = { a: state };
-      tags.open();
+      openAll();
       await settle();
     }
     expect(scripts()).toEqual([]);
@@ -303,13 +331,11 @@ describe("release and hold", () => {
 
   test("each tag is reported when its reason changes", () => {
     start(`<template data-cm-tag="a"></template><template data-cm-tag="a"></template>`);
-    tags.open();
+    openAll();
     tags.update();
     open = { a: "granted" };
     tags.update();
-    expect(
-      report.mock.calls.map(([code, decision]) => [code, (decision as Decision).reason]),
-    ).toEqual([
+    expect(reports).toEqual([
       ["a", "no_choice"],
       ["a", "granted"],
     ]);
@@ -324,7 +350,7 @@ describe("placeholders", () => {
     const placeholder = vi.fn();
     start(FRAME + `<template data-cm-tag="a"><img src="/p.gif"></template>`, { placeholder });
     expect(room()).not.toBeNull();
-    tags.open();
+    openAll();
     tags.update();
     expect(placeholder).toHaveBeenCalledOnce();
     expect(placeholder.mock.calls[0]!.slice(0, 3)).toEqual([
@@ -346,8 +372,9 @@ describe("placeholders", () => {
   });
 
   test("stand nowhere for a tag that the notice does not know", () => {
-    start(FRAME, { decide: () => ({ allowed: false, reason: "unknown_tag", withheld: [] }) });
-    tags.open();
+    open = { a: "unknown_tag" };
+    start(FRAME);
+    openAll();
     expect(room()).toBeNull();
   });
 
@@ -356,7 +383,7 @@ describe("placeholders", () => {
     start(FRAME + FRAME.replace("film", "other"), {
       placeholder: (_place, _code, _decision, once) => void opens.push(once),
     });
-    tags.open();
+    openAll();
     opens[0]!();
     tags.update();
     expect(document.querySelector("#film")).not.toBeNull();

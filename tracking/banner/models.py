@@ -18,12 +18,14 @@ class PinnedScript(models.Model):
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True)
     part = models.SlugField(max_length=40, default="", blank=True)
-    digest = models.SlugField(max_length=64, unique=True)
+    digest = models.SlugField(max_length=64)
     body = models.BinaryField()
     pinned_at = models.DateTimeField()
 
     class Meta:
         constraints = [
+            # Parts of one release have the same digest.
+            models.UniqueConstraint(fields=["digest", "part"], name="pinned_once"),
             models.CheckConstraint(
                 condition=Q(site__isnull=False, part="") | (Q(site__isnull=True) & ~Q(part="")),
                 name="pinned_site_or_part",

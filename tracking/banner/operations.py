@@ -23,7 +23,6 @@ def pin_script(*, site_code: str, language: str = "", country: str = "", now: da
     script = queries.get_script(
         site_code=site_code, language=language, country_header=country, now=now, is_pinned=True
     )
-    parts = {name: queries.get_part(name=name) for name in queries.PARTS}
     models.PinnedScript.objects.bulk_create(
         [
             models.PinnedScript(
@@ -31,7 +30,7 @@ def pin_script(*, site_code: str, language: str = "", country: str = "", now: da
             ),
             *(
                 models.PinnedScript(part=name, digest=part.digest, body=part.brotli, pinned_at=now)
-                for name, part in parts.items()
+                for name, part in queries.get_parts().items()
             ),
         ],
         ignore_conflicts=True,

@@ -29,12 +29,15 @@ from tracking.insights import operations, queries, rules
 from tracking.insights.types import PERMISSION, Filters, Funnel, Number, OptInReport, Rate
 from tracking.web.errors import errors
 from tracking.web.fields import StrictBoolean, StrictInteger, StrictSerializer, code
+from tracking.web.parsers import StrictJSONParser, TextJSONParser
 from tracking.web.site import SITE, named_site
 
 _SHOWN_BY = (Surface.BAR, Surface.CARD, Surface.DIALOG, Surface.LINK)
 
 
 class Showing(APIView):
+    parser_classes = [StrictJSONParser, TextJSONParser]
+
     @extend_schema_serializer(component_name="Showing")
     class Input(StrictSerializer):
         site = code()

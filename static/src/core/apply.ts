@@ -63,6 +63,7 @@ export function applyDecision(
     notice: config.notice,
     with_signal: gpc,
     seq: nextSeq(earlier, now),
+    is_unsent: true,
   };
 }
 

@@ -2,7 +2,10 @@
 
 import type { Choices } from "./types.ts";
 
-/** The newer by seq; on the same seq whatever both grant, and whatever either refuses. */
+/**
+ * The newer by seq; on the same seq whatever both grant, and whatever either refuses. What one of
+ * them knows to be recorded is.
+ */
 export function merge(a: Choices | null, b: Choices | null): Choices | null {
   if (!a || !b) return a ?? b;
   if (a.seq !== b.seq) return a.seq > b.seq ? a : b;
@@ -14,6 +17,6 @@ export function merge(a: Choices | null, b: Choices | null): Choices | null {
     notice: Math.min(a.notice, b.notice),
     with_signal: a.with_signal && b.with_signal,
     seq: a.seq,
-    is_unsent: a.is_unsent || b.is_unsent,
+    is_unsent: a.is_unsent && b.is_unsent,
   };
 }

@@ -1,4 +1,4 @@
-// What this device decided: the cookie's text ⇄ Choices; everything refused; is there more to ask?
+// What this device decided: the cookie's text ⇄ Choices; one answer to everything; is there more to ask?
 
 import { decide } from "./decide.ts";
 import type { ChoiceId, Choices, Config } from "./types.ts";
@@ -24,7 +24,8 @@ const fromHex = (hex: string, ids: Ids): ChoiceId[] =>
   });
 
 /** `1.<notice>.<decided_at>.<flags>.<seq>.<granted hex>.<refused hex>`; flags: 1 signal, 2 unsent */
-export const encode = (choices: Choices, ids: Ids): string =>
+export const encode = (choices: Choices | null, ids: Ids): string | null =>
+  choices &&
   [
     1,
     choices.notice,
@@ -63,21 +64,28 @@ export function askedIds({ tags }: Config): ChoiceId[] {
 export const nextSeq = (earlier: Choices | null, now: number) =>
   Math.max((earlier?.seq ?? 0) + 1, Math.floor(now * 1000));
 
-/** Everything refused, before anything can record it. */
-export const refuseAll = (
+/** Everything that is asked answered alike; refusing refuses also what was granted before. */
+export function answerAll(
   config: Config,
   earlier: Choices | null,
-  gpc: boolean,
+  isGranted: boolean,
+  with_signal: boolean,
   now: number,
-): Choices => ({
-  granted: [],
-  refused: [...askedIds(config), ...(earlier?.granted ?? [])],
-  decided_at: Math.floor(now),
-  notice: config.notice,
-  with_signal: gpc,
-  seq: nextSeq(earlier, now),
-  is_unsent: true,
-});
+): Choices {
+  const asked = askedIds(config);
+  const before = earlier?.refused ?? [];
+  return {
+    granted: isGranted ? asked : [],
+    refused: isGranted
+      ? before.filter((id) => !asked.includes(id))
+      : [...before, ...asked, ...(earlier?.granted ?? [])],
+    decided_at: Math.floor(now),
+    notice: config.notice,
+    with_signal,
+    seq: nextSeq(earlier, now),
+    is_unsent: true,
+  };
+}
 
 /** Is there something to ask? Never decided, something new or expired, or a refusal old enough. */
 export function isAsking(config: Config, choices: Choices | null, now: number): boolean {

@@ -19,7 +19,7 @@ export interface Choices {
   with_signal: boolean;
   /** Counts this device's decisions; the newest wins. */
   seq: number;
-  /** A refusal that nothing could record yet. */
+  /** The service has not acknowledged it yet. */
   is_unsent?: boolean;
 }
 
@@ -91,8 +91,8 @@ export interface Config extends Terms {
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
-  /** Paths on the service, of a page and of the scripts that come later. */
-  urls: { transmission: string } & Record<string, string>;
+  /** In the addresses of the scripts that come later: changes when any of them does. */
+  parts: string;
 }
 
 export type Method = "allow" | "refuse" | "choose" | "withdraw" | "signal";

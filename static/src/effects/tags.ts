@@ -3,134 +3,127 @@
 // allows that code, and its frames and pixels leave the page as soon as the gate closes.
 
 import type { Decision } from "../core/types.ts";
+import type { Device } from "../device.ts";
+import { copyScript } from "../io/copy_script.ts";
+import { scriptFor } from "../io/script.ts";
+import { announce } from "./announce.ts";
 
 export type Source = HTMLTemplateElement | HTMLScriptElement;
 
 interface Slot {
   source: Source;
   code: string;
-  live: ChildNode[] | null;
+  live?: ChildNode[] | null;
   /** Its scripts were put on the page: opened again, they go on and are not run twice. */
-  hasRun: boolean;
+  hasRun?: boolean;
   /** Opened for this page view only, by a tap on the placeholder. */
-  once: boolean;
-  placeholder: HTMLElement | null;
+  once?: boolean;
+  /** The room that says why it is empty. */
+  filled?: HTMLElement | null;
 }
 
 export interface TagsHost {
-  decide(code: string): Decision;
-  /** A script element for a tag that is declared by its address alone. */
-  scriptFor(code: string): HTMLScriptElement | null;
-  copyScript(inert: HTMLScriptElement): HTMLScriptElement;
   /** Keep room for an embed that may not load, once; null = there is none in it. */
   reserve(source: Source): HTMLElement | null;
   release(source: Source): void;
   /** Say in that room who would receive something. */
   placeholder(place: HTMLElement, code: string, decision: Decision, openOnce: () => void): void;
-  report(code: string, decision: Decision): void;
+  /**
+   * Run scripts one after the other, and after `before`: each takes the place that is kept for it,
+   * while `slot` shows what it shows now; `runs`: one of them does.
+   */
+  inOrder(
+    before: Promise<unknown> | undefined,
+    scripts: [HTMLScriptElement, ChildNode][],
+    slot: { live?: ChildNode[] | null },
+    runs: () => void,
+  ): Promise<unknown>;
 }
 
-const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
 export interface Tags {
-  /** Open what may be open. Before that only exempt tags run: a stored refusal may yet be found. */
-  open(): void;
   /** Bring every tag in line with the gate. Answers the closed tags whose scripts had run. */
   update(isDecision?: boolean): string[];
   /** Tags that put a script on this page; that cannot be undone without a reload. */
   ran: Set<string>;
 }
 
+const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
+
 /** Does the script that comes after it have to wait for this one? */
-const isWaitedFor = (script: HTMLScriptElement) => script.src && !script.hasAttribute("async");
+export const isWaitedFor = (script: HTMLScriptElement) =>
+  script.src && !script.hasAttribute("async");
 
-/** Start the download of a script that will run later. */
-function preload(script: HTMLScriptElement): void {
-  const link = document.createElement("link");
-  link.rel = script.type === "module" ? "modulepreload" : "preload";
-  link.as = "script";
-  link.href = script.src;
-  link.nonce = script.nonce;
-  link.crossOrigin = script.crossOrigin;
-  link.integrity = script.integrity;
-  link.referrerPolicy = script.referrerPolicy;
-  document.head.append(link);
-}
-
-export function watchTags(host: TagsHost): Tags {
+export function watchTags(device: Device, host: TagsHost): Tags {
   const slots = new Map<Source, Slot>();
-  const queues: Record<string, Promise<void>> = {};
+  /** By tag: a script that the next one of the same tag has to wait for. */
+  const queues: Record<string, Promise<unknown>> = {};
   const reported: Record<string, string> = {};
   const ran = new Set<string>();
-  let isOpen = false;
 
-  function release(slot: Slot): void {
-    const { source, code } = slot;
+  function open(slot: Slot): void {
+    const { source, code, hasRun } = slot;
     const content = document.createDocumentFragment();
     if (source instanceof HTMLTemplateElement) {
       content.append(document.importNode(source.content, true));
     } else if (source.src || source.text.trim()) {
       content.append(source.cloneNode(true));
     }
-    const declared = content.firstElementChild ? null : host.scriptFor(code);
+    const address = device.config.tags[code]?.loader_url;
+    const declared = !content.firstElementChild && address && scriptFor(address);
     if (declared) content.append(declared);
-    if (slot.hasRun) for (const script of content.querySelectorAll("script")) script.remove();
 
-    // Scripts run one by one, each after the one before it; tags do not wait for each other, as they
-    // would in the browser's own order for inserted scripts.
-    const waiting = [...content.querySelectorAll("script")].map((inert) => {
-      const mark = document.createComment("");
-      inert.replaceWith(mark);
-      return { script: inert === declared ? declared : host.copyScript(inert), mark };
+    const inert = [...content.querySelectorAll("script")];
+    const waits = queues[code] || inert.slice(0, -1).some(isWaitedFor);
+    const scripts = inert.map((old): [HTMLScriptElement, ChildNode] => {
+      const script = old === declared ? old : copyScript(old);
+      const place = waits ? new Comment() : script;
+      if (hasRun) old.remove();
+      else old.replaceWith(place);
+      return [script, place];
     });
-    const live = (slot.live = [...content.childNodes]);
+    slot.live = [...content.childNodes];
     host.release(source);
-    slot.placeholder = null;
-    source.before(content);
-    waiting.forEach(({ script, mark }, index) => {
-      // Downloaded side by side, though.
-      if (index && isWaitedFor(script)) preload(script);
-      const run = async () => {
-        if (slot.live !== live) return;
-        ran.add(code);
+    slot.filled = null;
+    const last = scripts.at(-1)?.[0];
+    if (last && !hasRun) {
+      const runs = () => {
         slot.hasRun = true;
-        live.push(script);
-        const waits = isWaitedFor(script);
-        if (waits) script.async = false;
-        const loaded = new Promise((done) => {
-          script.onload = script.onerror = done;
-        });
-        mark.replaceWith(script);
-        if (waits) await loaded;
+        ran.add(code);
       };
-      // The first one at once.
-      queues[code] = queues[code]?.then(run) ?? run();
-    });
-  }
-
-  function hold(slot: Slot, decision: Decision): void {
-    const { source, code } = slot;
-    slot.placeholder = decision.reason === "unknown_tag" ? null : host.reserve(source);
-    if (!slot.placeholder) return;
-    host.placeholder(slot.placeholder, code, decision, () => {
-      slot.once = true;
-      settle(slot);
-    });
+      if (waits) queues[code] = host.inOrder(queues[code], scripts, slot, runs);
+      else {
+        runs();
+        if (isWaitedFor(last)) {
+          queues[code] = new Promise((done) => (last.onload = last.onerror = done));
+        }
+      }
+    }
+    source.before(content);
   }
 
   function settle(slot: Slot): void {
     const { code } = slot;
-    const decision = host.decide(code);
-    const allowed = slot.once || (decision.allowed && (isOpen || decision.reason === "exempt"));
-    if (allowed && !slot.live) release(slot);
-    if (!allowed && slot.live) {
+    const decision = device.decide(code);
+    const { allowed, reason } = decision;
+    const isAllowed = slot.once || (allowed && (device.isOpen || reason === "exempt"));
+    if (isAllowed && !slot.live) open(slot);
+    if (!isAllowed && slot.live) {
       for (const node of slot.live) node.remove();
       slot.live = null;
     }
-    // At once, so that the page does not move later.
-    if (!allowed && !decision.allowed && !slot.placeholder) hold(slot, decision);
-    if (isOpen && reported[code] !== decision.reason) {
-      reported[code] = decision.reason;
-      host.report(code, decision);
+    if (!isAllowed && !allowed && reason !== "unknown_tag") {
+      const place = host.reserve(slot.source);
+      if (place && place !== slot.filled) {
+        slot.filled = place;
+        host.placeholder(place, code, decision, () => {
+          slot.once = true;
+          settle(slot);
+        });
+      }
+    }
+    if (device.isOpen && reported[code] !== reason) {
+      reported[code] = reason;
+      announce("tag", { tag: code, ...decision });
     }
   }
 
@@ -139,26 +132,10 @@ export function watchTags(host: TagsHost): Tags {
     if (root instanceof Element && root.matches(SOURCES)) found.push(root as Source);
     for (const source of found) {
       if (slots.has(source)) continue;
-      const slot = {
-        source,
-        code: source.dataset.cmTag!,
-        live: null,
-        hasRun: false,
-        once: false,
-        placeholder: null,
-      };
+      const slot = { source, code: source.dataset.cmTag! };
       slots.set(source, slot);
       settle(slot);
     }
-  }
-
-  function update(isDecision?: boolean): string[] {
-    for (const [source, slot] of slots) {
-      if (isDecision) slot.once = false;
-      if (source.isConnected) settle(slot);
-      else slots.delete(source);
-    }
-    return [...ran].filter((code) => !host.decide(code).allowed);
   }
 
   scan(document);
@@ -169,11 +146,14 @@ export function watchTags(host: TagsHost): Tags {
   }).observe(document, { childList: true, subtree: true });
 
   return {
-    open() {
-      isOpen = true;
-      update();
+    update(isDecision) {
+      for (const [source, slot] of slots) {
+        if (isDecision) slot.once = false;
+        if (source.isConnected) settle(slot);
+        else slots.delete(source);
+      }
+      return [...ran].filter((code) => !device.decide(code).allowed);
     },
-    update,
     ran,
   };
 }

@@ -1,10 +1,12 @@
 // The only place that calls the service.
 
 import type { Maps, Method, Surface } from "../core/types.ts";
-import { writeLocal } from "./save.ts";
-import { readLocal } from "./copy.ts";
+import { attempt } from "./storage.ts";
 
 const DEVICE = "cm_device";
+
+const readToken = () => attempt(() => localStorage.getItem(DEVICE));
+const writeToken = (token: string) => attempt(() => localStorage.setItem(DEVICE, token));
 
 export interface ConsentBody extends Partial<Maps> {
   site: string;
@@ -52,7 +54,7 @@ export function createApi(endpoint: string): Api {
 
   async function call<T>(path: string, body?: object): Promise<Answer<T>> {
     const headers: Record<string, string> = {};
-    const token = readLocal(DEVICE) ?? "new";
+    const token = readToken() ?? "new";
     if (body) headers["Content-Type"] = "application/json";
     if (byHeader) headers["X-Consent-Device"] = token;
     try {
@@ -69,10 +71,10 @@ export function createApi(endpoint: string): Api {
       const json = (await response.json().catch(() => null)) as
         | (T & { device_token?: string; code?: string })
         | null;
-      if (byHeader && json?.device_token) writeLocal(DEVICE, json.device_token);
+      if (byHeader && json?.device_token) writeToken(json.device_token);
       // A token that the service no longer believes, unless a newer one came meanwhile: start anew.
-      if (byHeader && json?.code === "token_refused" && readLocal(DEVICE) === token) {
-        writeLocal(DEVICE, "new");
+      if (byHeader && json?.code === "token_refused" && readToken() === token) {
+        writeToken("new");
       }
       return {
         status: response.status,

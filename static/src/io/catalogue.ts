@@ -4,6 +4,7 @@ import { own } from "../core/decide.ts";
 import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
+import { createApi } from "./api.ts";
 
 export interface Described {
   code: string;
@@ -48,15 +49,14 @@ export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
     host.language;
   // Another language than the script's brings all of its words.
   const path = `/v1/bootstrap?site=${site}&language=${language}${own(wording, language) ? more : ""}`;
-  const { api, adopt } = await host.act();
-  const { status, body } = await api.call<Catalogue>(path);
+  const { status, body } = await createApi(host.endpoint).call<Catalogue>(path);
   if (status === 200 && body) {
     known = body;
     host.language = language;
     host.wording = { ...host.wording, ...body.wording };
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;
-    if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) adopt(merge(mine, body.choices)!);
+    if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) (await host.act()).follow(merge(mine, body.choices));
   }
   if (!known) throw new Error("bootstrap " + status);
   return known;

@@ -4,7 +4,8 @@
 
 import type { Choices, Recorded } from "../core/types.ts";
 import type { Answer, ConsentBody } from "./api.ts";
-import { newKey, type Entry, type Store } from "./store.ts";
+import { newKey } from "./key.ts";
+import type { Entry, Store } from "./store.ts";
 
 const SENT = "sent";
 
@@ -59,9 +60,9 @@ export function createOutbox(
     if (status < 300) {
       const known = body ? outcome.recorded(body, entry) : choices;
       // One acknowledged entry stays, always under the same key.
-      await store.remove(key, { ...entry, idempotency_key: SENT, choices: known, is_sent: true });
+      await store.replace(key, { ...entry, idempotency_key: SENT, choices: known, is_sent: true });
     } else if (!refuses) {
-      await store.remove(key);
+      await store.replace(key);
       outcome.dropped(entry, status);
     } else if (!minimal) {
       // The service does not take this refusal as it is. The least it must take: refuse everything.
@@ -78,7 +79,7 @@ export function createOutbox(
         refuses,
         minimal: true,
       };
-      await store.remove(key, least);
+      await store.replace(key, least);
       return send(least);
     } else {
       outcome.stuck(status);

@@ -1,19 +1,9 @@
-// Writes what the page keeps; nothing here throws.
+// Stores the choices where the next page finds them at once.
 
-import { encode } from "../core/state.ts";
-import type { Choices, Config } from "../core/types.ts";
 import { attempt, CHOICES, readCookies, writeCookie } from "./storage.ts";
 
-export const writeLocal = (key: string, value: string) =>
-  attempt(() => {
-    localStorage.setItem(key, value);
-    return localStorage.getItem(key) === value;
-  });
-
-/** True when at least one copy can be read back. */
-export function saveChoices(config: Config, choices: Choices): boolean | null {
-  const text = encode(choices, config.ids);
+/** True when it can be read back. */
+export function saveChoices(text: string): boolean | null {
   writeCookie(CHOICES, text);
-  const inCookie = attempt(() => readCookies(CHOICES).join() === text);
-  return writeLocal(CHOICES, text) || inCookie;
+  return attempt(() => readCookies(CHOICES).join() === text);
 }

@@ -8,20 +8,28 @@ interface Policy {
 }
 
 const same = (text: string) => text;
-export let policy: Policy = { createScriptURL: same, createScript: same };
-try {
-  const types = (window as { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } })
-    .trustedTypes;
-  if (types) policy = types.createPolicy("consentmgr", policy);
-} catch {
-  // The page's list of policies leaves ours out: the browser then refuses the script itself.
+let policy: Policy | undefined;
+
+export function trusted(): Policy {
+  if (!policy) {
+    policy = { createScriptURL: same, createScript: same };
+    try {
+      const types = (
+        window as { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } }
+      ).trustedTypes;
+      if (types) policy = types.createPolicy("consentmgr", policy);
+    } catch {
+      // The page's list of policies leaves ours out: the browser then refuses the script itself.
+    }
+  }
+  return policy;
 }
 
 export const ownScript = document.currentScript as HTMLScriptElement | null;
 
 export function newScript(url: string | null, nonce: string | undefined): HTMLScriptElement {
   const script = document.createElement("script");
-  if (url) script.src = policy.createScriptURL(url);
+  if (url) script.src = trusted().createScriptURL(url);
   if (nonce) script.nonce = nonce;
   return script;
 }

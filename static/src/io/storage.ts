@@ -1,11 +1,11 @@
 // The readable cookies. Every getter here can throw (blocked storage, sandboxed frames); what cannot
-// be read is a doubt, and a doubt closes the gate. io/copy.ts has the second copy, io/save.ts writes.
+// be read is a doubt, and a doubt closes the gate.
 
 import { decode } from "../core/state.ts";
 import type { Choices, Config } from "../core/types.ts";
 
 export const CHOICES = "cm_choices";
-const SHOWN = "cm_shown";
+export const SHOWN = "cm_shown";
 
 /** `null` where that throws. */
 export function attempt<T>(work: () => T): T | null {
@@ -17,8 +17,8 @@ export function attempt<T>(work: () => T): T | null {
 }
 
 /** All values of a cookie: a second one of the same name was not set by us. */
-export const readCookies = (name: string): string[] =>
-  document.cookie
+export const readCookies = (name: string, cookies = document.cookie): string[] =>
+  cookies
     .split(/; */)
     .filter((pair) => pair.startsWith(name + "="))
     .map((pair) => pair.slice(name.length + 1));
@@ -29,20 +29,21 @@ export const writeCookie = (name: string, value: string | number) =>
     document.cookie = `${name}=${value};Path=/;SameSite=Lax;Max-Age=34560000${secure}`;
   });
 
-/** The choices in the cookie, or undefined where there is a reason not to believe them. */
-export function loadChoices({ ids }: Config): Choices | null | undefined {
+/**
+ * The choices in the cookie, or undefined where there is a reason not to believe them; and the number
+ * of the notice that was shown on an earlier page: in doubt, none was.
+ */
+export function loadCookies({ ids }: Config): [Choices | null | undefined, number | null] {
   try {
-    const [first, second] = readCookies(CHOICES);
-    return second === undefined ? decode(first, ids) : undefined;
+    // One look: the browser asks another process.
+    const { cookie } = document;
+    const [first, second] = readCookies(CHOICES, cookie);
+    const [shown, other] = readCookies(SHOWN, cookie);
+    if (second === undefined) {
+      return [decode(first, ids), !other && /^\d{1,9}$/.test(shown!) ? +shown! : null];
+    }
   } catch {
-    return undefined;
+    // A doubt, as well.
   }
+  return [undefined, null];
 }
-
-export const loadShown = () =>
-  attempt(() => {
-    const [value, second] = readCookies(SHOWN);
-    return value && !second && /^\d{1,9}$/.test(value) ? +value : null;
-  });
-
-export const saveShown = (notice: number) => writeCookie(SHOWN, notice);

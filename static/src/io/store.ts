@@ -1,11 +1,10 @@
-// This browser's newest decision, and those that the service has not acknowledged yet. They lie in
-// IndexedDB, the only browser store that survives a crash at once, or in a list in localStorage where
-// that is blocked or full. Where both are, only this page remembers them.
+// The decisions that this browser keeps, ready to be sent. Where the database is blocked or full, the
+// page still knows those that were made on it, and the cookie the newest.
 
-import type { Choices } from "../core/types.ts";
+import { toMaps } from "../core/apply.ts";
+import type { ChoiceId, Choices, Config, Maps } from "../core/types.ts";
 import type { ConsentBody } from "./api.ts";
-import { readLocal } from "./copy.ts";
-import { writeLocal } from "./save.ts";
+import { inDatabase, readKept, type Kept } from "./database.ts";
 import { attempt } from "./storage.ts";
 
 export interface Entry {
@@ -15,83 +14,76 @@ export interface Entry {
   choices: Choices;
   /** Something is refused in it, so it may never be dropped. */
   refuses: boolean;
-  /** Acknowledged: kept, since a crash can bring an older cookie back. */
   is_sent?: boolean;
   /** Stands in for a refusal that the service did not take as it was. */
   minimal?: boolean;
 }
 
 export interface Store {
-  /** Resolves when the entry would survive a crash. */
-  put(entry: Entry): Promise<unknown>;
   /** Newest first, each once. */
   all(): Promise<Entry[]>;
-  remove(key: string, replacement?: Entry): Promise<unknown>;
+  /** In place of the entry of that key. */
+  replace(key: string, replacement?: Entry): Promise<unknown>;
 }
 
-const OUTBOX = "cm_outbox";
+export const SEED = "cm_seed";
 
-export const newKey = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+/** What was answered, where it has to be read off the choices. */
+function mapsOf({ granted, refused }: Choices): Maps {
+  const answers = new Map<ChoiceId, boolean>();
+  for (const id of refused) answers.set(id, false);
+  for (const id of granted) answers.set(id, true);
+  return toMaps(answers);
+}
 
-/** The database, or a rejection where it is blocked. */
-const openDatabase = () =>
-  new Promise<IDBDatabase>((resolve, reject) => {
-    // An IndexedDB that never answers (seen in private windows) counts as blocked.
-    setTimeout(reject, 1000);
-    const request = indexedDB.open("cm", 1);
-    request.onupgradeneeded = () =>
-      request.result.createObjectStore("outbox", { keyPath: "idempotency_key" });
-    request.onerror = reject;
-    request.onsuccess = () => resolve(request.result);
-  });
-
-export function createStore(): Store {
-  const opening = openDatabase();
-  let memory: Entry[] = [];
-  const listed = (): Entry[] => attempt(() => JSON.parse(readLocal(OUTBOX)!)) ?? memory;
-
-  function list(key: string, entry?: Entry): void {
-    const before = listed();
-    if (!entry && !before.length) return;
-    memory = before.filter((other) => other.idempotency_key !== key);
-    if (entry) memory.push(entry);
-    writeLocal(OUTBOX, JSON.stringify(memory));
-  }
-
-  const run = async (
-    mode: IDBTransactionMode,
-    work: (store: IDBObjectStore) => IDBRequest | void,
-  ): Promise<unknown> => {
-    const database = await opening;
-    return new Promise((done, fail) => {
-      const transaction = database.transaction("outbox", mode, { durability: "strict" });
-      const request = work(transaction.objectStore("outbox"));
-      transaction.oncomplete = () => done(request?.result);
-      transaction.onabort = transaction.onerror = fail;
-    });
-  };
-
+function ready({ site }: Config, kept: Kept | Entry): Entry {
+  if ("body" in kept) return kept;
+  const { idempotency_key, device_seed, choices, method, surface, language, maps } = kept;
+  const { notice, seq, with_signal } = choices;
+  // A grant of everything refuses nothing, whatever else was refused before.
+  const said = method === "allow" ? { ...choices, refused: [] } : choices;
+  const answered = method === "refuse" ? undefined : (maps ?? mapsOf(said));
   return {
-    put: (entry) =>
-      run("readwrite", (store) => store.put(entry)).catch(() =>
-        list(entry.idempotency_key, entry),
-      ),
-    async all() {
-      const stored = await run("readonly", (store) => store.getAll()).catch(() => []);
-      const entries = (stored as Entry[]).concat(listed(), memory);
-      return [...new Map(entries.map((entry) => [entry.idempotency_key, entry])).values()].sort(
-        (a, b) => b.body.client_seq - a.body.client_seq,
-      );
+    idempotency_key,
+    body: {
+      ...{ site, notice, idempotency_key, client_seq: seq, method, surface, language },
+      ...(with_signal && { gpc: true }),
+      device_seed,
+      ...answered,
     },
-    remove(key, replacement) {
-      list(key);
-      return run("readwrite", (store) => {
+    choices,
+    refuses: !answered || /false/.test(JSON.stringify(answered)),
+  };
+}
+
+/** `made`: the decisions of this page that the service has not acknowledged. */
+export function createStore(config: Config, made: (Kept | Entry)[]): Store {
+  return {
+    async all() {
+      const kept: (Kept | Entry)[] = await readKept();
+      const both = [...kept, ...made];
+      const entries = [...new Map(both.map((one) => [one.idempotency_key, one])).values()]
+        .map((one) => ready(config, one))
+        .sort((a, b) => b.body.client_seq - a.body.client_seq);
+      const oldest = entries.at(-1);
+      if (entries.some(({ is_sent }) => is_sent)) {
+        // The service knows this browser.
+        for (const { body } of entries) delete body.device_seed;
+      } else if (oldest) {
+        const seed = attempt(() => localStorage.getItem(SEED)) ?? oldest.body.device_seed!;
+        attempt(() => localStorage.setItem(SEED, seed));
+        for (const { body } of entries) body.device_seed = seed;
+      }
+      return entries;
+    },
+    replace(key, replacement) {
+      const at = made.findIndex(({ idempotency_key }) => idempotency_key === key);
+      if (at >= 0) made.splice(at, 1);
+      if (replacement && !replacement.is_sent) made.push(replacement);
+      return inDatabase((store) => {
         if (replacement) store.put(replacement);
         store.delete(key);
-      }).catch(() => replacement && list(replacement.idempotency_key, replacement));
+      }).catch(() => {});
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Decision } from "../core/types.ts";
 import { join, loadCatalogue, namesOf } from "../io/catalogue.ts";
 import { isMeant } from "../io/gesture.ts";
 import type { Host } from "../loader.ts";
+import { answer } from "../answer.ts";
 import { fill } from "../core/text.ts";
 import { addStyles, button, el, shadow } from "./nodes.ts";
 
@@ -48,10 +49,9 @@ export async function placeholder(
             "cm-button",
             (event) =>
               isMeant(event) &&
-              void host
-                .act()
-                .then((act) => act.record("choose", new Map(needed.map((id) => [id, true])), "page"))
-                .then(host.decided),
+              void answer(host, "choose", new Map(needed.map((id) => [id, true])), "page").then(
+                host.decided,
+              ),
           ),
         ),
     ),

@@ -1,6 +1,7 @@
 // What became of a withdrawal: how many partners have confirmed, and who is still to be told.
 
 import { fill } from "../core/text.ts";
+import { createApi } from "../io/api.ts";
 import { join } from "../io/catalogue.ts";
 import { takeSession } from "../io/session.ts";
 import type { Host } from "../loader.ts";
@@ -48,7 +49,7 @@ export async function follow(
     await new Promise((done) => setTimeout(done, delay));
     if (!isWanted()) return;
     const path = `/v1/revocations/${key}?site=${host.device.config.site}`;
-    const { status, body } = await (await host.act()).api.call<Progress>(path);
+    const { status, body } = await createApi(host.endpoint).call<Progress>(path);
     if (status === 404) takeSession("cm_receipt");
     if (status !== 200 || !body?.total) continue;
     const { total, confirmed, partners } = body;

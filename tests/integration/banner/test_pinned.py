@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import io
-import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from django.test import Client
 
 from tests.factories.clock import NOW
 from tests.factories.registry import ORIGIN, SITE, catalogue, make_site
+from tests.served_script import config_in
 from tracking.banner import models, operations, queries
 from tracking.banner.queries import Script
 from tracking.gate import queries as gate
@@ -37,13 +37,6 @@ def pin(**options: str) -> Script:
 def sri(body: bytes) -> str:
     """Hash as a browser does (Subresource Integrity)."""
     return "sha384-" + base64.b64encode(hashlib.sha384(body).digest()).decode()
-
-
-def config_in(script: bytes) -> dict[str, Any]:
-    found = re.search(r"\(\(\)=>\{const CM_CONFIG=(.*);\n", script.decode())
-    assert found is not None
-    parsed: dict[str, Any] = json.loads(found[1])
-    return parsed
 
 
 def test_the_same_script_is_kept_once(notice: Notice) -> None:
@@ -106,16 +99,17 @@ def test_its_parts_outlive_an_update(
     client: Client, notice: Notice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config_in(pin().plain)
-    before = {name: client.get(config["urls"][name]).content for name in queries.PARTS}
+    address = {name: f"/b/{name}/{config['parts']}.js" for name in queries.PARTS}
+    before = {name: client.get(address[name]).content for name in queries.PARTS}
     read = queries._dist
 
     # An update of the service brings other parts.
     monkeypatch.setattr(queries, "_dist", lambda name: read(name) + "/* newer */\n")
-    queries.get_part.cache_clear()
+    queries.get_parts.cache_clear()
     forget_everything()
     try:
         for name in queries.PARTS:
-            served = client.get(config["urls"][name])
+            served = client.get(address[name])
             assert sri(served.content) == config["integrity"][name]
             assert served.content == before[name]
             assert "immutable" in served["Cache-Control"]
@@ -123,7 +117,7 @@ def test_its_parts_outlive_an_update(
             assert newest.content.endswith(b"/* newer */\n")
             assert newest["Cache-Control"] == "no-store"
     finally:
-        queries.get_part.cache_clear()
+        queries.get_parts.cache_clear()
 
 
 def test_only_a_pinned_script_says_what_its_parts_are(client: Client, notice: Notice) -> None:
@@ -157,7 +151,7 @@ def test_a_site_may_be_called_like_a_part(client: Client, db: None) -> None:
     script = operations.pin_script(site_code="act", now=NOW)
 
     assert client.get(f"/b/act/{script.digest}.js").content == script.plain
-    part = queries.get_part(name="act")
+    part = queries.get_parts()["act"]
     assert client.get(f"/b/act/{part.digest}.js").content == part.plain
 
 

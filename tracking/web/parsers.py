@@ -38,3 +38,9 @@ class StrictJSONParser(BaseParser):
             return strict_json.loads(body)
         except strict_json.InvalidJSON as error:
             raise ParseError(str(error), code="invalid_json") from error
+
+
+class TextJSONParser(StrictJSONParser):
+    """The same, sent as text: a request that a browser sends to another origin without asking."""
+
+    media_type = "text/plain"

@@ -1,0 +1,27 @@
+// Some choices are answered; the others stay as they were.
+
+import { applyDecision, toMaps } from "./core/apply.ts";
+import { merge } from "./core/merge.ts";
+import type { ChoiceId, Method, Surface } from "./core/types.ts";
+import type { Outcome } from "./decision.ts";
+import { now } from "./device.ts";
+import { loadCookies } from "./io/storage.ts";
+import type { Host } from "./loader.ts";
+
+export async function answer(
+  { device, act }: Host,
+  method: Method,
+  answers: Map<ChoiceId, boolean>,
+  surface: Surface,
+): Promise<Outcome> {
+  const { commit } = await act();
+  const { config, gpc } = device;
+  // Another tab may have stored something meanwhile.
+  const earlier = merge(device.choices, loadCookies(config)[0] ?? null);
+  return commit(
+    applyDecision(config, earlier, method, answers, gpc, now()),
+    method,
+    surface,
+    method === "refuse" ? undefined : toMaps(answers),
+  );
+}

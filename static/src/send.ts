@@ -1,0 +1,100 @@
+// Entry 3, once something was decided: sends what the service has not acknowledged, hears what it
+// answers, and deletes what refused tags left in the browser.
+
+import { merge } from "./core/merge.ts";
+import { encode } from "./core/state.ts";
+import type { Choices } from "./core/types.ts";
+import type { Decisions } from "./decision.ts";
+import { announce } from "./effects/announce.ts";
+import { deleteCookie, forgetDenied } from "./effects/cookies.ts";
+import { createApi } from "./io/api.ts";
+import type { Kept } from "./io/database.ts";
+import { createOutbox } from "./io/outbox.ts";
+import { attempt, CHOICES, readCookies } from "./io/storage.ts";
+import { createStore, SEED } from "./io/store.ts";
+import type { Part } from "./loader.ts";
+
+export interface Send {
+  /** False = the service did not answer usefully; it is tried again. */
+  send(kept: Kept): Promise<boolean>;
+}
+
+const { host, resolve } = (document.currentScript as Part<Send>).cm;
+const { device } = host;
+const { config } = device;
+const { call } = createApi(host.endpoint);
+const store = createStore(config, host.made);
+
+let act: Decisions;
+
+const forgetSeed = () => attempt(() => localStorage.removeItem(SEED));
+const isRecorded = (choices: Choices): Choices => ({ ...choices, is_unsent: false });
+
+const outbox = createOutbox(
+  (body) =>
+    call(
+      "/v1/consents",
+      // A late decision still refuses, unless this device decided again since.
+      body.client_seq < (device.choices?.seq ?? 0) ? { ...body, is_history: true } : body,
+    ),
+  store,
+  {
+    // Its answer counts, too: a linked device may have refused more.
+    recorded(answer, { choices }) {
+      // From here on the browser has a token.
+      forgetSeed();
+      const mine = device.choices;
+      act.follow(
+        merge(mine && mine.seq > choices.seq ? mine : isRecorded(choices), answer.choices)!,
+      );
+      if (answer.deliveries?.length) {
+        attempt(() => (sessionStorage.cm_receipt = answer.receipt.key));
+      }
+      host.recorded?.(answer);
+      return device.choices!;
+    },
+    // The service will not record this grant: close again; ask anew if that can help.
+    dropped({ body, choices }, status) {
+      // A seed that may not grant any more would be refused for ever.
+      forgetSeed();
+      announce("error", { code: "grant_not_recorded", status });
+      if (status === 409) attempt(() => (sessionStorage.cm_retired = body.notice));
+      if (device.choices && device.choices.seq > choices.seq) return;
+      // It was not saved after all.
+      host.root.querySelector(".cm-toast")!.textContent = "";
+      act.follow({ ...isRecorded(choices), granted: [] });
+    },
+    stuck: (status) => announce("error", { code: "refusal_not_recorded", status }),
+  },
+);
+
+async function start(): Promise<void> {
+  // What came twice was not set by us.
+  const [first, second] = attempt(() => readCookies(CHOICES)) ?? [];
+  if (second !== undefined) deleteCookie(CHOICES);
+  // Another tab may have stored something newer since this page has looked.
+  if (second !== undefined || (first ?? null) !== encode(device.choices, config.ids)) {
+    act.follow((second !== undefined && host.made.at(-1)?.choices) || device.choices);
+  }
+  const { choices } = device;
+  const entries = await store.all();
+  // What only the cookie knows of: the page that decided it was gone before it could be kept.
+  if (choices?.is_unsent && !entries.some((entry) => entry.choices.seq === choices.seq)) {
+    void act.keep(choices, choices.granted[0] ? "choose" : "refuse", config.presentation);
+  }
+  await outbox.flush();
+}
+
+host.forget = () => forgetDenied(device);
+host.forget();
+void host.act().then((found) => {
+  act = found;
+  resolve({
+    async send({ idempotency_key: key }) {
+      const entry = (await store.all()).find((one) => one.idempotency_key === key);
+      // What is not there any more was sent meanwhile.
+      return !entry || outbox.send(entry);
+    },
+  });
+  void start();
+});
