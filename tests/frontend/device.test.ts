@@ -210,8 +210,6 @@ describe("what is stored", () => {
     const device = await started(Promise.resolve([keptOf(nothing({ seq: 9 }))]));
     expect(reasons(device).ads).toBe("partner_refused");
     expect(look).not.toHaveBeenCalled();
-    const other = await started(Promise.reject(new Error("blocked")));
-    expect(reasons(other).ads).toBe("granted");
   });
 
   test("nonsense is no choices", () => {

@@ -158,6 +158,7 @@ describe("the dialog", () => {
       bar: null,
       draw() {},
       load,
+      sure: load,
       act: () => load<Act>("act"),
       send: () => load<Send>("send"),
       later: () => load<Later>("later"),
