@@ -186,7 +186,7 @@ WORDING_KEYS = (
     "banner_title", "banner_body", "banner_link", "allow", "refuse", "refuse_changed", "choose",
     "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners",
     "save", "allow_all", "refuse_all", "always_on", "saved", "saved_withdrawn", "close",
-    "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",
+    "details", "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",
     "optout_link", "off_consequence", "on_by_notice", "settings_link", "gpc_honoured",
     "history_title", "history_empty",
     "delivery_progress", "delivery_overdue", "delivery_pending",
