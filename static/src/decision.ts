@@ -79,7 +79,7 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
   function follow(other: Choices | null): void {
     // What another tab has stored may be news to this page. The page after a reload looks itself.
     const stored = loadCookies(config)[0] ?? null;
-    const before = answersOf(device.choices);
+    const [known, before] = [encode(device.choices, ids), answersOf(device.choices)];
     const choices = merge(other, stored);
     // A doubt stays one.
     if (choices) device.choices = choices;
@@ -92,7 +92,8 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
     // What was renewed may open, and what has expired may not go on.
     if (before !== answersOf(choices) || tags.update()[0]) takeEffect(null);
     if (isLeaving) restart();
-    host.changed();
+    // What asks again looks here itself: it must not be told what it knows.
+    if (text !== known) host.changed();
   }
 
   async function keep(

@@ -452,6 +452,16 @@ describe("a choice", () => {
     expect(page.host.root.textContent).toBe("");
   });
 
+  test("what is known already is no news: nobody is asked again because of it", async () => {
+    store(everything({ seq: 5 }));
+    const { follow } = await open().act();
+    changed.mockClear();
+    follow(everything({ seq: 5 }));
+    expect(changed).not.toHaveBeenCalled();
+    follow(nothing({ seq: 6 }));
+    expect(changed).toHaveBeenCalledOnce();
+  });
+
   test("a grant that was dropped opens nothing on the next page, nor is it sent again", async () => {
     const api = fakeApi(409);
     await (
