@@ -250,15 +250,13 @@ function start(config: Config): void {
     writeCookie(SHOWN, notice);
   }
 
-  function show(): Promise<void> {
+  async function show(): Promise<void> {
     // Refusing must stay possible without the service: the first layer can do it alone.
-    const late = setTimeout(() => draw(wording.offline_note), 8000);
-    return load<Act>("act")
-      .then((more) => {
-        clearTimeout(late);
-        return more.show();
-      })
-      .catch(() => draw(wording.offline_note));
+    const away = () => draw(wording.offline_note);
+    return Promise.race([load<Act>("act"), wait<null>(8000, null)]).then(
+      (more) => (more ? more.show() : away()),
+      away,
+    );
   }
 
   const set: ConsentManager["set"] = async (maps) => {

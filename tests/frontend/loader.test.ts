@@ -884,6 +884,9 @@ describe("while the service's scripts cannot be loaded", () => {
     expect(manager.why("own").reason).toBe("partner_refused");
     await pass(1000);
     expect(bar()).toBeNull();
+    // What was answered is not asked again, however long the service stays away.
+    await pass(8000);
+    expect(bar()).toBeNull();
     scripts.isAway = false;
     await pass(4000);
     expect(sent("/v1/consents")).toMatchObject([{ method: "refuse" }]);

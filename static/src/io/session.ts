@@ -10,6 +10,3 @@ export function takeSession(key: string): string | null {
   if (value) sessionStorage.removeItem(key);
   return value;
 }
-
-export const putSession = (key: string, value: string) =>
-  attempt(() => sessionStorage.setItem(key, value));
