@@ -15,27 +15,21 @@ from drf_spectacular.utils import (
     extend_schema_serializer,
 )
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracking.delivery import operations
-from tracking.lib.strict_json import MAX_BYTES
 from tracking.web.errors import errors
 from tracking.web.fields import StrictSerializer, StrictText
+from tracking.web.parsers import read_body
 from tracking.web.site import SITE, named_site
 
 PARTNER = OpenApiParameter("partner", str, required=True, description="The partner's code.")
 
 _CODE = re.compile(r"[-\w]{1,64}", re.ASCII)
-
-
-class BodyTooLarge(APIException):
-    status_code = 413
-    default_code = "body_too_large"
-    default_detail = f"The body is larger than {MAX_BYTES // 1024} kB."
 
 
 class RawJSONParser(BaseParser):
@@ -49,10 +43,7 @@ class RawJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        body: bytes = stream.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise BodyTooLarge
-        return body
+        return read_body(stream)
 
 
 class AcknowledgedMessage(StrictSerializer):

@@ -17,6 +17,18 @@ class BodyTooLarge(APIException):
     default_detail = f"The body is larger than {strict_json.MAX_BYTES // 1024} kB."
 
 
+def read_body(stream: IO[Any]) -> bytes:
+    """
+    Return the bytes of a request's body.
+
+    :raises BodyTooLarge: with more than `strict_json.MAX_BYTES` of them
+    """
+    body: bytes = stream.read(strict_json.MAX_BYTES + 1)
+    if len(body) > strict_json.MAX_BYTES:
+        raise BodyTooLarge
+    return body
+
+
 class StrictJSONParser(BaseParser):
     """Parse `application/json` and nothing else."""
 
@@ -31,11 +43,8 @@ class StrictJSONParser(BaseParser):
         charset = (media_type or "").partition("charset=")[2].strip('" ').lower()
         if charset not in {"", "utf-8"}:
             raise UnsupportedMediaType(media_type or "", "Only UTF-8 is read.")
-        body = stream.read(strict_json.MAX_BYTES + 1)
-        if len(body) > strict_json.MAX_BYTES:
-            raise BodyTooLarge
         try:
-            return strict_json.loads(body)
+            return strict_json.loads(read_body(stream))
         except strict_json.InvalidJSON as error:
             raise ParseError(str(error), code="invalid_json") from error
 
