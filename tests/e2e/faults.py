@@ -222,25 +222,30 @@ class Network:
             writer.close()
 
     async def _serve_page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(*_GONE):
-            head, _ = await _read_request(reader)
-            host = next(line for line in head if line.lower().startswith("host:"))
-            name = host.split(":")[1].strip()
-            service = f"http://{name}:{head[0].split(' ')[1].strip('/')}"
-            page = _PAGE.format(service=service).encode()
-            writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
-                b"Cache-Control: no-store\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(page), page)
-            )
-            await writer.drain()
-        writer.close()
+        try:
+            # Cancelled at the end, as a browser may hold a spare line on which it asks nothing.
+            with suppress(*_GONE, asyncio.CancelledError):
+                head, _ = await _read_request(reader)
+                host = next(line for line in head if line.lower().startswith("host:"))
+                name = host.split(":")[1].strip()
+                service = f"http://{name}:{head[0].split(' ')[1].strip('/')}"
+                page = _PAGE.format(service=service).encode()
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
+                    b"Cache-Control: no-store\r\nConnection: close\r\n"
+                    b"Content-Length: %d\r\n\r\n%s" % (len(page), page)
+                )
+                await writer.drain()
+        finally:
+            writer.close()
 
     async def _stop(self) -> None:
         self._shop.close()
         for line in self.lines.values():
             await line._close()
         own = asyncio.current_task()
+        # Those just accepted begin first: cancelled before that, they would close nothing.
+        await asyncio.sleep(0)
         rest = [task for task in asyncio.all_tasks() if task is not own]
         for task in rest:
             task.cancel()
