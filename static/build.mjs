@@ -55,9 +55,20 @@ function pruneTokens(css, users, broughtBy) {
       }),
     );
   const [needed, brought] = [used(users), used(broughtBy)];
-  return css.replace(/^\s*(--cm-[\w-]+):[^;]+;\n/gm, (line, name) =>
+  const own = css.replace(/^\s*(--cm-[\w-]+):[^;]+;\n/gm, (line, name) =>
     needed.has(name) && !brought.has(name) ? line : "",
   );
+  return broughtBy[0] ? own.replace(/color-scheme:.*/, "") : own;
+}
+
+/** As a script in the page carries it. */
+async function forScript(css) {
+  const { code } = await esbuild.transform(forShadowRoot(css), { loader: "css", minify: true });
+  // esbuild leaves the values of custom properties as they are written.
+  return code
+    .trim()
+    .replace(/: var\(/g, ":var(")
+    .replace(/, /g, ",");
 }
 
 const cssAsText = (users, broughtBy) => ({
@@ -66,13 +77,7 @@ const cssAsText = (users, broughtBy) => ({
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       let css = readFileSync(path, "utf8");
       if (path.endsWith("tokens.css")) css = pruneTokens(css, users, broughtBy);
-      const { code } = await esbuild.transform(forShadowRoot(css), { loader: "css", minify: true });
-      // esbuild leaves the values of custom properties as they are written.
-      const text = code
-        .trim()
-        .replace(/: var\(/g, ":var(")
-        .replace(/, /g, ",");
-      return { contents: text, loader: "text" };
+      return { contents: await forScript(css), loader: "text" };
     });
   },
 });
@@ -89,19 +94,36 @@ const fromLoader = {
     const places = /\[([^\]]*)\] as const/.exec(shared)[1].match(/\w+/g);
     for (const [, names, path] of modules) {
       build.onLoad({ filter: new RegExp(path.replace(/\W/g, "\\W") + "$") }, () => ({
-        contents: names
-          .match(/\w+/g)
-          .map((name) => `export const ${name} = document.currentScript.cm.shared[${places.indexOf(name)}];`)
-          .join("\n"),
+        contents:
+          'import { shared } from "from-loader";' +
+          names
+            .match(/\w+/g)
+            .map((name) => `export const ${name} = /* @__PURE__ */ shared[${places.indexOf(name)}];`)
+            .join("\n"),
       }));
     }
+    build.onResolve({ filter: /^from-loader$/ }, ({ path }) => ({ path, namespace: "loader" }));
+    build.onLoad({ filter: /.*/, namespace: "loader" }, () => ({
+      contents: "export const { shared } = document.currentScript.cm;",
+    }));
   },
 };
 
+/**
+ * Properties that only our own scripts see, on objects that never leave them: a few letters will do. Not
+ * for what a page, the service, a store or the browser knows by name.
+ */
+const PRIVATE =
+  /^(act|bar|commit|confirm|decided|device|draw|drawn|hadFocus|hasRun|is(Doubtful|Open|Watched)|keep|later|live|made|place|ran|root|scan|settle|shared|slots|source|sure|take)$/;
+/** One short name for all scripts. */
+let mangleCache = {};
+
 /** esbuild joins the modules, terser makes the result small: it finds a few percent more. */
 async function script(name, users = [], broughtBy = [], more = {}) {
-  const { outputFiles } = await esbuild.build({
+  const { outputFiles, mangleCache: names } = await esbuild.build({
     entryPoints: [join(source, name + ".ts")],
+    mangleProps: PRIVATE,
+    mangleCache,
     bundle: true,
     write: false,
     format: "iife",
@@ -112,9 +134,17 @@ async function script(name, users = [], broughtBy = [], more = {}) {
     logLevel: "warning",
     ...more,
   });
+  mangleCache = names;
   const { code } = await minify(outputFiles[0].text, {
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+    compress: {
+      passes: 3,
+      unsafe_arrows: true,
+      pure_getters: true,
+      keep_fargs: false,
+      // Larger before it is compressed, a little smaller after.
+      ...(name === "loader" && { reduce_funcs: false, hoist_funs: true }),
+    },
     format: { ecma: 2020 },
   });
   const file = join(out, name + ".js");
@@ -143,9 +173,9 @@ async function styles(name) {
 }
 
 await script("loader", ["banner"], []);
-await script("act");
+await script("act", ["act"], ["banner"]);
 await script("send");
-await script("later", ["placeholder"], ["banner"]);
+await script("later", ["placeholder", "ja", "ko"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
 await script("debug", ["debug"], ["banner"]);
 // The service joins these with the loader in one function, for the vendors that a site declares.
@@ -157,6 +187,13 @@ for (const file of readdirSync(join(source, "vendors"))) {
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
 for (const name of ["page", "console", "first_layer"]) await styles(name);
+for (const name of ["card", "ja", "ko"]) {
+  const css = readFileSync(join(source, "css", name + ".css"), "utf8");
+  writeFileSync(
+    join(out, name + ".css"),
+    await forScript(pruneTokens(tokens, [name], ["banner"]) + css),
+  );
+}
 writeFileSync(join(out, "consentmgr.d.ts"), readFileSync(join(source, "consentmgr.d.ts")));
 
 const filesIn = (folder) =>

@@ -1,53 +1,43 @@
-// Entry 2, at once where something may open, else when somebody is about to press: opens and closes
-// tags, takes decisions, asks again, shows the way to the preferences.
+// Entry 2, after what was opened or answered, or when the page has come to rest: stand-ins, messages,
+// what else a decision does, the way back to the preferences, and asking again.
 
-import { answerAll } from "./core/state.ts";
-import type { Choices } from "./core/types.ts";
+import { isAsking } from "./core/asking.ts";
+import css from "./css/act.css";
 import { createDecisions, type Decisions } from "./decision.ts";
 import { now } from "./device.ts";
-import { watchTags } from "./effects/tags.ts";
+import { watchTags } from "./effects/watch_tags.ts";
 import { ownScript } from "./io/script.ts";
 import { attempt } from "./io/storage.ts";
 import { wait } from "./io/wait.ts";
-import type { Later, Question } from "./later.ts";
+import type { Question } from "./later.ts";
 import type { Part } from "./loader.ts";
-import type { ConsentManager } from "./page_api.ts";
-import { button, el } from "./ui/nodes.ts";
+import { addStyles, button, el } from "./ui/nodes.ts";
 
-export interface Act extends Decisions {
-  /** The first layer was answered: all of it, or the question that it asked. */
-  press(isGranted: boolean, refused: Choices | null, question?: Question): void;
-  show: ConsentManager["show"];
-  /** `isByPerson`: it was asked for by a tap or a key. Only then may it grant. */
-  set(
-    maps: Parameters<ConsentManager["set"]>[0],
-    isByPerson: boolean,
-  ): ReturnType<ConsentManager["set"]>;
-}
+export type Act = Decisions;
 
 const { host, resolve } = (document.currentScript as Part<Act>).cm;
-const { device, later, load, release, reserve, root, tell } = host;
+const { device, later, root, show } = host;
 const { config } = device;
 const { presentation: surface } = config;
 const page = document.documentElement;
 
-const tags = watchTags(device, {
-  reserve,
-  release,
-  placeholder: (place, code, decision, openOnce) =>
+const tags = watchTags(
+  device,
+  host.tags,
+  (place, code, decision, openOnce) =>
     void later()
       .then((more) =>
         more.placeholder(place, code, decision, () => {
           device.once.add(code);
-          tell();
+          host.tell();
           openOnce();
         }),
       )
       .catch(() => {}),
-  inOrder: (...all) => host.sure<Later>("later").then((more) => more.inOrder(...all)),
-});
-host.ran = tags.ran;
+);
 const decisions = createDecisions(host, tags);
+
+const isAsked = () => isAsking(config, device.choices, now());
 
 // --- Messages, and the way back -----------------------------------------------------------------
 const toast = el("p", { class: "cm-toast", role: "status", lang: host.language });
@@ -62,7 +52,7 @@ function say(text = ""): void {
 /** A decision was stored: say so, and mention an absent service. A dialog that stays open speaks for
     itself. */
 host.decided = ({ reloads, sent }) => {
-  if (!device.isAsking()) closeBar();
+  if (!host.bar?.isConnected || !isAsked()) closeBar();
   if (host.isOpen) return;
   const { wording } = host;
   say((reloads && wording.reload_note) || wording.saved);
@@ -89,15 +79,22 @@ function float(): void {
   resized.observe(bar);
   bar.onclose = closeBar;
 }
+host.drawn = float;
 
 function closeBar(): void {
-  const { bar } = host;
-  const hadFocus = bar?.contains(root.activeElement);
-  bar?.remove();
+  host.hadFocus ||= host.bar?.contains(root.activeElement);
+  host.bar?.remove();
   host.bar = null;
   float();
   // Leading the keyboard there lays the page out, which what was allowed need not wait for.
-  if (hadFocus) requestAnimationFrame(() => corner.focus());
+  if (host.hadFocus) requestAnimationFrame(focusCorner);
+  host.hadFocus = false;
+}
+
+/** Unless the visitor has gone elsewhere meanwhile. */
+function focusCorner(): void {
+  const { activeElement: at, body } = document;
+  if (!at || at === body || at === root.host) corner.focus();
 }
 
 let asking = 0;
@@ -107,7 +104,7 @@ async function ask(): Promise<void> {
   // A notice that the service has retired can get no grant: ask about that once in a tab.
   const isRetired = () =>
     device.choices && attempt(() => sessionStorage.cm_retired) == config.notice;
-  const isAsking = () => surface !== "link" && device.isAsking() && !isRetired();
+  const isAsking = () => surface !== "link" && isAsked() && !isRetired();
   if (!isAsking()) return closeBar();
   // Asked already, as long as nothing was decided.
   if (host.bar && !device.choices) return;
@@ -119,27 +116,16 @@ async function ask(): Promise<void> {
   // Meanwhile it may have been answered.
   if (turn !== asking || !isAsking()) return;
   host.draw(question?.note, question || undefined);
-  float();
 }
 host.changed = () => void ask();
 
-async function show(): Promise<void> {
-  try {
-    const open = load<() => Promise<void>>("preferences").then((mount) => mount());
-    // A service that hangs is away, too.
-    await Promise.race([open, wait(8000).then(() => Promise.reject())]);
-  } catch {
-    // Refusing must stay possible without the service: the first layer can do it alone.
-    host.draw(host.wording.offline_note);
-    float();
-  }
-}
-
+addStyles(root, css);
 root.append(corner, toast);
 resized.observe(corner);
 float();
-if (host.bar?.isConnected === false) closeBar();
-void ask();
+// By Escape it was left without an answer. What was answered a moment ago is taken up by the answer.
+if ((host.bar as Partial<HTMLDialogElement> | null)?.open === false) closeBar();
+else if (!host.made[0]) void ask();
 
 const said = device.choices && attempt(() => sessionStorage.cm_saved);
 if (said === "dialog") void show();
@@ -152,19 +138,4 @@ if (ownScript?.async || ownScript?.defer || document.scripts[0] !== ownScript) {
   console.warn("The consent script must be the page's first, without async or defer.");
 }
 
-resolve({
-  ...decisions,
-  async press(isGranted, refused, question) {
-    const outcome = question?.answer
-      ? await question.answer(isGranted)
-      : decisions.commit(
-          refused ?? answerAll(config, device.choices, isGranted, device.gpc, now()),
-          isGranted ? "allow" : "refuse",
-          surface,
-        );
-    closeBar();
-    host.decided(outcome);
-  },
-  show,
-  set: async (maps, isByPerson) => (await later()).set(maps, isByPerson),
-});
+resolve(decisions);

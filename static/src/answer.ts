@@ -8,17 +8,16 @@ import { now } from "./device.ts";
 import { loadCookies } from "./io/storage.ts";
 import type { Host } from "./loader.ts";
 
-export async function answer(
-  { device, act }: Host,
+export function answer(
+  { device, take }: Host,
   method: Method,
   answers: Map<ChoiceId, boolean>,
   surface: Surface,
 ): Promise<Outcome> {
-  const { commit } = await act();
   const { config, gpc } = device;
   // Another tab may have stored something meanwhile.
   const earlier = merge(device.choices, loadCookies(config)[0] ?? null);
-  return commit(
+  return take(
     applyDecision(config, earlier, method, answers, gpc, now()),
     method,
     surface,

@@ -12,7 +12,7 @@ export function banner(
   { wording, language: lang }: { wording: Wording; language: string },
   presentation: Config["presentation"],
   transmissionUrl: string,
-  note: string | undefined,
+  note: string | false | undefined,
   refusal: string | undefined,
   press: ((event: Event) => void)[],
 ): HTMLElement {
@@ -21,9 +21,9 @@ export function banner(
   const labels = [wording.allow, refusal, wording.choose];
   const section = el(
     "section",
-    { class: presentation === "bar" ? "cm-bar" : "cm-bar cm-card", ...label },
+    { class: "cm-bar", ...label },
     el(
-      "div",
+      "section",
       { class: "cm-text" },
       el(
         "h2",
@@ -34,7 +34,7 @@ export function banner(
       note && el("p", { class: "cm-note", role: "status" }, note),
     ),
     el(
-      "div",
+      "section",
       { class: "cm-actions" },
       // In Japan all three look alike (NDD guideline); elsewhere the third may be the quiet one.
       ...labels.map((text, index) =>

@@ -99,7 +99,7 @@ function tags(): Line[] {
         `${reason}: ${words(code, decision)}`,
         withheld.length ? "must not be given: " + withheld.join(", ") : "",
         (count ? `${count} place${count > 1 ? "s" : ""} on this page` : "not on this page") +
-          (host.ran?.has(code) ? ", its script ran" : count ? ", no script of it ran" : ""),
+          (host.tags.ran.has(code) ? ", its script ran" : count ? ", no script of it ran" : ""),
       ],
     };
   });

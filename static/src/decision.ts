@@ -1,16 +1,14 @@
-// A decision takes effect, in the promised order: memory and running tags, cookie, then, when the
-// frame is out, localStorage, database, network. Nothing waits for the network, a refusal is never
-// lost, a grant opens nothing before it is stored.
+// The rest of what a decision does, once the loader has stored it and settled its tags: stand-ins,
+// events, the reload that stops what ran, the network. And choices that come from elsewhere.
 
 import { merge } from "./core/merge.ts";
 import { encode } from "./core/state.ts";
-import type { Choices, Maps, Method, Surface } from "./core/types.ts";
+import type { Choices, Method } from "./core/types.ts";
 import { announce } from "./effects/announce.ts";
 import { pushToDataLayer } from "./effects/data_layer.ts";
 import { silence } from "./effects/silence.ts";
-import type { Tags } from "./effects/tags.ts";
-import { hasDatabase, inDatabase, readKept, type Kept } from "./io/database.ts";
-import { newKey } from "./io/key.ts";
+import type { WatchedTags } from "./effects/watch_tags.ts";
+import { hasDatabase, readKept, type Kept } from "./io/database.ts";
 import { saveChoices } from "./io/save.ts";
 import { attempt, CHOICES, loadCookies } from "./io/storage.ts";
 import { idle, wait } from "./io/wait.ts";
@@ -24,10 +22,11 @@ export interface Outcome {
 }
 
 export interface Decisions {
-  /** What the visitor decided now. `maps`: what was answered, if that was not everything alike. */
-  commit(next: Choices, method: Method, surface: Surface, maps?: Maps): Outcome;
-  /** Make sure that a decision survives, and that the service hears of it. */
-  keep(choices: Choices, method: Method, surface: Surface, maps?: Maps): Outcome["sent"];
+  /**
+   * The visitor decided. `told`: tags that have stopped by being told; `kept`: the decision, once
+   * it survives a crash.
+   */
+  commit(method: Method, told: string[], kept: Promise<Kept>): Outcome;
   /** Choices that came from elsewhere: an older page, another tab, the service. */
   follow(other: Choices | null): void;
   /**
@@ -37,12 +36,15 @@ export interface Decisions {
   open(kept?: Promise<Kept[]>): Promise<void>;
 }
 
-export function createDecisions(host: Host, tags: Tags): Decisions {
+export function createDecisions(host: Host, tags: WatchedTags): Decisions {
   const { device } = host;
   const { config } = device;
   const { ids } = config;
   /** A reload is coming, once the decision that needs it is kept. */
   let isLeaving = false;
+  let hasCommitted = false;
+  /** Tag managers have heard of the choices. */
+  let isPushed = false;
 
   /** What was being said is said again on the fresh page. */
   function restart(): void {
@@ -50,9 +52,7 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
     location.reload();
   }
 
-  function takeEffect(method: Method | null): void {
-    // The vendors hear of it before their tags open.
-    const told = host.tell();
+  function takeEffect(method: Method | null, told: string[]): void {
     const needs_reload = tags.update(!!method).filter((code) => !told.includes(code));
     // Something that ran can only be stopped by loading the page again.
     isLeaving ||= !!needs_reload[0];
@@ -68,6 +68,7 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
       needs_reload,
     });
     pushToDataLayer(choices);
+    isPushed = true;
     host.forget?.();
   }
 
@@ -90,33 +91,10 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
     }
     if (isLeaving) return;
     // What was renewed may open, and what has expired may not go on.
-    if (before !== answersOf(choices) || tags.update()[0]) takeEffect(null);
+    if (before !== answersOf(choices) || tags.update()[0]) takeEffect(null, host.tell());
     if (isLeaving) restart();
     // What asks again looks here itself: it must not be told what it knows.
     if (text !== known) host.changed();
-  }
-
-  async function keep(
-    choices: Choices,
-    method: Method,
-    surface: Surface,
-    maps?: Maps,
-  ): Promise<boolean> {
-    const { language, made } = host;
-    // Found in the cookie, it is kept already.
-    if (made.some(({ choices: { seq } }) => seq === choices.seq)) return true;
-    const [idempotency_key, device_seed] = [newKey(), newKey()];
-    const kept: Kept = { idempotency_key, device_seed, choices, method, surface, language, maps };
-    made.push(kept);
-    // When the frame is out.
-    await wait(40);
-    // 3 localStorage, which tells the other tabs, and the database.
-    tellTabs(encode(choices, ids)!);
-    // Unless it was acknowledged meanwhile.
-    if (made.includes(kept)) await inDatabase((store) => store.put(kept)).catch(() => {});
-    if (isLeaving) restart();
-    // 4 network. What takes long is sent, too, but not waited for.
-    return Promise.race([host.send().then((more) => more.send(kept)), wait(3000, false)]);
   }
 
   // Another tab of this browser may have stored choices.
@@ -126,21 +104,29 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
 
   return {
     follow,
-    keep,
     async open(kept) {
       const all = await (kept ?? ((await hasDatabase()) ? readKept() : []));
       // Another tab may have decided since this page has looked.
       const inCookie = loadCookies(config)[0] ?? null;
       const newest = [inCookie, ...all.map(({ choices }) => choices)].reduce(merge, device.choices);
-      const isBehind = newest?.seq !== device.choices?.seq;
-      // A decision that was made on this page meanwhile is the newest there is.
-      if (!device.isOpen && !device.isDoubtful) device.choices = newest;
-      device.isOpen = true;
-      host.tell();
-      tags.update();
+      const own = host.made.at(-1)?.choices ?? (hasCommitted && device.choices);
+      // Decided here, and yet not the newest (another tab, a clock set back): whatever either refuses.
+      const found =
+        own && newest!.seq > own.seq ? merge({ ...own, seq: newest!.seq }, newest) : newest;
+      const isBehind =
+        found?.seq !== device.choices?.seq || answersOf(found) !== answersOf(device.choices);
+      if (device.isOpen) {
+        if (isBehind) follow(found);
+        else tags.update();
+      } else {
+        if (!device.isDoubtful) device.choices = found;
+        device.isOpen = true;
+        host.tell();
+        tags.update();
+      }
       const { choices } = device;
       // A returning visitor's answer, for tag managers; a new one is pushed when it is given.
-      if (choices && !host.bar) pushToDataLayer(choices);
+      if (choices && !isPushed && !host.made[0]) pushToDataLayer(choices);
       announce("ready", { choices, decisions: device.decisions() });
       if (isBehind) host.changed();
       if (
@@ -154,20 +140,16 @@ export function createDecisions(host: Host, tags: Tags): Decisions {
         idle(() => void host.send());
       }
     },
-    commit(next, method, surface, maps) {
-      const before = device.choices;
-      // 1 memory: what was granted before and still is; everything else stops here.
-      device.isOpen = true;
-      device.choices = {
-        ...next,
-        granted: next.granted.filter((id) => before?.granted.includes(id)),
-      };
+    commit(method, told, kept) {
+      hasCommitted = true;
       device.once.clear();
-      if (next.refused[0]) tags.update(true);
-      // 2 cookie. Unstored grants stay shut until the service has them.
-      if (saveChoices(encode(next, ids)!)) device.choices = next;
-      takeEffect(method);
-      return { sent: keep(next, method, surface, maps), reloads: isLeaving };
+      takeEffect(method, told);
+      const sent = kept.then((decision) => {
+        if (isLeaving) restart();
+        // What takes long is sent, too, but not waited for.
+        return Promise.race([host.send().then((more) => more.send(decision)), wait(3000, false)]);
+      });
+      return { sent, reloads: isLeaving };
     },
   };
 }

@@ -2,7 +2,6 @@
 // decision.ts makes sure of it and changes it.
 
 import { decide, own } from "./core/decide.ts";
-import { isAsking } from "./core/state.ts";
 import type { Choices, Config, Decision } from "./core/types.ts";
 import { loadCookies } from "./io/storage.ts";
 import type { Signals } from "./signals.ts";
@@ -24,7 +23,6 @@ export interface Device {
   signals?: Signals;
   decide(code: string): Decision;
   decisions(): Record<string, Decision>;
-  isAsking(): boolean;
 }
 
 /** What is stored is looked at when it is asked for the first time. */
@@ -51,7 +49,6 @@ export function createDevice(config: Config): Device {
       decide(own(config.tags, code), config, device.choices, device.gpc, device.shown, now()),
     decisions: () =>
       Object.fromEntries(Object.keys(config.tags).map((code) => [code, device.decide(code)])),
-    isAsking: () => isAsking(config, device.choices, now()),
   };
   return device;
 }

@@ -2,16 +2,22 @@
 // whose scripts wait for each other, and what became of a withdrawal.
 
 import { answer } from "./answer.ts";
-import { fromMaps, idsToAsk } from "./core/apply.ts";
+import ja from "./css/ja.css";
+import ko from "./css/ko.css";
+import tokens from "./css/tokens.css";
+import { fromMaps } from "./core/apply.ts";
+import { idsToAsk } from "./core/asking.ts";
 import { changes } from "./core/changes.ts";
 import { askedIds } from "./core/state.ts";
-import type { ChoiceId, Decision, Maps } from "./core/types.ts";
+import type { ChoiceId, Maps } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
 import { inOrder } from "./effects/in_order.ts";
-import type { TagsHost } from "./effects/tags.ts";
+import type { InOrder } from "./effects/tags.ts";
+import type { Placeholder } from "./effects/watch_tags.ts";
 import { warner, watch } from "./effects/watch.ts";
 import { join, known, loadCatalogue, namesOf } from "./io/catalogue.ts";
 import type { Part } from "./loader.ts";
+import { addStyles } from "./ui/nodes.ts";
 import { placeholder } from "./ui/placeholder.ts";
 import { follow, type Tell } from "./ui/progress.ts";
 
@@ -22,16 +28,21 @@ export interface Question {
   answer?: (isGranted: boolean) => Promise<Outcome>;
 }
 
-export interface Later extends Pick<TagsHost, "inOrder"> {
+export interface Later {
+  inOrder: InOrder;
   set(maps: Partial<Maps>, isByPerson: boolean): Promise<{ recorded: boolean; ignored: ChoiceId[] }>;
   explain(): Promise<Question>;
   /** Fill the place of an embed that may not load. */
-  placeholder(place: HTMLElement, code: string, decision: Decision, openOnce: () => void): void;
+  placeholder: Placeholder;
   /** Say how far the partners of a withdrawal are, until `isWanted` says no. */
   follow(key: string, tell: Tell, isWanted: () => boolean): Promise<void>;
 }
 
 const { host, resolve } = (document.currentScript as Part<Later>).cm;
+// Of languages that the site itself does not speak, the page has not brought them.
+const styles = tokens + ja + ko;
+host.styles += styles;
+addStyles(host.root, styles);
 const { device } = host;
 const { config } = device;
 
@@ -56,7 +67,8 @@ resolve({
     for (const id of ignored) answers.delete(id);
     if (answers.size) {
       const grants = [...answers.values()].includes(true);
-      host.decided(await answer(host, grants ? "choose" : "withdraw", answers, "api"));
+      const outcome = await answer(host, grants ? "choose" : "withdraw", answers, "api");
+      host.decided(outcome);
     }
     return { recorded: answers.size > 0, ignored };
   },

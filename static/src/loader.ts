@@ -1,27 +1,28 @@
-// Entry 1, the one line that a site pastes. Decides from what this device stored, asks when there is
-// something to ask, and begins the rest when it is needed: act.ts opens the tags and takes decisions.
+// Entry 1, the one line that a site pastes. Decides from what this device stored, opens tags, asks when
+// there is something to ask, stores the answer, and begins the rest when it is needed.
 
 import type { Act } from "./act.ts";
 import { banner } from "./banner.ts";
 import css from "./css/banner.css";
 import tokens from "./css/tokens.css";
-import { answerAll, encode } from "./core/state.ts";
-import type { Choices, Config, Recorded, Wording } from "./core/types.ts";
+import { answerAll, askedIds } from "./core/state.ts";
+import type { Config, Recorded, Surface, Wording } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
 import { createDevice, now, type Device } from "./device.ts";
 import { announce } from "./effects/announce.ts";
-import type { Source } from "./effects/tags.ts";
+import { createTags, type Tags } from "./effects/tags.ts";
 import type { Hold } from "./hold.ts";
 import { hasDatabase, readKept, type Kept } from "./io/database.ts";
 import { isMeant } from "./io/gesture.ts";
 import { ownScript, scriptFor } from "./io/script.ts";
-import { CHOICES, SHOWN, writeCookie } from "./io/storage.ts";
+import { SHOWN, writeCookie } from "./io/storage.ts";
 import { idle, wait } from "./io/wait.ts";
 import type { Later, Question } from "./later.ts";
 import { pageApi, type ConsentManager } from "./page_api.ts";
 import type { Send } from "./send.ts";
 import { shared } from "./shared.ts";
 import type { Signals } from "./signals.ts";
+import { createTake, type Taking } from "./take.ts";
 import { el, shadow } from "./ui/nodes.ts";
 
 declare const CM_CONFIG: Config;
@@ -29,7 +30,7 @@ declare const CM_CONFIG: Config;
 declare const CM_SIGNALS: Signals | undefined;
 
 /** What the scripts that come later are handed. */
-export interface Host {
+export interface Host extends Pick<Taking, "keep" | "take"> {
   device: Device;
   endpoint: string;
   language: string;
@@ -39,7 +40,7 @@ export interface Host {
   /** The first layer, while it asks. */
   bar: HTMLElement | null;
   /** Ask: with a note of what has changed, or what else there is to say. */
-  draw(note?: string, question?: Question): void;
+  draw(note?: string | false, question?: Question): void;
   /** The script of that name, once; after a failure the next call tries again. */
   load<T>(name: string): Promise<T>;
   /** The same, however long it takes to come. */
@@ -48,16 +49,17 @@ export interface Host {
   act(): Promise<Act>;
   send(): Promise<Send>;
   later(): Promise<Later>;
-  /** Keep room for an embed that may not load. */
-  reserve(source: Source): HTMLElement | null;
-  release(source: Source): void;
+  tags: Tags;
+  show: ConsentManager["show"];
   /** Tell the vendors what they may do now. Answers the tags that obey without a reload. */
   tell(): string[];
   hold: Hold | undefined;
   /** Decisions of this page that the service has not acknowledged. */
   made: Kept[];
-  /** Set by act.ts: tags that put a script on this page. */
-  ran?: Set<string>;
+  /** The first layer had the keyboard's focus when it was answered. */
+  hadFocus?: boolean | undefined;
+  /** Set by act.ts: the first layer was drawn. */
+  drawn?(): void;
   /** Set by act.ts: say that a decision was taken. */
   decided(outcome: Outcome): void;
   /** Set by act.ts: choices changed without a button of ours; ask again, or stop asking. */
@@ -100,26 +102,23 @@ function start(config: Config): void {
         script.crossOrigin = "";
         script.integrity = config.integrity[name]!;
       }
-      script.onerror = reject;
+      script.onerror = (event) => {
+        delete loading[name];
+        reject(event);
+      };
       document.head.append(script);
-    }).catch((error) => {
-      delete loading[name];
-      throw error;
     })) as Promise<T>;
 
-  async function sure<T>(name: string): Promise<T> {
-    for (let pause = 4000; ; pause = Math.min(2 * pause, 60_000)) {
-      try {
-        return await load<T>(name);
-      } catch {
-        await wait(pause + pause * Math.random());
-      }
-    }
-  }
-  const act = () => sure<Act>("act");
+  const sure = <T>(name: string, pause = 4000): Promise<T> =>
+    load<T>(name).catch(async () => {
+      await wait(pause + pause * Math.random());
+      return sure(name, Math.min(2 * pause, 60_000));
+    });
+  let acting: Promise<Act> | undefined;
+  const act = () => (acting ??= sure("act"));
 
-  const styles = tokens + css;
-  const root = el("div", { id: "cm-root" });
+  const styles = tokens + css + config.styles;
+  const root = el("section", { id: "cm-root" });
   const tree = shadow(root, styles);
   const device = createDevice(config);
   const hold = window.cmHold;
@@ -147,70 +146,34 @@ function start(config: Config): void {
     act,
     send: () => sure("send"),
     later: () => load("later"),
-    reserve,
-    release,
+    tags: createTags(device, (...all) => sure<Later>("later").then((more) => more.inOrder(...all))),
+    show,
     tell,
     hold,
     made: [],
   } as unknown as Host;
+  const { tags } = host;
 
   let kept: Promise<Kept[]> | undefined;
   let begin!: () => void;
   const ready = new Promise<void>((start) => (begin = start))
     .then(act)
     .then((more) => more.open(kept));
-
-  // --- Room for embeds ------------------------------------------------------------------------
-  const places = new Map<Element, HTMLElement>();
-  const seen = new Set<Element>();
-
-  /** At once and of the size of what it stands for, so that nothing moves when it comes or opens. */
-  function reserve(source: Source): HTMLElement | null {
-    const { content } = source as Partial<HTMLTemplateElement>;
-    const embed = content?.querySelector("iframe,embed,object,video,audio");
-    if (!embed || places.has(source)) return places.get(source) ?? null;
-    const place = el("div", { class: "cm-placeholder" });
-    const size = (name: string) => embed.getAttribute(name);
-    // What is no number of pixels is no valid style, and ignored.
-    const { style } = place;
-    style.display = "block";
-    style.maxWidth = "100%";
-    style.width = size("width") + "px";
-    style.minHeight = (size("height") ?? 200) + "px";
-    source.before(place);
-    places.set(source, place);
-    return place;
-  }
-
-  function release(source: Source): void {
-    places.get(source)?.remove();
-    places.delete(source);
-  }
-
-  function reserveAll(): void {
-    for (const source of document.querySelectorAll<Source>("[data-cm-tag]")) {
-      if (seen.has(source)) continue;
-      seen.add(source);
-      const { allowed, reason } = device.decide(source.dataset.cmTag!);
-      if (allowed) begin();
-      else if (/_refused$|^no_|^brow/.test(reason) && reserve(source)) idle(begin);
-    }
-  }
+  const { confirm, take } = Object.assign(host, createTake(host, begin));
+  const takeAll = (isGranted: boolean, surface: Surface) =>
+    take(
+      answerAll(config, device.choices, isGranted, device.gpc, now()),
+      isGranted ? "allow" : "refuse",
+      surface,
+    );
 
   // --- What the visitor sees ------------------------------------------------------------------
-  /** Refused: whatever comes later, from here on nothing opens, nor on the next page. */
-  function shut(): Choices {
-    device.choices = answerAll(config, device.choices, false, device.gpc, now());
-    writeCookie(CHOICES, encode(device.choices, config.ids)!);
-    return device.choices;
-  }
-
-  function draw(note = device.gpc ? wording.gpc_honoured : undefined, question?: Question): void {
+  function draw(note = device.gpc && host.wording.gpc_honoured, question?: Question): void {
     const press = (isGranted: boolean) => {
-      // Of a part of the choices, what can record the answer is here already.
-      const next = isGranted || question?.answer ? null : shut();
-      void act().then((more) => more.press(isGranted, next, question));
-      void wait(1000).then(() => bar.remove());
+      const outcome = question?.answer?.(isGranted) ?? takeAll(isGranted, surface);
+      host.hadFocus = bar.contains(tree.activeElement);
+      bar.remove();
+      void outcome.then((done) => host.decided(done));
     };
     host.bar?.remove();
     const bar = (host.bar = banner(
@@ -219,10 +182,11 @@ function start(config: Config): void {
       `${endpoint}/external-transmission/${site}/?lang=${host.language}`,
       note,
       question?.answer ? host.wording.refuse_changed : host.wording.refuse,
-      [(event) => isMeant(event) && press(true), () => press(false), () => void show()],
+      [(event) => isMeant(event) && press(true), () => press(false), show],
     ));
     tree.prepend(bar);
-    if (surface === "dialog") (bar as HTMLDialogElement).showModal();
+    (bar as Partial<HTMLDialogElement>).showModal?.();
+    host.drawn?.();
     // It is on the screen. Nobody waits for that to be known.
     requestAnimationFrame(() => {
       setTimeout(count, REST);
@@ -251,24 +215,25 @@ function start(config: Config): void {
   }
 
   async function show(): Promise<void> {
-    // Refusing must stay possible without the service: the first layer can do it alone.
-    const away = () => draw(wording.offline_note);
-    return Promise.race([load<Act>("act"), wait<null>(8000, null)]).then(
-      (more) => (more ? more.show() : away()),
-      away,
-    );
+    const open = load<() => Promise<void>>("preferences").then((mount) => mount());
+    // A service that hangs is away, too. Refusing must stay possible: the first layer can do it alone.
+    return Promise.race([
+      open,
+      wait(8000).then(() => {
+        throw null;
+      }),
+    ]).catch(() => draw(host.wording.offline_note));
   }
 
   const set: ConsentManager["set"] = async (maps) => {
     // Asked now, not when the code that can do it has come.
     const isByPerson = isMeant();
     try {
-      return await (await load<Act>("act")).set(maps, isByPerson);
+      return await (await host.later()).set(maps, isByPerson);
     } catch (error) {
       // A part of it cannot be said without that code. All of it can.
       if (!/false/.test(JSON.stringify(maps))) throw error;
-      const refused = shut();
-      void act().then((more) => host.decided(more.commit(refused, "refuse", "api")));
+      void takeAll(false, "api").then((done) => host.decided(done));
       return { recorded: true, ignored: [] };
     }
   };
@@ -279,14 +244,13 @@ function start(config: Config): void {
     const mayOpen = Object.values(device.decisions()).some(
       ({ allowed, reason }) => allowed && reason !== "exempt",
     );
-    // What may open now is opened as soon as it is sure that it may. Else there is no hurry: at the
-    // first sign of life, or when the page has come to rest.
+    // What may open now is opened as soon as it is sure that it may. Else there is no hurry.
     if (mayOpen) {
       kept = readKept();
-      begin();
+      void kept.then(confirm).then(begin);
     } else {
       setTimeout(begin, REST);
-      for (const sign of ["pointerover", "focusin", "scroll"]) addEventListener(sign, begin);
+      addEventListener("scroll", begin);
       idle(async () => {
         if (!host.bar || device.gpc || (await hasDatabase())) begin();
       });
@@ -294,7 +258,7 @@ function start(config: Config): void {
     // What has to be explained first, or fetched, is asked by act.ts.
     const isSaid =
       language === page.lang || !config.more_languages.some((tag) => page.lang.startsWith(tag));
-    if (surface !== "link" && isSaid && !device.choices && device.isAsking()) draw();
+    if (surface !== "link" && isSaid && !device.choices && askedIds(config)[0]) draw();
     if (/[?&]cm-debug\b/.test(document.URL)) void load("debug");
     document.addEventListener("click", (event) => {
       if (!(event.target as Element).closest?.("[data-cm-open]")) return;
@@ -310,7 +274,8 @@ function start(config: Config): void {
   const look = () => {
     if (!document.body) return;
     if (!root.isConnected) attach();
-    reserveAll();
+    // It has to say why it is empty.
+    if (tags.scan(document).some(({ place }) => place)) idle(begin);
   };
   const parsing = new MutationObserver(() => safely(look));
   look();

@@ -12,6 +12,7 @@ import type { ChoiceId, Method, SiteTag } from "./core/types.ts";
 import { join, loadCatalogue, namesOf, type Catalogue } from "./io/catalogue.ts";
 import { isMeant } from "./io/gesture.ts";
 import { peekSession, takeSession } from "./io/session.ts";
+import { wait } from "./io/wait.ts";
 import type { Part } from "./loader.ts";
 import { openDialog, wireTabs } from "./ui/dialog.ts";
 import { addStyles, button, el } from "./ui/nodes.ts";
@@ -233,7 +234,10 @@ function build(data: Catalogue): void {
 
   async function decide(method: Method, answers: Map<ChoiceId, boolean>): Promise<void> {
     const before = running().concat(device.choices?.granted ?? []);
-    const outcome = await answer(host, method, answers, "preferences");
+    const decided = answer(host, method, answers, "preferences");
+    // What would say so cannot be had.
+    void wait(1500).then(() => host.decided || tell(say("saved"), say("offline_note")));
+    const outcome = await decided;
     const withdrew = before.some((id) => device.choices!.refused.includes(id));
     if (withdrew) tell(withdrawn());
     else {

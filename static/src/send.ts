@@ -80,7 +80,7 @@ async function start(): Promise<void> {
   const entries = await store.all();
   // What only the cookie knows of: the page that decided it was gone before it could be kept.
   if (choices?.is_unsent && !entries.some((entry) => entry.choices.seq === choices.seq)) {
-    void act.keep(choices, choices.granted[0] ? "choose" : "refuse", config.presentation);
+    await host.keep(choices, choices.granted[0] ? "choose" : "refuse", config.presentation);
   }
   await outbox.flush();
 }

@@ -5,8 +5,11 @@ import { codeOf, decide, own } from "./core/decide.ts";
 import { answerAll, askedIds, DAY, encode, nextSeq } from "./core/state.ts";
 import { now } from "./device.ts";
 import { announce } from "./effects/announce.ts";
+import { isWaitedFor } from "./effects/tags.ts";
 import { hasDatabase, inDatabase, readKept } from "./io/database.ts";
 import { isMeant } from "./io/gesture.ts";
+import { newKey } from "./io/key.ts";
+import { saveChoices } from "./io/save.ts";
 import { newScript, ownScript, scriptFor, trusted } from "./io/script.ts";
 import { attempt, CHOICES, loadCookies, readCookies, writeCookie } from "./io/storage.ts";
 import { idle, wait } from "./io/wait.ts";
@@ -30,7 +33,9 @@ export const shared = [
   idle,
   inDatabase,
   isMeant,
+  isWaitedFor,
   loadCookies,
+  newKey,
   newScript,
   nextSeq,
   now,
@@ -38,6 +43,7 @@ export const shared = [
   ownScript,
   readCookies,
   readKept,
+  saveChoices,
   scriptFor,
   shadow,
   trusted,

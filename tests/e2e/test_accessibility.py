@@ -125,6 +125,8 @@ def shown(
         answer = route.fetch()
         script = answer.text()
         config = {**config_in(script), "presentation": presentation}
+        if presentation != "bar":
+            config["styles"] += (ROOT / "static" / "dist" / "card.css").read_text("utf-8")
         route.fulfill(response=answer, body=with_config(script, config))
 
     page = context.new_page()

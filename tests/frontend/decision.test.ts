@@ -4,12 +4,18 @@ import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { beforeAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Act } from "../../static/src/act.ts";
 import { answer as answerSome } from "../../static/src/answer.ts";
+import { isAsking } from "../../static/src/core/asking.ts";
 import { answerAll, askedIds, encode } from "../../static/src/core/state.ts";
 import type { ChoiceId, Choices, Config, Method } from "../../static/src/core/types.ts";
 import type { Decisions, Outcome } from "../../static/src/decision.ts";
 import { createDevice, now, type Device } from "../../static/src/device.ts";
+import { inOrder } from "../../static/src/effects/in_order.ts";
+import { createTags } from "../../static/src/effects/tags.ts";
+import { watchTags } from "../../static/src/effects/watch_tags.ts";
+import type { Kept } from "../../static/src/io/database.ts";
 import type { Host } from "../../static/src/loader.ts";
 import type { Send } from "../../static/src/send.ts";
+import type { Taking } from "../../static/src/take.ts";
 import {
   chosen,
   clearBrowser,
@@ -34,7 +40,7 @@ import {
 // A page that comes to rest sooner than others, but after what comes with a decision.
 vi.mock("../../static/src/io/wait.ts", async (original) => ({
   ...(await original<object>()),
-  idle: (work: () => void) => setTimeout(work, 70),
+  idle: (work: () => void) => setTimeout(work, 120),
 }));
 
 const config = site();
@@ -46,16 +52,22 @@ const blocked = () => {
 };
 
 let steps: string[];
-/** Codes of tags whose scripts are on the page. */
-let ran: string[];
 /** Codes of tags that obey what they are told. */
 let obedient: string[];
+/** Of the test's own database. */
+let createTake: typeof import("../../static/src/take.ts").createTake;
 let changed = vi.fn();
 let heard = vi.fn();
 let reload = vi.fn();
 
 function store(choices: Choices): void {
   document.cookie = `cm_choices=${encode(choices, config.ids)};${COOKIE}`;
+}
+/** Tags of the page, each with a script that runs when it opens. */
+function put(...codes: string[]): void {
+  document.body.innerHTML = codes
+    .map((code) => `<template data-cm-tag="${code}"><script>;</script></template>`)
+    .join("");
 }
 const storedText = () => /cm_choices=([^;]*)/.exec(document.cookie)?.[1];
 /** The service has not acknowledged what the cookie says. */
@@ -70,17 +82,17 @@ function listen<T = unknown>(event: string, key?: string): T[] {
   return heard;
 }
 
-interface Page {
+interface Page extends Pick<Taking, "confirm"> {
   device: Device;
   host: Host;
   record(method: Method, answers: Map<ChoiceId, boolean> | boolean): Promise<Outcome>;
-  /** What decides, when the tags are open and what waited is under way. */
-  act(): Promise<Decisions>;
+  /** What decides, when the tags are open and what waited is under way. `kept`: for `open`. */
+  act(kept?: Promise<Kept[]>): Promise<Decisions>;
 }
 
-/** A page, and what the loader fetches next on it. Its tags only note when they are told something;
-    how they are opened is a matter for tags.test.ts. */
-function open(api = fakeApi(), settings: Config = config): Page {
+/** A page that holds what the loader holds. What the loader fetches next has not come until somebody
+    decides or asks for it, nor before `coming`. */
+function build(api = fakeApi(), settings: Config = config, coming?: Promise<void>): Page {
   const record = api.record;
   api.record = async (body) => {
     steps.push("network");
@@ -91,56 +103,61 @@ function open(api = fakeApi(), settings: Config = config): Page {
   serveConsents(api);
   const device = createDevice(settings);
   const allowed = () => Object.keys(settings.tags).filter((code) => device.decide(code).allowed);
-  const tags = {
-    update() {
-      steps.push("tags " + allowed().join());
-      return ran.filter((code) => !device.decide(code).allowed);
-    },
-    ran: new Set<string>(),
+  const tags = createTags(device, inOrder);
+  const { settle: bring } = tags;
+  tags.settle = (slot) => {
+    const before = !!slot.live;
+    bring(slot);
+    if (before !== !!slot.live) steps.push((before ? "close " : "open ") + slot.code);
   };
   let act: Promise<Act> | undefined;
   let send: Promise<Send> | undefined;
   const root = document.createElement("div").attachShadow({ mode: "open" });
   root.innerHTML = `<p class="cm-toast"></p>`;
-  const host: Partial<Host> = {
+  const host = {
     device,
     root,
     endpoint: ENDPOINT,
     language: "ja",
     wording: settings.wording.ja!,
+    tags,
     tell() {
       steps.push("tell " + allowed().join());
       return obedient;
     },
     act: () =>
-      (act ??= import("../../static/src/decision.ts").then(
-        (found) => found.createDecisions(host as Host, tags) as Act,
-      )),
-    send: () => (send ??= runEntry<Send>("send", host as Host)),
+      (act ??= Promise.resolve(coming)
+        .then(() => import("../../static/src/decision.ts"))
+        .then((found) => {
+          host.decided = () => {};
+          return found.createDecisions(host, watchTags(device, tags, () => {})) as Act;
+        })),
+    send: () => (send ??= runEntry<Send>("send", host)),
     made: [],
     changed,
     recorded: heard,
-  };
-  vi.resetModules();
-  const opened = host.act!().then((decisions) => decisions.open());
+  } as Partial<Host> as Host;
+  let opened: Promise<void> | undefined;
+  const begin = (kept?: Promise<Kept[]>) =>
+    (opened ??= host.act().then((decisions) => decisions.open(kept)));
+  const { confirm } = Object.assign(
+    host,
+    createTake(host, () => void begin()),
+  );
+  tags.scan(document);
   return {
     device,
-    host: host as Host,
-    async act() {
-      await opened;
+    host,
+    confirm,
+    async act(kept) {
+      await begin(kept);
       await rest();
-      return host.act!();
+      return host.act();
     },
     async record(method, answers) {
-      const decisions = await host.act!();
-      const outcome =
-        typeof answers === "boolean"
-          ? decisions.commit(
-              answerAll(settings, device.choices, answers, device.gpc, now()),
-              method,
-              "bar",
-            )
-          : await answerSome(host as Host, method, answers, "bar");
+      const outcome = await (typeof answers === "boolean"
+        ? host.take(all(device, answers), method, "bar")
+        : answerSome(host, method, answers, "bar"));
       // It takes effect before it is under way.
       await Promise.race([outcome.sent, new Promise((done) => setTimeout(done, 300))]);
       return outcome;
@@ -148,6 +165,25 @@ function open(api = fakeApi(), settings: Config = config): Page {
   };
 }
 
+/** The same, where what comes next is fetched at once. */
+function open(...made: Parameters<typeof build>): Page {
+  const page = build(...made);
+  vi.resetModules();
+  void page.act();
+  return page;
+}
+
+/** The visitor's own earlier decision, on a page whose tags the loader opens. */
+function comeBack(...made: Parameters<typeof build>): Page {
+  const known = everything({ seq: 5 });
+  store(known);
+  const page = build(...made);
+  page.confirm([keptOf(known)]);
+  return page;
+}
+
+const all = (device: Device, isGranted: boolean) =>
+  answerAll(device.config, device.choices, isGranted, device.gpc, now());
 const refuse = ({ record }: Page) => record("refuse", false);
 const allow = ({ record }: Page) => record("allow", true);
 const waiting = async () => waitingIn(await openStore());
@@ -155,13 +191,13 @@ const waiting = async () => waitingIn(await openStore());
 const rest = () => settle(200);
 
 beforeAll(warmUp);
-beforeEach(() => {
+beforeEach(async () => {
   isolate();
   vi.resetModules();
   vi.stubGlobal("indexedDB", new IDBFactory());
+  ({ createTake } = await import("../../static/src/take.ts"));
   reload = watchReload();
   steps = [];
-  ran = [];
   obedient = [];
   [changed, heard] = [vi.fn(), vi.fn()];
 });
@@ -177,12 +213,13 @@ afterEach(async () => {
 describe("what waited when the page was opened", () => {
   test("after a crash, what the database knows is newer: stored again and sent", async () => {
     store(everything({ seq: 5 }));
+    put("ads");
     document.cookie = "cto_bundle=1;Path=/";
     await putInDatabase(keptOf(nothing({ seq: 6 })));
     const api = fakeApi(0);
     const page = open(api);
     await page.act();
-    expect(steps.filter((step) => /^t/.test(step))).not.toEqual([]);
+    expect(steps.filter((step) => /^tell/.test(step))).not.toEqual([]);
     expect(steps.filter((step) => step.includes("ads"))).toEqual([]);
     expect(reasons(page.device).ads).toBe("partner_refused");
     expect(storedText()).toContain(".6.");
@@ -212,13 +249,40 @@ describe("what waited when the page was opened", () => {
     expect(reasons(page.device).ads).toBe("granted");
     expect(storedText()).toBe(encode(page.device.choices, config.ids));
   });
+
+  test("a grant from before the clock was set back does not undo a refusal made here", async () => {
+    const ahead = keptOf(everything({ seq: 2 * Date.now() }));
+    const page = build(fakeApi(0));
+    void page.host.take(all(page.device, false), "refuse", "bar");
+    await page.act(Promise.resolve([ahead]));
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    // Nor on the next page, which looks at the same database.
+    const next = build(fakeApi(0));
+    next.confirm([ahead]);
+    await next.act(Promise.resolve([ahead]));
+    expect(reasons(next.device).ads).toBe("partner_refused");
+    expect(steps).not.toContain("open ads");
+  });
+
+  test("what another tab refused in the same moment is refused here, too", async () => {
+    put("ads");
+    const page = comeBack();
+    expect(steps).toContain("open ads");
+    const granted = askedIds(config).filter((id) => id !== "partner:criteo");
+    store(chosen({ seq: 5, granted, refused: ["partner:criteo"] }));
+    await page.act(Promise.resolve([]));
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    expect(steps).toContain("close ads");
+  });
 });
 
 describe("a choice", () => {
   test("goes through memory, cookie, tags, then the other stores, then the network", async () => {
     store(everything());
+    put("ads");
+    obedient = ["ads"];
     const page = open(fakeApi(0));
-    const { commit } = await page.act();
+    await page.act();
     steps = [];
     vi.spyOn(document, "cookie", "set").mockImplementation(() => steps.push("cookie"));
     vi.stubGlobal(
@@ -231,16 +295,18 @@ describe("a choice", () => {
       steps.push("outbox");
       return this.getAll() as never;
     });
-    const refusal = answerAll(config, page.device.choices, false, false, now());
-    const { sent } = commit(refusal, "refuse", "bar");
+    document.addEventListener("cm:change", () => steps.push("event"));
+    const taken = page.host.take(all(page.device, false), "refuse", "bar");
     // What the visitor waits for.
-    expect(steps).toEqual(["tags cart", "cookie", "tell cart", "tags cart"]);
-    expect(await sent).toBe(false);
-    const others = new Set(steps.filter((step) => /^cm_choices|outbox|network/.test(step)));
-    expect([...others]).toEqual(["cm_choices", "outbox", "network"]);
+    expect(steps).toEqual(["cookie", "tell cart", "close ads"]);
+    expect(reasons(page.device).ads).toBe("partner_refused");
+    expect(await (await taken).sent).toBe(false);
+    const others = new Set(steps.slice(3).filter((step) => /^[^tc]|^cm_choices/.test(step)));
+    expect([...others]).toEqual(["event", "cm_choices", "outbox", "network"]);
   });
 
   test("a grant opens nothing before it is stored; the vendors hear of it first", async () => {
+    put("ads");
     const page = open();
     await page.act();
     steps = [];
@@ -249,9 +315,10 @@ describe("a choice", () => {
       steps.push("stored");
       set!.call(document, text);
     });
-    await allow(page);
+    const taken = allow(page);
     const open_ = "cart,stats,ads,more_ads,own,video,by_address";
-    expect(steps.slice(0, 3)).toEqual(["stored", `tell ${open_}`, `tags ${open_}`]);
+    expect(steps).toEqual(["stored", `tell ${open_}`, "open ads"]);
+    await taken;
   });
 
   test("does not wait for the network, nor for an outbox that does not answer", async () => {
@@ -444,7 +511,7 @@ describe("a choice", () => {
       await allow(page)
     ).sent;
     expect(reasons(page.device).ads).toBe("no_choice");
-    expect(page.device.isAsking()).toBe(true);
+    expect(isAsking(config, page.device.choices, now())).toBe(true);
     expect(changed).toHaveBeenCalled();
     expect(await waiting()).toEqual([]);
     expect(errors).toEqual([{ code: "grant_not_recorded", status: 409 }]);
@@ -576,10 +643,7 @@ describe("the seed of a browser that has no token yet", () => {
 
   test("goes with a refusal that was made before anything could record it", async () => {
     const api = fakeApi(0);
-    const page = open(api);
-    const refusal = (page.device.choices = answerAll(config, null, false, false, now()));
-    store(refusal);
-    (await page.host.act()).commit(refusal, "refuse", "bar");
+    await refuse(build(api));
     await rest();
     expect(seeds(api)[0]).toMatch(/^[\da-f]{32}$/);
   });
@@ -612,13 +676,14 @@ describe("the seed of a browser that has no token yet", () => {
       await allow(page)
     ).sent;
     expect(localStorage.getItem("cm_seed")).toBeNull();
-    expect(page.device.isAsking()).toBe(true);
+    expect(isAsking(config, page.device.choices, now())).toBe(true);
   });
 });
 
 describe("a refusal that an earlier page could only write into its cookie", () => {
   test("is recorded once, as a refusal, and opens nothing meanwhile", async () => {
     store(answerAll(config, everything(), false, false, now()));
+    put("ads");
     const methods = listen("change", "method");
     const api = fakeApi((body) => recorded(nothing({ seq: body.client_seq })));
     const page = open(api);
@@ -639,10 +704,10 @@ describe("a refusal that an earlier page could only write into its cookie", () =
   test("is sent once while the page where it was made is there", async () => {
     const methods = listen("change", "method");
     const api = fakeApi();
-    const page = open(api);
-    const refusal = (page.device.choices = answerAll(config, null, false, false, now()));
-    store(refusal);
-    await (await page.host.act()).commit(refusal, "refuse", "bar").sent;
+    const page = build(api);
+    await (
+      await refuse(page)
+    ).sent;
     await page.act();
     expect(api.sent).toMatchObject([{ method: "refuse" }]);
     expect(methods).toEqual(["refuse"]);
@@ -667,10 +732,10 @@ describe("a withdrawal", () => {
     store(everything());
     document.cookie = "cto_bundle=1;Path=/";
     document.cookie = "_shared=1;Path=/";
+    put("ads", "own");
     const details = listen("change");
     const page = open();
     await page.act();
-    ran = ["ads"];
     const outcome = await withdraw(page, "purpose:advertising");
     expect(details).toMatchObject([{ needs_reload: ["ads"], method: "withdraw" }]);
     expect(document.querySelector<HTMLMetaElement>("meta")!.content).toContain(
@@ -686,10 +751,10 @@ describe("a withdrawal", () => {
 
   test("in the dialog is told there on the fresh page", async () => {
     store(everything());
+    put("ads");
     const page = open();
     page.host.isOpen = true;
     await page.act();
-    ran = ["ads"];
     await withdraw(page, "purpose:advertising");
     await rest();
     expect(sessionStorage.getItem("cm_saved")).toBe("dialog");
@@ -697,17 +762,27 @@ describe("a withdrawal", () => {
 
   test("waits for the outbox before the reload, not for the network", async () => {
     store(everything());
+    put("ads");
     const api = fakeApi();
     api.record = () => new Promise(() => {});
     const page = open(api);
     await page.act();
-    ran = ["ads"];
     const found = vi.fn();
+    const kept = vi.fn();
+    const native = IDBObjectStore.prototype.put;
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
+      this: InstanceType<typeof IDBObjectStore>,
+      ...words
+    ) {
+      this.transaction.addEventListener("complete", kept);
+      return native.apply(this, words);
+    });
     reload.mockImplementation(() => void waiting().then(found));
     const { reloads } = await refuse(page);
     expect(reloads).toBe(true);
     await rest();
     expect(reload).toHaveBeenCalledOnce();
+    expect(kept).toHaveBeenCalledBefore(reload);
     expect(found).toHaveBeenCalledWith([
       expect.objectContaining({ body: expect.objectContaining({ method: "refuse" }) }),
     ]);
@@ -715,10 +790,10 @@ describe("a withdrawal", () => {
 
   test("does not wait for ever for an outbox that does not answer: the cookie knows", async () => {
     store(everything());
+    put("ads");
     vi.stubGlobal("indexedDB", { open: () => ({}) });
     const page = open(fakeApi(0));
     await vi.waitFor(() => expect(page.device.isOpen).toBe(true), { timeout: 5000 });
-    ran = ["ads"];
     await refuse(page);
     await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce(), { timeout: 5000 });
     expect(isUnsent()).toBe(true);
@@ -727,12 +802,13 @@ describe("a withdrawal", () => {
 
   test("taken back at once needs its reload still: what ran was silenced", async () => {
     store(everything());
+    put("ads");
     const page = open();
-    const { commit } = await page.act();
-    ran = ["ads"];
-    const { device } = page;
-    commit(answerAll(config, device.choices, false, false, now()), "refuse", "bar");
-    commit(answerAll(config, device.choices, true, false, now()), "allow", "bar");
+    await page.act();
+    const { device, host } = page;
+    await host.take(all(device, false), "refuse", "bar");
+    await host.take(all(device, true), "allow", "bar");
+    expect(reload).not.toHaveBeenCalled();
     expect(document.querySelector("meta")).not.toBeNull();
     await rest();
     expect(reload).toHaveBeenCalled();
@@ -740,31 +816,56 @@ describe("a withdrawal", () => {
 
   test("of a tag that never ran needs no reload", async () => {
     store(everything());
+    document.body.innerHTML = `<template data-cm-tag="ads"><img></template>`;
     const page = open();
+    await page.act();
+    expect(steps).toContain("open ads");
     await refuse(page);
     await rest();
+    expect(steps).toContain("close ads");
     expect(reload).not.toHaveBeenCalled();
   });
 
   test("of a tag that stops when its vendor is told needs no reload", async () => {
     store(everything());
+    put("ads", "stats");
     const details = listen("change");
     const page = open();
     await page.act();
-    ran = ["ads", "stats"];
     obedient = ["stats"];
     await withdraw(page, "item:id.cookie");
     expect(details).toMatchObject([{ needs_reload: ["ads"] }]);
-    ran = [];
-    obedient = [];
+  });
+
+  test.each([
+    ["that obeys does not load the page again, also not later", ["stats"], 0],
+    ["that does not obey loads the page again, also later no second time", [], 1],
+  ])("of a tag %s", async (_, codes, times) => {
+    put("stats");
+    const page = comeBack();
+    await page.act();
+    obedient = codes;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const refused = refuse(page);
+      for (let second = 0; second < 3; second++) {
+        await vi.advanceTimersByTimeAsync(1000);
+        await settle();
+      }
+      expect((await refused).reloads).toBe(times > 0);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(steps).toContain("close stats");
+    expect(reload).toHaveBeenCalledTimes(times);
   });
 
   test("in another tab takes effect here", async () => {
     store(everything());
+    put("ads");
     const methods = listen("change", "method");
     const page = open();
     await page.act();
-    ran = ["ads"];
     store(nothing({ seq: 99 }));
     dispatchEvent(new StorageEvent("storage", { key: "cm_choices", newValue: "…" }));
     expect(reasons(page.device).ads).toBe("partner_refused");
@@ -776,6 +877,7 @@ describe("a withdrawal", () => {
 
   test("in another tab takes effect where the tags are not open yet", async () => {
     store(everything());
+    put("ads");
     const page = open();
     expect(reasons(page.device).ads).toBe("granted");
     store(nothing({ seq: 99 }));
@@ -803,27 +905,198 @@ describe("a withdrawal", () => {
   });
 });
 
+describe("the tags of a returning visitor", () => {
+  const known = everything({ seq: 5 });
+  const copy = keptOf(known);
+
+  test("open at once where cookie and database agree; the vendors hear of it first", () => {
+    store(known);
+    put("ads", "video");
+    const page = build();
+    expect(steps).toEqual([]);
+    page.confirm([copy, keptOf(nothing({ seq: 4 }))]);
+    expect(steps.slice(0, 1)).toMatchObject([expect.stringMatching(/^tell .*\bads\b/)]);
+    expect(steps.slice(1)).toEqual(["open ads", "open video"]);
+    expect(page.device.isOpen).toBe(true);
+  });
+
+  test("open at once where notice is enough and nothing was ever stored", () => {
+    document.cookie = `cm_shown=3;${COOKIE}`;
+    put("own", "ads");
+    build().confirm([]);
+    expect(steps).toEqual(["tell cart,own", "open own"]);
+  });
+
+  test.each<[string, Kept[], () => void]>([
+    ["a newer decision is in the database", [copy, keptOf(nothing({ seq: 6 }))], () => {}],
+    [
+      "the same decision is stricter in the database",
+      [keptOf({ ...known, granted: known.granted.slice(1), refused: known.granted.slice(0, 1) })],
+      () => {},
+    ],
+    ["the cookie has changed since it was looked at", [copy], () => store(nothing({ seq: 99 }))],
+    [
+      "the cookie is gone since it was looked at",
+      [copy],
+      () => (document.cookie = "cm_choices=;Max-Age=0;Path=/"),
+    ],
+    [
+      "a second cookie has come since it was looked at",
+      [copy],
+      () => (document.cookie = `cm_choices=1;Path=/shop`),
+    ],
+    [
+      "the cookie cannot be read any more",
+      [copy],
+      () => vi.spyOn(document, "cookie", "get").mockImplementation(blocked),
+    ],
+  ])("stay shut for now where %s", (_, rows, prepare) => {
+    store(known);
+    put("ads");
+    const page = build();
+    expect(reasons(page.device).ads).toBe("granted");
+    prepare();
+    page.confirm(rows);
+    expect(steps).toEqual([]);
+    expect(page.device.isOpen).toBeFalsy();
+  });
+
+  test.each<[string, Kept[], () => void]>([
+    ["the database knows of a decision and the cookie does not", [copy], () => {}],
+    [
+      "the cookie came twice",
+      [],
+      () => {
+        store(known);
+        document.cookie = `cm_choices=${encode(known, config.ids)};Path=/shop`;
+      },
+    ],
+    [
+      "the cookie cannot be read",
+      [],
+      () => vi.spyOn(document, "cookie", "get").mockImplementation(blocked),
+    ],
+  ])("stay shut for now, also where notice is enough, if %s", (_, rows, prepare) => {
+    document.cookie = `cm_shown=3;${COOKIE}`;
+    put("own");
+    prepare();
+    const page = build();
+    page.confirm(rows);
+    expect(steps).toEqual([]);
+    expect(page.device.isOpen).toBeFalsy();
+  });
+
+  test.each<[string, () => Promise<Kept[]> | undefined]>([
+    ["the database", () => Promise.resolve([keptOf(nothing({ seq: 6 }))])],
+    ["the cookie", () => void store(nothing({ seq: 6 }))],
+  ])("once open, close for a newer refusal in %s; it is announced once", async (_, refused) => {
+    const methods = listen("change", "method");
+    const ready = listen<{ choices: Choices }>("ready");
+    document.body.innerHTML = `<template data-cm-tag="ads"><img></template>`;
+    const page = comeBack();
+    expect(document.querySelector("body > img")).not.toBeNull();
+    steps = [];
+    await page.act(refused());
+    expect(steps.slice(0, 2)).toEqual(["tell cart", "close ads"]);
+    expect(document.querySelector("body > img")).toBeNull();
+    expect(steps).not.toContain("open ads");
+    expect(methods).toEqual([null]);
+    expect(ready).toMatchObject([{ choices: { seq: 6 } }]);
+    expect(storedText()).toContain(".6.");
+    expect(changed).toHaveBeenCalled();
+    expect(reload).not.toHaveBeenCalled();
+  });
+
+  test("once open, stay as they are where nothing newer is found", async () => {
+    put("ads");
+    const changes = listen("change");
+    const ready = listen("ready");
+    const page = comeBack();
+    await page.act();
+    expect(steps.filter((step) => /^(open|close)/.test(step))).toEqual(["open ads"]);
+    expect(changes).toEqual([]);
+    expect(ready).toHaveLength(1);
+    expect(changed).not.toHaveBeenCalled();
+  });
+
+  test("a script that ran for a grant that was refused since: the page is loaded again", async () => {
+    put("ads");
+    const page = comeBack();
+    await page.act(Promise.resolve([keptOf(nothing({ seq: 6 }))]));
+    expect(reload).toHaveBeenCalledOnce();
+    expect(reasons(createDevice(config)).ads).toBe("partner_refused");
+  });
+});
+
+describe("tag managers hear", () => {
+  const entry = (granted: ChoiceId[], refused: ChoiceId[]) => ({
+    event: "cm_consent",
+    cm_granted: granted,
+    cm_refused: refused,
+  });
+  /** In whatever order. */
+  const asked = expect.arrayContaining(askedIds(config)) as ChoiceId[];
+  let layer: unknown[];
+  beforeEach(() => {
+    layer = [];
+    vi.stubGlobal("dataLayer", layer);
+  });
+
+  test("a returning visitor's choices, once", async () => {
+    await comeBack().act();
+    expect(layer).toEqual([entry(asked, [])]);
+  });
+
+  test("newer choices that are found on the way, and not those before them", async () => {
+    await comeBack().act(Promise.resolve([keptOf(nothing({ seq: 6 }))]));
+    expect(layer).toEqual([entry([], asked)]);
+  });
+
+  test.each([
+    ["before the rest begins", false],
+    ["while the rest comes", true],
+  ])("what a returning visitor decides %s, once", async (_, hasBegun) => {
+    const page = comeBack();
+    const refused = refuse(page);
+    if (hasBegun) void page.act(Promise.resolve([]));
+    await refused;
+    await page.act();
+    expect(layer).toEqual([entry([], asked)]);
+  });
+
+  test("nothing of a visitor who has not decided", async () => {
+    await open().act();
+    expect(layer).toEqual([]);
+  });
+});
+
 describe("a decision that was waited for", () => {
   // The page has closed what ran before the code came that can record it.
   test("is recorded, announced once, and kept before the page is loaded again", async () => {
-    store(everything());
+    put("ads");
     const methods = listen("change", "method");
+    const ready = listen("ready");
     const api = fakeApi();
-    const page = open(api);
-    const { commit } = await page.act();
-    ran = ["ads"];
-    const refusal = answerAll(config, page.device.choices, false, false, now());
-    page.device.choices = refusal;
+    let come!: () => void;
+    const page = comeBack(api, config, new Promise<void>((done) => (come = done)));
+    expect(steps).toContain("open ads");
     reload.mockImplementation(() => steps.push("reload"));
-    const put = vi.spyOn(IDBObjectStore.prototype, "put");
-    put.mockImplementation(function (this: InstanceType<typeof IDBObjectStore>, ...words) {
+    const put_ = vi.spyOn(IDBObjectStore.prototype, "put");
+    put_.mockImplementation(function (this: InstanceType<typeof IDBObjectStore>, ...words) {
       steps.push("outbox");
-      put.mockRestore();
+      put_.mockRestore();
       return this.put(...words);
     });
-    commit(refusal, "refuse", "bar");
+    const refused = refuse(page);
+    expect(steps.at(-1)).toBe("close ads");
+    await rest();
+    expect(methods).toEqual([]);
+    come();
+    await refused;
     await rest();
     expect(methods).toEqual(["refuse"]);
+    // The rest has begun with it.
+    expect(ready).toHaveLength(1);
     expect(api.sent).toMatchObject([{ method: "refuse" }]);
     expect(steps.filter((step) => /outbox|reload/.test(step))).toEqual(["outbox", "reload"]);
   });

@@ -11,11 +11,22 @@ import {
 } from "vitest";
 import type { Act } from "../../static/src/act.ts";
 import { createDevice } from "../../static/src/device.ts";
+import { toMaps } from "../../static/src/core/apply.ts";
 import { createDraft } from "../../static/src/core/draft.ts";
 import { askedIds, encode } from "../../static/src/core/state.ts";
-import type { Choices, Recorded } from "../../static/src/core/types.ts";
+import type {
+  ChoiceId,
+  Choices,
+  Maps,
+  Method,
+  Recorded,
+} from "../../static/src/core/types.ts";
+import { inOrder } from "../../static/src/effects/in_order.ts";
+import { createTags } from "../../static/src/effects/tags.ts";
 import type { ConsentBody } from "../../static/src/io/api.ts";
 import type { Catalogue } from "../../static/src/io/catalogue.ts";
+import type { Kept } from "../../static/src/io/database.ts";
+import { CHOICES, readCookies } from "../../static/src/io/storage.ts";
 import type { Later } from "../../static/src/later.ts";
 import type { Host } from "../../static/src/loader.ts";
 import type { Send } from "../../static/src/send.ts";
@@ -50,10 +61,13 @@ describe("what follows from a switch", () => {
 
   test("a purpose brings what its tags need, never what they would merely like", () => {
     const draft = createDraft(config, null);
-    expect(draft.set("purpose:analytics", true).sort()).toEqual([
+    draft.set("purpose:analytics", true);
+    const on = [...draft.answers()].flatMap(([id, isOn]) => (isOn ? [id] : []));
+    expect(on.sort()).toEqual([
       "item:id.cookie",
       "partner:google",
       "partner:shop",
+      "purpose:analytics",
     ]);
     expect(draft.isOn("item:attr.gender")).toBe(false);
     expect(draft.isOn("partner:criteo")).toBe(false);
@@ -62,9 +76,8 @@ describe("what follows from a switch", () => {
   test("after refusing everything a purpose can be switched on again", () => {
     const draft = createDraft(config, nothing());
     draft.set("purpose:analytics", true);
-    expect(draft.running("purpose:analytics").map((tag) => tag.needed[0])).toContain(
-      "partner:google",
-    );
+    expect(draft.isOn("partner:google")).toBe(true);
+    expect(draft.consequences("purpose:analytics")).toEqual([]);
   });
 
   test("a partner that was switched off by hand stays off", () => {
@@ -72,7 +85,7 @@ describe("what follows from a switch", () => {
     draft.set("purpose:analytics", true);
     draft.set("partner:google", false);
     draft.set("purpose:analytics", false);
-    expect(draft.set("purpose:analytics", true)).not.toContain("partner:google");
+    draft.set("purpose:analytics", true);
     expect(draft.isOn("partner:google")).toBe(false);
   });
 
@@ -89,7 +102,8 @@ describe("what follows from a switch", () => {
 
   test("a purpose that goes off leaves partners and items alone", () => {
     const draft = createDraft(config, everything());
-    expect(draft.set("purpose:analytics", false)).toEqual([]);
+    draft.set("purpose:analytics", false);
+    expect(draft.isOn("item:id.cookie")).toBe(true);
     expect(draft.isOn("partner:google")).toBe(true);
   });
 
@@ -114,6 +128,9 @@ describe("the dialog", () => {
   let host: Host;
   let root: ShadowRoot;
   let decided: MockInstance<Host["decided"]>;
+  let take: MockInstance<Host["take"]>;
+  /** The service's scripts can be had again. */
+  let comeBack: () => void;
   let sent: ConsentBody[];
   let asked: string[];
   /** What the service answers. */
@@ -140,16 +157,19 @@ describe("the dialog", () => {
   };
   const answer = (more: Partial<Catalogue> = {}) => json({ ...catalogue(wording), ...more });
 
-  async function open(choices: Choices | null): Promise<void> {
+  /** `isAway`: what does the rest of a decision cannot be had. */
+  async function open(choices: Choices | null, isAway = false): Promise<void> {
     if (choices) document.cookie = `cm_choices=${encode(choices, config.ids)};Path=/`;
     document.body.innerHTML = `<button id="opener"></button><div id="cm-root"></div>`;
     root = document.querySelector("#cm-root")!.attachShadow({ mode: "open" });
     document.querySelector<HTMLElement>("#opener")!.focus();
     const loading: Record<string, Promise<unknown>> = {};
     const load = <T>(name: string) => (loading[name] ??= runEntry<T>(name, host)) as Promise<T>;
+    const away = isAway ? new Promise<void>((done) => (comeBack = done)) : null;
+    // Nothing else asks.
+    const device = createDevice({ ...config, presentation: "link" });
     host = {
-      // Nothing else asks.
-      device: createDevice({ ...config, presentation: "link" }),
+      device,
       endpoint: ENDPOINT,
       language: "ja",
       wording: known,
@@ -159,21 +179,25 @@ describe("the dialog", () => {
       draw() {},
       load,
       sure: load,
-      act: () => load<Act>("act"),
+      act: () => Promise.resolve(away).then(() => load<Act>("act")),
       send: () => load<Send>("send"),
       later: () => load<Later>("later"),
-      reserve: () => null,
-      release() {},
+      tags: createTags(device, inOrder),
+      show,
       hold: undefined,
       tell: () => [],
       made: [],
-      ran: new Set(),
-      decided() {},
       changed() {},
-    };
-    // It is there already: it shows the way here.
-    await host.act();
-    decided = vi.spyOn(host, "decided");
+    } as unknown as Host;
+    vi.resetModules();
+    const { createTake } = await import("../../static/src/take.ts");
+    Object.assign(host, createTake(host, () => void host.act()));
+    take = vi.spyOn(host, "take");
+    if (!isAway) {
+      // It is there already: it shows the way here.
+      await host.act();
+      decided = vi.spyOn(host, "decided");
+    }
     await show();
   }
 
@@ -270,7 +294,7 @@ describe("the dialog", () => {
     ]);
   });
 
-  test("nothing optional is ticked at first; what is necessary has no switch; what nobody uses is left out", async () => {
+  test("nothing optional is ticked; the necessary has no switch; the unused is left out", async () => {
     await open(null);
     const switches = [...dialog()!.querySelectorAll<HTMLInputElement>("input[role=switch]")];
     expect(switches.some((one) => one.checked)).toBe(false);
@@ -517,5 +541,101 @@ describe("the dialog", () => {
     service.bootstrap = () => answer({ choices: chosen({ granted: all, seq: 4 }) });
     await open(nothing());
     expect(toggle("purpose-advertising").checked).toBe(false);
+  });
+
+  describe("when act.js cannot be had", () => {
+    const on = ["purpose:analytics", "item:id.cookie", "partner:shop", "partner:google"];
+    const off = "partner:google";
+    const without = (ids: ChoiceId[]) => all.filter((id) => !ids.includes(id));
+    const mapsOf = (granted: ChoiceId[]) =>
+      toMaps(new Map(all.map((id) => [id, granted.includes(id)])));
+
+    /** Long enough for everything that does not wait for act.js. */
+    async function rest(): Promise<void> {
+      // The frame is out. The database takes its own time, however fast the clock goes.
+      await vi.advanceTimersByTimeAsync(150);
+      await settle();
+      await vi.advanceTimersByTimeAsync(2000);
+      await settle(90);
+    }
+
+    async function inDatabase(): Promise<Kept[]> {
+      vi.resetModules();
+      const { readKept } = await import("../../static/src/io/database.ts");
+      return readKept();
+    }
+
+    test.each<{
+      method: Method;
+      button: number;
+      before: Choices | null;
+      toggled?: string;
+      granted: ChoiceId[];
+      maps?: Maps;
+    }>([
+      { method: "refuse", button: 0, before: everything(), granted: [] },
+      {
+        method: "choose",
+        button: 1,
+        before: null,
+        toggled: "purpose-analytics",
+        granted: on,
+        maps: mapsOf(on),
+      },
+      {
+        method: "withdraw",
+        button: 1,
+        before: everything(),
+        toggled: "partner-google",
+        granted: without([off]),
+        maps: mapsOf(without([off])),
+      },
+      { method: "allow", button: 2, before: nothing(), granted: all, maps: mapsOf(all) },
+    ])("a decision is stored: $method", async ({ method, button, before, toggled, granted, maps }) => {
+      await open(before, true);
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      if (toggled) toggle(toggled).click();
+      footer()[button]!.click();
+      expect(take).toHaveBeenCalledOnce();
+      const [choices, ...more] = take.mock.calls[0]!;
+      expect(more).toEqual([method, "preferences", maps]);
+      expect([...choices.granted].sort()).toEqual([...granted].sort());
+      expect([...choices.refused].sort()).toEqual(without(granted).sort());
+      expect(choices.seq).toBeGreaterThan(before?.seq ?? 0);
+      // For the next page at once, for the other tabs and after a crash a little later.
+      const text = encode(choices, config.ids);
+      expect(readCookies(CHOICES)).toEqual([text]);
+      expect(host.device.choices).toEqual(choices);
+      await rest();
+      expect(localStorage.getItem(CHOICES)).toBe(text);
+      const surface = "preferences";
+      expect(await inDatabase()).toMatchObject([{ choices, method, surface, maps }]);
+      expect(sent).toEqual([]);
+    });
+
+    test("a refusal takes what it shuts off the page", async () => {
+      await open(everything(), true);
+      host.device.isOpen = true;
+      document.body.insertAdjacentHTML(
+        "beforeend",
+        `<template data-cm-tag="video"><iframe id="film" src="/f"></iframe></template>`,
+      );
+      host.tags.scan(document);
+      expect(document.querySelector("#film")).not.toBeNull();
+      footer()[0]!.click();
+      expect(document.querySelector("#film")).toBeNull();
+    });
+
+    test("a decision is sent, and the dialog says so, when it can be had again", async () => {
+      await open(everything(), true);
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      footer()[0]!.click();
+      await rest();
+      expect([sent, status()]).toEqual([[], ["saved", "offline_note"]]);
+      comeBack();
+      await rest();
+      expect(sent).toMatchObject([{ method: "refuse", surface: "preferences" }]);
+      expect(status()[0]).toBe("saved_withdrawn");
+    });
   });
 });

@@ -79,6 +79,7 @@ export function site(more: Partial<Config> = {}): Config {
     outlives: false,
     renew_days: { granted: 365, refused: 180 },
     tags,
+    styles: "",
     parts: "0a",
     ...more,
   };

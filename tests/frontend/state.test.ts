@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { merge } from "../../static/src/core/merge.ts";
-import { answerAll, askedIds, decode, encode, isAsking } from "../../static/src/core/state.ts";
+import { answerAll, askedIds, decode, encode } from "../../static/src/core/state.ts";
 import type { Config } from "../../static/src/core/types.ts";
 import { chosen, site } from "./site.ts";
 
@@ -126,38 +126,5 @@ describe("everything answered alike", () => {
       seq: NOW * 1000 + 701,
       is_unsent: true,
     });
-  });
-});
-
-describe("when to ask", () => {
-  const all = askedIds(config);
-  const everything = chosen({ granted: all, decided_at: NOW });
-
-  test("asked is what the tags that are not exempt need or would like", () => {
-    expect(all).not.toContain("purpose:necessary");
-    expect(all).toContain("item:attr.gender");
-    expect(new Set(all).size).toBe(all.length);
-  });
-
-  test.each([
-    ["never decided", null, NOW, true],
-    ["everything granted", everything, NOW, false],
-    ["grants expired", everything, NOW + 365 * 86400, true],
-    ["everything refused", { ...everything, granted: [], refused: all }, NOW, false],
-    ["refused long ago", { ...everything, granted: [], refused: all }, NOW + 180 * 86400, true],
-    [
-      "one partner new",
-      { ...everything, granted: everything.granted.filter((id) => id !== "partner:line") },
-      NOW,
-      true,
-    ],
-    ["one partner refused", { ...everything, refused: ["partner:line"] }, NOW, false],
-  ])("%s", (_, choices, now, expected) => {
-    expect(isAsking(config, choices, now)).toBe(expected);
-  });
-
-  test("a site with exempt tags only asks nothing", () => {
-    const only = site({ tags: { cart: config.tags.cart! } });
-    expect(isAsking(only, null, NOW)).toBe(false);
   });
 });

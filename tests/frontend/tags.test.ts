@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { forget, matches } from "../../static/src/effects/cookies.ts";
 import { inOrder } from "../../static/src/effects/in_order.ts";
-import { watchTags, type Source, type Tags, type TagsHost } from "../../static/src/effects/tags.ts";
+import { createTags, type InOrder, type Tags } from "../../static/src/effects/tags.ts";
+import {
+  watchTags,
+  type Placeholder,
+  type WatchedTags,
+} from "../../static/src/effects/watch_tags.ts";
 import type { Device } from "../../static/src/device.ts";
 import type { SiteTag } from "../../static/src/core/types.ts";
 import { clearBrowser, isolate, release, settle, site } from "./site.ts";
@@ -11,16 +16,15 @@ const page = (globalThis as unknown as { jsdom: { window: Record<string, unknown
 let open: Record<string, string | undefined> = {};
 let device: Device;
 let tags: Tags;
+let watched: WatchedTags;
 /** What was announced of a tag: its code and the reason. */
 const reports: [string, string][] = [];
-/** The room that is kept for embeds, by what it is kept for. */
-const rooms = new Map<Source, HTMLElement>();
 
-/** `known`: what the notice knows of tags. */
+/** What the loader does alone. `known`: what the notice knows of tags. */
 function start(
   markup: string,
-  more: Partial<TagsHost> = {},
   known: Record<string, Partial<SiteTag>> = {},
+  order: InOrder = inOrder,
 ): void {
   document.body.innerHTML = markup;
   document.addEventListener("cm:tag", (event) => {
@@ -35,37 +39,31 @@ function start(
       withheld: [],
     }),
   } as unknown as Device;
-  tags = watchTags(device, {
-    reserve(source) {
-      const isEmbed = source instanceof HTMLTemplateElement && source.content.querySelector("iframe");
-      if (!isEmbed) return null;
-      const room = rooms.get(source) ?? document.createElement("div");
-      room.className = "room";
-      rooms.set(source, room);
-      if (!room.isConnected) source.before(room);
-      return room;
-    },
-    release(source) {
-      rooms.get(source)?.remove();
-      rooms.delete(source);
-    },
-    placeholder: () => {},
-    inOrder,
-    ...more,
-  });
+  tags = createTags(device, order);
+  tags.scan(document);
+}
+
+/** What act.js adds to that. */
+function watch(placeholder: Placeholder = () => {}): void {
+  watched = watchTags(device, tags, placeholder);
+}
+
+/** From now on the gate says this. */
+function turn(next: typeof open): void {
+  open = next;
+  tags.slots().forEach(tags.settle);
 }
 
 /** It is sure that no stored refusal was missed. */
 function openAll(): void {
   device.isOpen = true;
-  tags.update();
+  turn(open);
 }
 
 beforeEach(isolate);
 afterEach(() => {
   release();
   open = {};
-  rooms.clear();
   reports.length = 0;
   delete page.order;
   clearBrowser();
@@ -83,7 +81,8 @@ const INLINE = (word: string) => `<script>(window.order ??= []).push("${word}")<
 
 describe("release and hold", () => {
   test("nothing inert runs or loads while the gate is closed", async () => {
-    start(`<template data-cm-tag="a">${INLINE("a")}<img src="/p.gif"><iframe src="/f"></iframe></template>
+    start(`<template data-cm-tag="a">${INLINE("a")}<img src="/p.gif">
+      <iframe src="/f"></iframe></template>
       <script type="text/plain" data-cm-tag="a">window.order = ["plain"]</script>`);
     openAll();
     await settle();
@@ -91,10 +90,11 @@ describe("release and hold", () => {
     expect(document.querySelector("body > img, body > iframe")).toBeNull();
   });
 
-  test("before it is sure what was stored only exempt tags run, even when others are allowed", async () => {
+  test("before it is sure what was stored only exempt tags run, even if others may", async () => {
     open = { need: "exempt", a: "granted" };
     start(
-      `<template data-cm-tag="a">${INLINE("a")}</template><template data-cm-tag="need">${INLINE("need")}</template>`,
+      `<template data-cm-tag="a">${INLINE("a")}</template>` +
+        `<template data-cm-tag="need">${INLINE("need")}</template>`,
     );
     await settle();
     expect(page.order).toEqual(["need"]);
@@ -106,7 +106,8 @@ describe("release and hold", () => {
   test("scripts run in order, each after the one before it has loaded", async () => {
     open = { a: "granted" };
     start(
-      `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("2")}<div><script src="/3.js"></script></div>${INLINE("4")}</template>`,
+      `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("2")}` +
+        `<div><script src="/3.js"></script></div>${INLINE("4")}</template>`,
     );
     openAll();
     await settle();
@@ -123,7 +124,8 @@ describe("release and hold", () => {
   test("an async script is not waited for, and one tag does not wait for another", async () => {
     open = { a: "granted", b: "granted" };
     start(`<template data-cm-tag="a"><script async src="/1.js"></script>${INLINE("a")}</template>
-      <template data-cm-tag="b"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a2")}</template>`);
+      <template data-cm-tag="b"><script src="/slow.js"></script></template>
+      <template data-cm-tag="a">${INLINE("a2")}</template>`);
     openAll();
     await settle();
     expect(page.order).toEqual(["a", "a2"]);
@@ -134,7 +136,7 @@ describe("release and hold", () => {
     start(`<script type="text/plain" data-cm-tag="a">(window.order ??= []).push("plain")</script>
       <script type="text/plain" data-type="module" data-cm-tag="a" src="/m.js" crossorigin></script>`);
     openAll();
-    tags.update();
+    turn(open);
     await settle();
     expect(page.order).toEqual(["plain"]);
     const live = document.querySelector<HTMLScriptElement>(
@@ -145,15 +147,30 @@ describe("release and hold", () => {
 
   test("a tag without markup of its own is loaded by its address", async () => {
     open = { a: "granted" };
-    start(`<template data-cm-tag="a"></template>`, {}, DECLARED);
+    start(`<template data-cm-tag="a"></template>`, DECLARED);
     openAll();
     await settle();
     expect(scripts()).toEqual(["/declared.js"]);
   });
 
+  test("what is found while the page is parsed is taken on once", async () => {
+    open = { a: "granted" };
+    const markup = `<template data-cm-tag="a">${INLINE("a")}</template>`;
+    start(markup);
+    openAll();
+    document.body.insertAdjacentHTML("beforeend", markup);
+    expect(tags.scan(document).map(({ source }) => source)).toEqual([
+      document.body.lastElementChild,
+    ]);
+    expect(tags.scan(document)).toEqual([]);
+    await settle();
+    expect(page.order).toEqual(["a", "a"]);
+  });
+
   test("nodes that are added later wait for the gate, too", async () => {
     open = { a: "granted" };
     start("");
+    watch();
     openAll();
     document.body.insertAdjacentHTML(
       "beforeend",
@@ -162,21 +179,53 @@ describe("release and hold", () => {
     );
     await settle();
     expect(page.order).toEqual(["late"]);
+    document.body.insertAdjacentHTML(
+      "beforeend",
+      `<template data-cm-tag="a">${INLINE("later")}</template>`,
+    );
+    await settle();
+    expect(page.order).toEqual(["late", "later"]);
   });
 
-  test("frames and pixels leave the page when the gate closes, and a script that ran is named", async () => {
+  test("what has left the page is not opened any more", async () => {
+    start(`<template data-cm-tag="a">${INLINE("gone")}</template>`);
+    watch();
+    openAll();
+    document.body.replaceChildren();
+    open = { a: "granted" };
+    watched.update();
+    await settle();
+    expect(page.order).toBeUndefined();
+    expect([tags.slots().length, tags.ran.size]).toEqual([0, 0]);
+  });
+
+  test("frames and pixels leave the page when the gate closes; a script that ran is named", async () => {
     open = { a: "granted", b: "granted" };
-    start(`<template data-cm-tag="a"><img id="pixel" src="/p.gif"><link rel="preload" id="hint"></template>
+    start(`<template data-cm-tag="a"><img id="pixel" src="/p.gif">
+      <link rel="preload" id="hint"></template>
       <template data-cm-tag="b">${INLINE("b")}</template>`);
+    watch();
     openAll();
     await settle();
     expect(document.querySelector("#pixel")).not.toBeNull();
     open = {};
-    expect(tags.update()).toEqual(["b"]);
+    expect(watched.update()).toEqual(["b"]);
     expect(document.querySelector("#pixel, #hint, body > script")).toBeNull();
     open = { a: "granted" };
-    expect(tags.update()).toEqual(["b"]);
+    expect(watched.update()).toEqual(["b"]);
     expect(document.querySelector("#pixel")).not.toBeNull();
+  });
+
+  test("the loader alone takes them off the page, too, and knows what ran", async () => {
+    open = { a: "granted", b: "granted" };
+    start(`<template data-cm-tag="a"><iframe id="film" src="/f"></iframe><img src="/p.gif"></template>
+      <template data-cm-tag="b">${INLINE("b")}</template>`);
+    openAll();
+    await settle();
+    expect(document.querySelectorAll("body > iframe, body > img")).toHaveLength(2);
+    turn({});
+    expect(document.querySelector("body > iframe, body > img, body > script")).toBeNull();
+    expect([...tags.ran]).toEqual(["b"]);
   });
 
   test("closing stops the scripts that still wait in the queue", async () => {
@@ -187,8 +236,7 @@ describe("release and hold", () => {
     openAll();
     await settle();
     const first = document.querySelector('script[src="/1.js"]')!;
-    open = {};
-    tags.update();
+    turn({});
     first.dispatchEvent(new Event("load"));
     await settle();
     expect(page.order).toBeUndefined();
@@ -253,7 +301,8 @@ describe("release and hold", () => {
   test("the scripts of two tags are under way side by side, each in its own order", async () => {
     open = { a: "granted", b: "granted" };
     const two = (name: string) =>
-      `<template data-cm-tag="${name}"><script src="/${name}1.js"></script><script src="/${name}2.js"></script></template>`;
+      `<template data-cm-tag="${name}"><script src="/${name}1.js"></script>` +
+      `<script src="/${name}2.js"></script></template>`;
     start(two("a") + two("b"));
     openAll();
     await settle();
@@ -266,50 +315,61 @@ describe("release and hold", () => {
   test("closed and opened again, its markup comes back and its scripts do not run twice", async () => {
     open = { a: "granted" };
     start(
-      `<template data-cm-tag="a"><img id="pixel" src="/p.gif">${INLINE("a")}<script src="/1.js"></script></template>`,
+      `<template data-cm-tag="a"><img id="pixel" src="/p.gif">${INLINE("a")}` +
+        `<script src="/1.js"></script></template>`,
     );
     openAll();
     await settle();
     expect(page.order).toEqual(["a"]);
     document.querySelector('script[src="/1.js"]')!.dispatchEvent(new Event("load"));
-    open = {};
-    tags.update();
+    turn({});
     expect(document.querySelector("#pixel")).toBeNull();
-    open = { a: "granted" };
-    tags.update();
+    turn({ a: "granted" });
     await settle();
     expect(document.querySelector("#pixel")).not.toBeNull();
     expect(page.order).toEqual(["a"]);
     expect(scripts()).toEqual([]);
   });
 
+  test("nor does a script that waits for no other", async () => {
+    open = { a: "granted" };
+    start(`<template data-cm-tag="a"><img id="pixel" src="/p.gif">${INLINE("a")}</template>`);
+    openAll();
+    turn({});
+    turn({ a: "granted" });
+    await settle();
+    expect(document.querySelector("#pixel")).not.toBeNull();
+    expect(page.order).toEqual(["a"]);
+  });
+
   test("a tag whose scripts have not run yet is not named", async () => {
     open = { a: "granted" };
     start(
       `<template data-cm-tag="a"><script src="/1.js"></script>${INLINE("a")}</template>`,
+      {},
       // What runs them is fetched, and has not come.
-      { inOrder: () => new Promise(() => {}) },
+      () => new Promise(() => {}),
     );
+    watch();
     openAll();
     expect([...tags.ran]).toEqual([]);
     open = {};
-    expect(tags.update()).toEqual([]);
+    expect(watched.update()).toEqual([]);
   });
 
   test("closed before its script ran, it runs when it is opened again", async () => {
     open = { a: "granted" };
     // The second one waits for the first.
     start(
-      `<template data-cm-tag="a"><script src="/slow.js"></script></template><template data-cm-tag="a">${INLINE("a")}</template>`,
+      `<template data-cm-tag="a"><script src="/slow.js"></script></template>` +
+        `<template data-cm-tag="a">${INLINE("a")}</template>`,
     );
     openAll();
     const slow = document.querySelector('script[src="/slow.js"]')!;
-    open = {};
-    tags.update();
+    turn({});
     await settle();
     expect(page.order).toBeUndefined();
-    open = { a: "granted" };
-    tags.update();
+    turn({ a: "granted" });
     slow.dispatchEvent(new Event("load"));
     await settle();
     expect(page.order).toEqual(["a"]);
@@ -317,81 +377,193 @@ describe("release and hold", () => {
 
   test("a tag that is declared by its address alone is not loaded twice either", async () => {
     open = { a: "granted" };
-    start(`<template data-cm-tag="a"></template>`, {}, DECLARED);
+    start(`<template data-cm-tag="a"></template>`, DECLARED);
+    watch();
     for (const state of ["granted", undefined, "granted"]) {
       open = { a: state };
       openAll();
       await settle();
     }
     expect(scripts()).toEqual([]);
-    expect(tags.update()).toEqual([]);
+    expect(watched.update()).toEqual([]);
     open = {};
-    expect(tags.update()).toEqual(["a"]);
+    expect(watched.update()).toEqual(["a"]);
   });
 
   test("each tag is reported when its reason changes", () => {
     start(`<template data-cm-tag="a"></template><template data-cm-tag="a"></template>`);
+    watch();
+    // It is not sure yet.
+    expect(reports).toEqual([]);
     openAll();
-    tags.update();
+    watched.update();
+    watched.update();
     open = { a: "granted" };
-    tags.update();
+    watched.update();
     expect(reports).toEqual([
       ["a", "no_choice"],
       ["a", "granted"],
     ]);
   });
+
+  test("what the loader had opened is reported when there is somebody to say so", () => {
+    open = { a: "granted" };
+    start(`<template data-cm-tag="a"></template>`);
+    openAll();
+    expect(reports).toEqual([]);
+    watch();
+    expect(reports).toEqual([["a", "granted"]]);
+  });
 });
 
-describe("placeholders", () => {
-  const FRAME = `<template data-cm-tag="a"><iframe id="film" src="/f"></iframe></template>`;
-  const room = () => document.querySelector(".room");
+const FRAME = `<template data-cm-tag="a"><iframe id="film" src="/f"></iframe></template>`;
+const room = () => document.querySelector<HTMLElement>(".cm-placeholder");
+const rooms = () => document.querySelectorAll(".cm-placeholder");
 
-  test("stand where a frame may not load, and only there", () => {
-    const placeholder = vi.fn();
-    start(FRAME + `<template data-cm-tag="a"><img src="/p.gif"></template>`, { placeholder });
-    expect(room()).not.toBeNull();
-    openAll();
-    tags.update();
-    expect(placeholder).toHaveBeenCalledOnce();
-    expect(placeholder.mock.calls[0]!.slice(0, 3)).toEqual([
-      room(),
-      "a",
-      { allowed: false, reason: "no_choice", withheld: [] },
-    ]);
-    expect(document.querySelectorAll(".room")).toHaveLength(1);
-    expect(room()!.nextElementSibling!.tagName).toBe("TEMPLATE");
-    open = { a: "granted" };
-    tags.update();
-    expect(room()).toBeNull();
-    expect(document.querySelector("#film")).not.toBeNull();
-    open = {};
-    tags.update();
-    expect(room()).not.toBeNull();
-    expect(placeholder).toHaveBeenCalledTimes(2);
-    expect(document.querySelector("#film")).toBeNull();
+describe("room for an embed", () => {
+  test.each(["iframe", "embed", "object", "video", "audio"])(
+    "is kept by the loader alone, in front of its tag: %s",
+    (kind) => {
+      start(`<template data-cm-tag="a"><div><${kind}></${kind}></div></template>`);
+      expect(rooms()).toHaveLength(1);
+      expect(room()!.nextElementSibling).toBe(document.querySelector("template"));
+    },
+  );
+
+  test.each([
+    [`width="480" height="270"`, ["480px", "270px"]],
+    // As wide as its line, and of a height that fits most.
+    [``, ["", "200px"]],
+    // No number of pixels.
+    [`width="100%" height="50%"`, ["", ""]],
+  ])("has the size of what it stands for: %s", (size, expected) => {
+    start(`<template data-cm-tag="a"><iframe ${size}></iframe></template>`);
+    const { style } = room()!;
+    expect([style.width, style.minHeight]).toEqual(expected);
+    expect([style.display, style.maxWidth]).toEqual(["block", "100%"]);
   });
 
-  test("stand nowhere for a tag that the notice does not know", () => {
+  test("is kept for nothing that has no place on the page", () => {
+    start(`<template data-cm-tag="a"><img src="/p.gif">${INLINE("a")}</template>
+      <script type="text/plain" data-cm-tag="a">"<iframe></iframe>"</script>`);
+    openAll();
+    expect(room()).toBeNull();
+  });
+
+  test("is not kept where the embed is about to come", () => {
+    open = { a: "granted" };
+    start(FRAME);
+    expect(document.querySelector("#film")).toBeNull();
+    expect(room()).toBeNull();
+  });
+
+  test("is not kept for a tag that the notice does not know", () => {
     open = { a: "unknown_tag" };
     start(FRAME);
     openAll();
     expect(room()).toBeNull();
   });
 
+  test("goes when the embed comes, and comes back once when it goes", () => {
+    start(FRAME);
+    openAll();
+    turn(open);
+    expect(rooms()).toHaveLength(1);
+    turn({ a: "granted" });
+    expect(room()).toBeNull();
+    expect(document.querySelector("#film")).not.toBeNull();
+    turn({});
+    turn({});
+    expect(document.querySelector("#film")).toBeNull();
+    expect(rooms()).toHaveLength(1);
+  });
+});
+
+describe("placeholders", () => {
+  test("stand where a frame may not load, and only there", () => {
+    const placeholder = vi.fn();
+    start(FRAME + `<template data-cm-tag="a"><img src="/p.gif"></template>`);
+    const kept = room();
+    watch(placeholder);
+    openAll();
+    watched.update();
+    expect(placeholder).toHaveBeenCalledOnce();
+    expect(placeholder.mock.calls[0]!.slice(0, 3)).toEqual([
+      kept,
+      "a",
+      { allowed: false, reason: "no_choice", withheld: [] },
+    ]);
+    // In the room that the loader has kept, and it has not moved.
+    expect(placeholder.mock.calls[0]![0]).toBe(room());
+    expect(rooms()).toHaveLength(1);
+    expect(room()!.nextElementSibling!.tagName).toBe("TEMPLATE");
+    open = { a: "granted" };
+    watched.update();
+    expect(room()).toBeNull();
+    expect(document.querySelector("#film")).not.toBeNull();
+    open = {};
+    watched.update();
+    expect(room()).not.toBeNull();
+    expect(placeholder).toHaveBeenCalledTimes(2);
+    expect(placeholder.mock.calls[1]![0]).toBe(room());
+    expect(document.querySelector("#film")).toBeNull();
+  });
+
+  test("stand in the room of an embed that the loader has closed", () => {
+    const placeholder = vi.fn();
+    open = { a: "granted" };
+    start(FRAME);
+    watch(placeholder);
+    openAll();
+    expect(placeholder).not.toHaveBeenCalled();
+    // A decision closes it before anybody can say why.
+    turn({});
+    expect(placeholder).not.toHaveBeenCalled();
+    watched.update(true);
+    expect(placeholder).toHaveBeenCalledOnce();
+    expect(placeholder.mock.calls[0]![0]).toBe(room());
+  });
+
+  test("stand nowhere for a tag that the notice does not know", () => {
+    const placeholder = vi.fn();
+    open = { a: "unknown_tag" };
+    start(FRAME);
+    watch(placeholder);
+    openAll();
+    watched.update();
+    expect(placeholder).not.toHaveBeenCalled();
+    expect(room()).toBeNull();
+  });
+
+  test("stand where an embed is added later, too, and it is reported", async () => {
+    const placeholder = vi.fn();
+    start("");
+    watch(placeholder);
+    openAll();
+    document.body.insertAdjacentHTML("beforeend", `<section>${FRAME}</section>`);
+    await settle();
+    expect(placeholder).toHaveBeenCalledOnce();
+    expect(placeholder.mock.calls[0]![0]).toBe(room());
+    expect(reports).toEqual([["a", "no_choice"]]);
+  });
+
   test("once opens this frame only, until the next decision", () => {
     const opens: (() => void)[] = [];
-    start(FRAME + FRAME.replace("film", "other"), {
-      placeholder: (_place, _code, _decision, once) => void opens.push(once),
-    });
+    start(FRAME + FRAME.replace("film", "other"));
+    watch((_place, _code, _decision, once) => void opens.push(once));
     openAll();
     opens[0]!();
-    tags.update();
+    watched.update();
     expect(document.querySelector("#film")).not.toBeNull();
     expect(document.querySelector("#other")).toBeNull();
-    expect(document.querySelectorAll(".room")).toHaveLength(1);
-    tags.update(true);
+    expect(rooms()).toHaveLength(1);
+    watched.update(true);
     expect(document.querySelector("#film")).toBeNull();
-    expect(document.querySelectorAll(".room")).toHaveLength(2);
+    expect(rooms()).toHaveLength(2);
+    // It says again why it is empty, and can be opened again.
+    expect(opens).toHaveLength(3);
+    opens[2]!();
+    expect(document.querySelector("#film")).not.toBeNull();
   });
 });
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tracking.notices.types import Notice
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Regime
 from tracking.registry import queries as registry
-from tracking.registry.types import HoldMode, SiteInfo
+from tracking.registry.types import HoldMode, Presentation, SiteInfo
 
 # What the page says before anything more is fetched; the rest comes with the preferences.
 FIRST_LAYER = (
@@ -45,8 +45,16 @@ DIALOG = (
     "refuse_all", "always_on", "close", "off_consequence", "on_by_notice", "saved_withdrawn",
     "reload_note", "role_self", "role_processor", "role_third_party", "role_joint_user",
     "policy_link", "optout_link",
-    "delivery_progress", "delivery_overdue", "delivery_pending",
 )  # fmt: skip
+
+# What it shows of each choice.
+SHOWN = {
+    "purposes": ("code", "name", "description"),
+    "data_items": ("code", "name", "description"),
+    "partners": (
+        "code", "legal_name", "service_name", "country", "role", "policy_url", "optout_url", "tags",
+    ),
+}  # fmt: skip
 
 # Scripts that the page's one line fetches when it needs them.
 PARTS = ("act", "send", "later", "preferences", "debug")
@@ -115,8 +123,8 @@ def get_parts() -> dict[str, Script]:
 
     Their digest is one for all: so a page's configuration names it once.
     """
-    texts = {name: _dist(name).encode() for name in PARTS}
-    digest = _digest(b"".join(texts.values()))
+    texts = {name: _dist(f"{name}.js").encode() for name in PARTS}
+    digest = _digest(b"".join(texts.values()))[:12]
     return {name: _pack(text, digest) for name, text in texts.items()}
 
 
@@ -185,12 +193,21 @@ def get_bootstrap(
     shown = languages.negotiate(language, notices.list_languages(notice))
     spoken = languages.negotiate(shown, notice.content["languages"])
     words = _counted(notice, shown)
-    content: dict[str, object] = {"language": shown, **_in_language(notice, spoken)}
+    names = _in_language(notice, spoken)
+    content: dict[str, object]
     if is_for_dialog:
-        content["wording"] = {key: words[key] for key in DIALOG}
-        del content["company"]
+        content = {
+            "language": shown,
+            "wording": {key: words[key] for key in DIALOG},
+            **{
+                kind: [{key: one[key] for key in keys} for one in names[kind]]
+                for kind, keys in SHOWN.items()
+            },
+        }
     else:
-        content |= {
+        content = {
+            "language": shown,
+            **names,
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
             "regime": _regime(site, country_header, now).as_json(),
@@ -237,10 +254,10 @@ def _script(
     # Safe inside a script whatever the texts hold: no tag can end it, no line separator break it.
     for character in "<>\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    before = _dist("hold") if "hold" in config else ""
+    before = _dist("hold.js") if "hold" in config else ""
     before += signals.script_for(signals.read_vendors(notice.content))
     # An engine reads data faster as JSON than as code.
-    code = f"const CM_CONFIG=JSON.parse('{text}');\n{before}{_dist('loader')}"
+    code = f"const CM_CONFIG=JSON.parse('{text}');\n{before}{_dist('loader.js')}"
     # Chromium then compiles it beside the page's work instead of function by function in it.
     return _pack(f"//# allFunctionsCalledOnLoad\n(()=>{{{code}}})();\n".encode())
 
@@ -249,6 +266,8 @@ def _digest(plain: bytes) -> str:
     return hashlib.sha256(plain).hexdigest()[:20]
 
 
+# Not again for what has not changed when a memory runs out: a first paint would wait 40 ms for it.
+@lru_cache(maxsize=128)
 def _pack(plain: bytes, digest: str = "") -> Script:
     return Script(
         plain=plain,
@@ -264,7 +283,7 @@ def _gzip(plain: bytes) -> bytes:
 
 @cache
 def _dist(name: str) -> str:
-    return Path(settings.BASE_DIR, "static", "dist", f"{name}.js").read_text("utf-8")
+    return Path(settings.BASE_DIR, "static", "dist", name).read_text("utf-8")
 
 
 def _config(
@@ -295,8 +314,16 @@ def _config(
         },
         "tags": _page_tags(notice, regime, overdue),
         **_hold(site, notice),
+        "styles": styles_for(site.presentation, spoken),
         "parts": get_parts()[PARTS[0]].digest,
     }
+
+
+def styles_for(presentation: Presentation, spoken: Sequence[str]) -> str:
+    """Return what this first layer in these languages adds to the styles of a bar in English."""
+    wanted = {"ja", "ko"} & {language.partition("-")[0] for language in spoken}
+    names = sorted(wanted) if presentation is Presentation.BAR else ["card", *sorted(wanted)]
+    return "".join(_dist(f"{name}.css") for name in names)
 
 
 def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
@@ -351,7 +378,7 @@ def _page_tags(
     return found
 
 
-def _in_language(notice: Notice, language: str) -> dict[str, object]:
+def _in_language(notice: Notice, language: str) -> dict[str, Any]:
     content = notice.content
     tags = content["tags"]
     return {

@@ -1,6 +1,6 @@
 // A decision about some things, applied to what was decided before.
 
-import { decide, own } from "./decide.ts";
+import { own } from "./decide.ts";
 import { askedIds, DAY, nextSeq } from "./state.ts";
 import type { Answers, ChoiceId, Choices, Config, Maps, Method } from "./types.ts";
 
@@ -65,27 +65,4 @@ export function applyDecision(
     seq: nextSeq(earlier, now),
     is_unsent: true,
   };
-}
-
-/**
- * The ids to ask about now: only what is new or changed since the visitor chose, or everything where
- * nothing was decided or the decision is so old that it is asked again.
- */
-export function idsToAsk(config: Config, choices: Choices | null, now: number): ChoiceId[] {
-  if (!choices) return askedIds(config);
-  const age = (now - choices.decided_at) / DAY;
-  let isOld = false;
-  const waiting = Object.values(config.tags).filter((tag) => {
-    const { reason } = decide(tag, config, choices, false, null, now);
-    const isRefused = reason.endsWith("_refused");
-    const isWaiting = /^needs_renewal$|^no_choice$/.test(reason);
-    if (isRefused ? age >= config.renew_days.refused : isWaiting && age >= config.renew_days.granted)
-      isOld = true;
-    return isWaiting;
-  });
-  if (isOld) return askedIds(config);
-  const isNew = (id: ChoiceId) =>
-    config.ids[id]![1] > choices.notice ||
-    !(choices.granted.includes(id) || choices.refused.includes(id));
-  return [...new Set(waiting.flatMap((tag) => tag.needed.filter(isNew)))];
 }

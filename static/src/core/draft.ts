@@ -6,12 +6,10 @@ import type { ChoiceId, Choices, Config, SiteTag } from "./types.ts";
 export interface Draft {
   isOn(id: ChoiceId): boolean;
   isAsked(id: ChoiceId): boolean;
-  /** Flip one switch. Answers the other ids that were switched on with it, for the visitor to see. */
-  set(id: ChoiceId, on: boolean): ChoiceId[];
+  /** Flip one switch. A purpose or partner that goes on brings with it what its tags need. */
+  set(id: ChoiceId, on: boolean): void;
   /** Codes of tags that are off because of this switch, each with the ids that it misses. */
   consequences(id: ChoiceId): { code: string; missing: ChoiceId[] }[];
-  /** Tags that run with these switches and need, or would like, this id. */
-  running(id: ChoiceId): SiteTag[];
   answers(): Map<ChoiceId, boolean>;
 }
 
@@ -40,33 +38,31 @@ export function createDraft(config: Config, choices: Choices | null): Draft {
       if (!isOn) {
         on.delete(id);
         held.add(id);
-        return [];
+        return;
       }
       on.add(id);
       held.delete(id);
-      const followers = new Set<ChoiceId>();
+      const followers: ChoiceId[] = [];
       for (const tag of id.startsWith("item:") ? [] : tags) {
         // A partner that was switched off by hand drags nothing along.
         if (!tag.needed.includes(id) || !purposesOn(tag) || held.has(tag.needed[0]!)) continue;
-        for (const other of missing(tag)) if (!held.has(other)) followers.add(other);
+        for (const other of missing(tag)) if (!held.has(other)) followers.push(other);
       }
       for (const follower of followers) on.add(follower);
-      return [...followers];
     },
     consequences(id) {
-      return gated
-        .map(([code, tag]) => ({ code, partner: tag.needed[0], missing: missing(tag), tag }))
-        .filter(({ tag, partner, missing: lacks }) =>
-          on.has(id)
-            ? lacks.length > 0 &&
-              !id.startsWith("item:") &&
-              tag.needed.includes(id) &&
-              !lacks.includes(partner!)
-            : lacks.length === 1 && lacks[0] === id && id !== partner,
-        )
-        .map(({ code, missing: lacks }) => ({ code, missing: lacks }));
+      return gated.flatMap(([code, tag]) => {
+        const { needed } = tag;
+        const lacks = missing(tag);
+        const stops = on.has(id)
+          ? lacks[0] &&
+            !id.startsWith("item:") &&
+            needed.includes(id) &&
+            !lacks.includes(needed[0]!)
+          : lacks.join() === id && id !== needed[0];
+        return stops ? { code, missing: lacks } : [];
+      });
     },
-    running: (id) => tags.filter((tag) => !missing(tag).length && idsOf(tag).includes(id)),
     answers: () => new Map(asked.map((id) => [id, on.has(id)])),
   };
 }

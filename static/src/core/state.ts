@@ -1,6 +1,5 @@
-// What this device decided: the cookie's text ⇄ Choices; one answer to everything; is there more to ask?
+// What this device decided: the cookie's text ⇄ Choices; one answer to everything.
 
-import { decide } from "./decide.ts";
 import type { ChoiceId, Choices, Config } from "./types.ts";
 
 type Ids = Config["ids"];
@@ -24,7 +23,7 @@ const fromHex = (hex: string, ids: Ids): ChoiceId[] =>
   });
 
 /** `1.<notice>.<decided_at>.<flags>.<seq>.<granted hex>.<refused hex>`; flags: 1 signal, 2 unsent */
-export const encode = (choices: Choices | null, ids: Ids): string | null =>
+export const encode = <T extends null | undefined>(choices: Choices | T, ids: Ids): string | T =>
   choices &&
   [
     1,
@@ -85,15 +84,4 @@ export function answerAll(
     seq: nextSeq(earlier, now),
     is_unsent: true,
   };
-}
-
-/** Is there something to ask? Never decided, something new or expired, or a refusal old enough. */
-export function isAsking(config: Config, choices: Choices | null, now: number): boolean {
-  if (!choices) return askedIds(config).length > 0;
-  const isOld = now >= choices.decided_at + config.renew_days.refused * DAY;
-  return Object.values(config.tags).some((tag) => {
-    // Without the signal and the notice, which would hide that an answer is missing.
-    const { reason } = decide(tag, config, choices, false, null, now);
-    return /^needs|^no_c/.test(reason) || (isOld && reason.endsWith("_refused"));
-  });
 }

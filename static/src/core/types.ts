@@ -79,6 +79,8 @@ export interface Config extends Terms {
   endpoint: string;
   notice: number;
   presentation: "bar" | "card" | "dialog" | "link";
+  /** What a first layer that is not a bar, and the languages of `wording`, add to its styles. */
+  styles: string;
   wording: Record<Language, Wording>;
   /** Further languages, whose wording has to be fetched. */
   more_languages: Language[];

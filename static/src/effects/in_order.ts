@@ -1,7 +1,7 @@
 // Scripts of one tag that wait for each other. Tags do not wait for each other, as they would in the
 // browser's own order for inserted scripts.
 
-import { isWaitedFor, type TagsHost } from "./tags.ts";
+import { isWaitedFor, type InOrder } from "./tags.ts";
 
 /** Start the download of a script that will run later. */
 function preload(script: HTMLScriptElement): void {
@@ -16,7 +16,7 @@ function preload(script: HTMLScriptElement): void {
   document.head.append(link);
 }
 
-export const inOrder: TagsHost["inOrder"] = async (before, scripts, slot, runs) => {
+export const inOrder: InOrder = async (before, scripts, slot, runs) => {
   const { live } = slot;
   scripts.forEach(([script], index) => {
     // The first one is asked for at once.

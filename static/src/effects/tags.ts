@@ -2,15 +2,14 @@
 // `<script type="text/plain" data-cm-tag="code">`; nothing in it runs or loads until the gate
 // allows that code, and its frames and pixels leave the page as soon as the gate closes.
 
-import type { Decision } from "../core/types.ts";
 import type { Device } from "../device.ts";
 import { copyScript } from "../io/copy_script.ts";
 import { scriptFor } from "../io/script.ts";
-import { announce } from "./announce.ts";
+import { el } from "../ui/nodes.ts";
 
 export type Source = HTMLTemplateElement | HTMLScriptElement;
 
-interface Slot {
+export interface Slot {
   source: Source;
   code: string;
   live?: ChildNode[] | null;
@@ -18,33 +17,30 @@ interface Slot {
   hasRun?: boolean;
   /** Opened for this page view only, by a tap on the placeholder. */
   once?: boolean;
-  /** The room that says why it is empty. */
-  filled?: HTMLElement | null;
+  /** Room that is kept for an embed while it may not load. */
+  place?: HTMLElement | null;
 }
 
-export interface TagsHost {
-  /** Keep room for an embed that may not load, once; null = there is none in it. */
-  reserve(source: Source): HTMLElement | null;
-  release(source: Source): void;
-  /** Say in that room who would receive something. */
-  placeholder(place: HTMLElement, code: string, decision: Decision, openOnce: () => void): void;
-  /**
-   * Run scripts one after the other, and after `before`: each takes the place that is kept for it,
-   * while `slot` shows what it shows now; `runs`: one of them does.
-   */
-  inOrder(
-    before: Promise<unknown> | undefined,
-    scripts: [HTMLScriptElement, ChildNode][],
-    slot: { live?: ChildNode[] | null },
-    runs: () => void,
-  ): Promise<unknown>;
-}
+/**
+ * Run scripts one after the other, and after `before`: each takes the place that is kept for it,
+ * while `slot` shows what it shows now; `runs`: one of them does.
+ */
+export type InOrder = (
+  before: Promise<unknown> | undefined,
+  scripts: [HTMLScriptElement, ChildNode][],
+  slot: { live?: ChildNode[] | null },
+  runs: () => void,
+) => Promise<unknown>;
 
 export interface Tags {
-  /** Bring every tag in line with the gate. Answers the closed tags whose scripts had run. */
-  update(isDecision?: boolean): string[];
+  /** Those whose source is still on the page; the others are forgotten. */
+  slots(): Slot[];
   /** Tags that put a script on this page; that cannot be undone without a reload. */
   ran: Set<string>;
+  /** Bring a tag in line with the gate. */
+  settle(slot: Slot): void;
+  /** Take on the tags in there that are new, and answer them. */
+  scan(root: ParentNode): Slot[];
 }
 
 const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
@@ -53,15 +49,14 @@ const SOURCES = 'template[data-cm-tag],script[type="text/plain"][data-cm-tag]';
 export const isWaitedFor = (script: HTMLScriptElement) =>
   script.src && !script.hasAttribute("async");
 
-export function watchTags(device: Device, host: TagsHost): Tags {
+export function createTags(device: Device, inOrder: InOrder): Tags {
   const slots = new Map<Source, Slot>();
   /** By tag: a script that the next one of the same tag has to wait for. */
   const queues: Record<string, Promise<unknown>> = {};
-  const reported: Record<string, string> = {};
-  const ran = new Set<string>();
+  const ran: Tags["ran"] = new Set();
 
   function open(slot: Slot): void {
-    const { source, code, hasRun } = slot;
+    const { source, code, hasRun, place } = slot;
     const content = document.createDocumentFragment();
     if (source instanceof HTMLTemplateElement) {
       content.append(document.importNode(source.content, true));
@@ -76,21 +71,21 @@ export function watchTags(device: Device, host: TagsHost): Tags {
     const waits = queues[code] || inert.slice(0, -1).some(isWaitedFor);
     const scripts = inert.map((old): [HTMLScriptElement, ChildNode] => {
       const script = old === declared ? old : copyScript(old);
-      const place = waits ? new Comment() : script;
+      const stand = waits ? new Comment() : script;
       if (hasRun) old.remove();
-      else old.replaceWith(place);
-      return [script, place];
+      else old.replaceWith(stand);
+      return [script, stand];
     });
     slot.live = [...content.childNodes];
-    host.release(source);
-    slot.filled = null;
+    place?.remove();
+    slot.place = null;
     const last = scripts.at(-1)?.[0];
     if (last && !hasRun) {
       const runs = () => {
         slot.hasRun = true;
         ran.add(code);
       };
-      if (waits) queues[code] = host.inOrder(queues[code], scripts, slot, runs);
+      if (waits) queues[code] = inOrder(queues[code], scripts, slot, runs);
       else {
         runs();
         if (isWaitedFor(last)) {
@@ -101,59 +96,49 @@ export function watchTags(device: Device, host: TagsHost): Tags {
     source.before(content);
   }
 
+  /** At once and of the size of what it stands for, so that nothing moves when it comes or opens. */
+  function reserve(slot: Slot): void {
+    const { content } = slot.source as Partial<HTMLTemplateElement>;
+    const embed = content?.querySelector("iframe,embed,object,video,audio");
+    if (!embed || slot.place) return;
+    const place = (slot.place = el("div", { class: "cm-placeholder" }));
+    const size = (name: string) => embed.getAttribute(name);
+    // What is no number of pixels is no valid style, and ignored.
+    Object.assign(place.style, {
+      display: "block",
+      maxWidth: "100%",
+      width: size("width") + "px",
+      minHeight: (size("height") ?? 200) + "px",
+    });
+    slot.source.before(place);
+  }
+
   function settle(slot: Slot): void {
-    const { code } = slot;
-    const decision = device.decide(code);
-    const { allowed, reason } = decision;
+    const { allowed, reason } = device.decide(slot.code);
     const isAllowed = slot.once || (allowed && (device.isOpen || reason === "exempt"));
     if (isAllowed && !slot.live) open(slot);
     if (!isAllowed && slot.live) {
       for (const node of slot.live) node.remove();
       slot.live = null;
     }
-    if (!isAllowed && !allowed && reason !== "unknown_tag") {
-      const place = host.reserve(slot.source);
-      if (place && place !== slot.filled) {
-        slot.filled = place;
-        host.placeholder(place, code, decision, () => {
-          slot.once = true;
-          settle(slot);
-        });
-      }
-    }
-    if (device.isOpen && reported[code] !== reason) {
-      reported[code] = reason;
-      announce("tag", { tag: code, ...decision });
-    }
+    if (!isAllowed && !allowed && reason !== "unknown_tag") reserve(slot);
   }
-
-  function scan(root: Document | Element): void {
-    const found = [...root.querySelectorAll<Source>(SOURCES)];
-    if (root instanceof Element && root.matches(SOURCES)) found.push(root as Source);
-    for (const source of found) {
-      if (slots.has(source)) continue;
-      const slot = { source, code: source.dataset.cmTag! };
-      slots.set(source, slot);
-      settle(slot);
-    }
-  }
-
-  scan(document);
-  new MutationObserver((records) => {
-    for (const { addedNodes } of records) {
-      for (const node of addedNodes) if (node instanceof Element) scan(node);
-    }
-  }).observe(document, { childList: true, subtree: true });
 
   return {
-    update(isDecision) {
-      for (const [source, slot] of slots) {
-        if (isDecision) slot.once = false;
-        if (source.isConnected) settle(slot);
-        else slots.delete(source);
-      }
-      return [...ran].filter((code) => !device.decide(code).allowed);
+    slots() {
+      for (const source of slots.keys()) if (!source.isConnected) slots.delete(source);
+      return [...slots.values()];
     },
     ran,
+    settle,
+    scan(root) {
+      return [...root.querySelectorAll<Source>(SOURCES)].flatMap((source) => {
+        if (slots.has(source)) return [];
+        const slot = { source, code: source.getAttribute("data-cm-tag")! };
+        slots.set(source, slot);
+        settle(slot);
+        return slot;
+      });
+    },
   };
 }

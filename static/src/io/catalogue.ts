@@ -5,6 +5,7 @@ import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
 import { createApi } from "./api.ts";
+import { wait } from "./wait.ts";
 
 export interface Described {
   code: string;
@@ -56,7 +57,10 @@ export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
     host.wording = { ...host.wording, ...body.wording };
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;
-    if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) (await host.act()).follow(merge(mine, body.choices));
+    if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) {
+      const newest = merge(mine, body.choices);
+      await Promise.race([host.act().then((more) => more.follow(newest)), wait(1000)]);
+    }
   }
   if (!known) throw new Error("bootstrap " + status);
   return known;

@@ -7,22 +7,19 @@ interface Policy {
   createScript(text: string): string;
 }
 
+declare const trustedTypes: { createPolicy(name: string, rules: Policy): Policy };
+
 const same = (text: string) => text;
+const plain: Policy = { createScriptURL: same, createScript: same };
 let policy: Policy | undefined;
 
 export function trusted(): Policy {
-  if (!policy) {
-    policy = { createScriptURL: same, createScript: same };
-    try {
-      const types = (
-        window as { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } }
-      ).trustedTypes;
-      if (types) policy = types.createPolicy("consentmgr", policy);
-    } catch {
-      // The page's list of policies leaves ours out: the browser then refuses the script itself.
-    }
+  try {
+    return (policy ??= trustedTypes.createPolicy("consentmgr", plain));
+  } catch {
+    // A browser without them, or a page whose list leaves ours out: that one refuses the script itself.
+    return (policy = plain);
   }
-  return policy;
 }
 
 export const ownScript = document.currentScript as HTMLScriptElement | null;

@@ -18,10 +18,10 @@ export function attempt<T>(work: () => T): T | null {
 
 /** All values of a cookie: a second one of the same name was not set by us. */
 export const readCookies = (name: string, cookies = document.cookie): string[] =>
-  cookies
-    .split(/; */)
-    .filter((pair) => pair.startsWith(name + "="))
-    .map((pair) => pair.slice(name.length + 1));
+  ("; " + cookies)
+    .split(`; ${name}=`)
+    .slice(1)
+    .map((rest) => rest.split(";")[0]!);
 
 export const writeCookie = (name: string, value: string | number) =>
   attempt(() => {

@@ -5,8 +5,4 @@ export const wait = <T>(ms: number, answer?: T) =>
 
 /** Some time after the frame, when the page has nothing more urgent to do. */
 export const idle = (work: () => void) =>
-  setTimeout(
-    () =>
-      "requestIdleCallback" in window ? requestIdleCallback(work, { timeout: 1000 }) : work(),
-    150,
-  );
+  setTimeout(() => (window.requestIdleCallback ?? setTimeout)(work, { timeout: 1000 } as never), 150);

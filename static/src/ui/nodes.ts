@@ -37,5 +37,5 @@ export function shadow(host: HTMLElement, css: string): ShadowRoot {
 export function addStyles(root: ShadowRoot, css: string): void {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  root.adoptedStyleSheets.push(sheet);
 }

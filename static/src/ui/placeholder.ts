@@ -50,7 +50,7 @@ export async function placeholder(
             (event) =>
               isMeant(event) &&
               void answer(host, "choose", new Map(needed.map((id) => [id, true])), "page").then(
-                host.decided,
+                (outcome) => host.decided(outcome),
               ),
           ),
         ),

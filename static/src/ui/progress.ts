@@ -2,7 +2,7 @@
 
 import { fill } from "../core/text.ts";
 import { createApi } from "../io/api.ts";
-import { join } from "../io/catalogue.ts";
+import { join, loadCatalogue } from "../io/catalogue.ts";
 import { takeSession } from "../io/session.ts";
 import type { Host } from "../loader.ts";
 
@@ -52,6 +52,8 @@ export async function follow(
     const { status, body } = await createApi(host.endpoint).call<Progress>(path);
     if (status === 404) takeSession("cm_receipt");
     if (status !== 200 || !body?.total) continue;
+    // The words for it come only where there is something to say.
+    if (!host.wording.delivery_progress) await loadCatalogue(host).catch(() => {});
     const { total, confirmed, partners } = body;
     tell(
       fill(host.wording.delivery_progress, { total, confirmed }),

@@ -23,6 +23,7 @@ from tracking.lib.short_memory import forget_everything
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox.models import OutboxEvent
+from tracking.registry.types import Presentation
 
 pytestmark = pytest.mark.django_db
 
@@ -64,10 +65,33 @@ def test_the_page_is_told_nothing_that_it_does_not_need(client: Client, notice: 
     assert notice.hash not in json.dumps(found)
     assert set(found) == {
         "site", "notice", "presentation", "wording", "more_languages", "ids", "signalled",
-        "outlives", "renew_days", "tags", "parts", "endpoint",
+        "outlives", "renew_days", "tags", "styles", "parts", "endpoint",
     }  # fmt: skip
     assert set(found["wording"]) == {"ja", "en"}
     assert all("prefs_title" not in words for words in found["wording"].values())
+
+
+@pytest.mark.parametrize(
+    ("presentation", "spoken", "wanted", "unwanted"),
+    [
+        (Presentation.BAR, ["en"], [], ["lang", ".cm-bar"]),
+        (Presentation.BAR, ["en", "ja"], ["[lang|=ja]"], ["[lang|=ko]", ".cm-modal"]),
+        (Presentation.BAR, ["ko-KR"], ["[lang|=ko]"], ["[lang|=ja]"]),
+        (Presentation.CARD, ["en"], [".cm-bar", ".cm-modal"], ["lang"]),
+        (Presentation.LINK, ["ja"], [".cm-bar", "[lang|=ja]"], []),
+    ],
+)
+def test_styles_that_a_site_does_not_need_are_not_sent(
+    presentation: Presentation, spoken: list[str], wanted: list[str], unwanted: list[str]
+) -> None:
+    styles = queries.styles_for(presentation, spoken)
+
+    assert all(rule in styles for rule in wanted)
+    assert not any(rule in styles for rule in unwanted)
+
+
+def test_the_script_brings_the_styles_of_its_first_layer(client: Client, notice: Notice) -> None:
+    assert config(client)["styles"] == queries.styles_for(Presentation.BAR, ["ja", "en"])
 
 
 def test_the_script_is_the_same_for_everybody(client: Client, visitor: Visitor) -> None:
@@ -299,9 +323,9 @@ def test_the_dialog_gets_only_the_words_that_the_page_lacks(visitor: Visitor) ->
     assert set(found) == {
         "language", "wording", "purposes", "data_items", "partners", "choices",
     }  # fmt: skip
-    assert {key: whole[key] for key in found if key != "wording"} == {
-        key: found[key] for key in found if key != "wording"
-    }
+    for kind, keys in queries.SHOWN.items():
+        assert found[kind] == [{key: one[key] for key in keys} for one in whole[kind]]
+    assert (found["language"], found["choices"]) == (whole["language"], whole["choices"])
     assert found["wording"].items() <= whole["wording"].items()
     assert not any("{partners}" in text for text in whole["wording"].values())
     # In a language that its script does not bring, the page asks for all words.
