@@ -45,6 +45,12 @@ const events: Line[] = [];
 const undeclared = new Map<string, Asked>();
 const leaks = new Map<string, Asked>();
 const memory = remember(device, why);
+// Tags open when their vendors have been told, before the page's event.
+const { tell } = host;
+host.tell = () => {
+  memory.look();
+  return tell();
+};
 const warn = host.isWatched ? () => {} : warner();
 host.isWatched = true;
 

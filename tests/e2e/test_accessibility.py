@@ -257,7 +257,7 @@ def test_the_bar_waits_for_the_keyboard(stack: Stack, reader: BrowserContext) ->
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(first_layer(page)).to_have_count(0)
-    assert focused(page)["inside"] == "cm-corner"
+    expect(page.locator("#cm-root .cm-corner")).to_be_focused()
     toast = page.locator("#cm-root").get_by_role("status")
     expect(toast).not_to_be_empty()
     expect(toast).to_be_visible()

@@ -135,6 +135,14 @@ describe("memory", () => {
     expect(memory.wasDenied("ads", 4990)).toBe(false);
   });
 
+  test("what is let go long before its event is judged by when it was let go", () => {
+    const memory = remember(device, () => "");
+    [now, allowed] = [4000, true];
+    memory.look();
+    decide(5000, true);
+    expect([3000, 4100].map((at) => memory.wasDenied("ads", at))).toEqual([true, false]);
+  });
+
   test("what the visitor opened once was not denied", () => {
     const memory = remember(device, () => "");
     once.add("ads");

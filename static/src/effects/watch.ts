@@ -36,9 +36,9 @@ export interface Memory {
 export function remember(
   device: Device,
   why: (code: string, decision: Decision) => string,
-): Memory & { why(code: string, at: number): string } {
+): Memory & { why(code: string, at: number): string; look(): void } {
   const states: { at: number; allowed: Set<string>; words: Map<string, string> }[] = [];
-  const look = (at: number) => {
+  const look = (at = performance.now()) => {
     const decisions = Object.entries(device.decisions());
     const allowed = decisions.filter(([, decision]) => decision.allowed);
     states.push({
@@ -49,8 +49,9 @@ export function remember(
   };
   look(-Infinity);
   for (const name of ["ready", "change"])
-    document.addEventListener("cm:" + name, () => look(performance.now()));
+    document.addEventListener("cm:" + name, () => look());
   return {
+    look: () => look(),
     // A code that the page's configuration does not have is as unknown now as it was then.
     why: (code, at) =>
       states
