@@ -124,7 +124,7 @@ def get_parts() -> dict[str, Script]:
     Their digest is one for all: so a page's configuration names it once.
     """
     texts = {name: _dist(f"{name}.js").encode() for name in PARTS}
-    digest = _digest(b"".join(texts.values()))[:12]
+    digest = _digest(b"".join(texts.values()))[:10]
     return {name: _pack(text, digest) for name, text in texts.items()}
 
 
