@@ -2,7 +2,8 @@
 
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createDevice, type Device } from "../../static/src/device.ts";
+import { isAsking } from "../../static/src/core/asking.ts";
+import { createDevice, now, type Device } from "../../static/src/device.ts";
 import { askedIds, encode } from "../../static/src/core/state.ts";
 import type { Choices } from "../../static/src/core/types.ts";
 import type { Kept } from "../../static/src/io/database.ts";
@@ -152,6 +153,7 @@ describe("what is stored", () => {
     storeElsewhere(everything());
     const device = open();
     expect(reasons(device)).toMatchObject({ ads: "no_choice", own: "no_choice", cart: "exempt" });
+    expect(isAsking(config, device.choices, now())).toBe(true);
     expect(device.isDoubtful).toBe(true);
     await vi.waitFor(() => expect(device.isOpen).toBe(true));
     expect(reasons(device)).toMatchObject({ ads: "no_choice", own: "no_choice", cart: "exempt" });
