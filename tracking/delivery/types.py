@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -19,16 +19,48 @@ class EndpointState(StrEnum):
 
 
 class ConfirmsBy(StrEnum):
-    """RESPONSE: a 2xx is the partner's last word. ACKNOWLEDGEMENT: it reports back when done."""
+    """
+    What the partner's last word is.
+
+    RESPONSE: its 2xx. ACKNOWLEDGEMENT: it reports back when done. POLL: we ask until it is done.
+    """
 
     RESPONSE = "response"
     ACKNOWLEDGEMENT = "acknowledgement"
+    POLL = "poll"
 
 
 class Transport(StrEnum):
     """The ways to reach a partner; one file each in `transports/`."""
 
     WEBHOOK = "webhook"
+    PULL_FEED = "pull_feed"
+    EMAIL = "email"
+    S3_FILE = "s3_file"
+    SFTP_FILE = "sftp_file"
+    OPENDSR = "opendsr"
+    IAB_DELETION = "iab_deletion"
+    GOOGLE_ANALYTICS = "google_analytics"
+    GOOGLE_DATA_MANAGER = "google_data_manager"
+    META_AUDIENCE = "meta_audience"
+    SEGMENT = "segment"
+    BRAZE = "braze"
+    CRITEO = "criteo"
+    AMPLITUDE = "amplitude"
+    MIXPANEL = "mixpanel"
+
+
+class Effect(StrEnum):
+    """
+    What a message does at the partner.
+
+    TELL: says what the visitor wants, and the partner acts on it. STOP: no further use. ERASE:
+    what was collected is deleted; new data would come in again.
+    """
+
+    TELL = "tell"
+    STOP = "stop"
+    ERASE = "erase"
 
 
 class BreakerState(StrEnum):
@@ -40,39 +72,128 @@ class BreakerState(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """How one sending ended."""
+    """
+    How one sending, or one question after it, ended.
+
+    ACCEPTED: taken. PENDING: taken, and still at work when we asked. DONE: the partner's last word.
+    NOT_HELD: nobody holds an identifier under which this partner could find the device.
+    NOT_NEEDED: nothing for this transport to do, such as a grant where it only removes. FAILED: the
+    partner took it, worked on it and gave up.
+    """
 
     ACCEPTED = "accepted"
+    PENDING = "pending"
+    DONE = "done"
+    NOT_HELD = "not_held"
+    NOT_NEEDED = "not_needed"
     REJECTED = "rejected"
     UNREACHABLE = "unreachable"
+    FAILED = "failed"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One sending, ready to go. `secrets` sign it: the current one first."""
+class Setting:
+    """
+    One thing an operator fills in for a transport; texts are maps from language to text.
 
-    transport: Transport
+    `pattern` is a regular expression that the whole value must match.
+    """
+
+    code: str
+    label: Mapping[str, str]
+    help: Mapping[str, str]
+    pattern: str = r"\S(.*\S)?"
+    example: str = ""
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """
+    What a way to reach partners is, for whoever sets one up and for whoever sends.
+
+    `effect` is what a withdrawal does there, `erasure_effect` what an erasure does. `needs` are the
+    kinds of identifiers it can use, best first: one that is held suffices; none named = it needs
+    only the pairwise subject. `url` is prefilled; empty = the operator's own. `secret` describes
+    the credential (None: it has none). `most_at_once` messages go into one request, and `pause`
+    lies between two requests, for partners that count them. `sample` are made-up identifiers for a
+    test message. `source` is the contract it was written from.
+    """
+
+    name: str
+    effect: Effect
+    erasure_effect: Effect
+    confirms_by: tuple[ConfirmsBy, ...]
+    source: str
+    url: str = ""
+    needs: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    secret: Setting | None = None
+    most_at_once: int = 1
+    pause: timedelta = timedelta(0)
+    hears_grants: bool = False
+    is_pulled: bool = False
+    sample: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one partner is told. `secrets` are opened, the current one first."""
+
+    partner: str
     url: str
+    settings: Mapping[str, str]
     secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    What one device's partner is told.
+
+    `key` is the same on every retry. `payload` is the whole body that a webhook carries, its `type`
+    consent.revoked, consent.granted or device.erased. `identifiers` are the partner's own, opened.
+    `ticket` is the partner's name for work it has taken, empty until then.
+    """
+
     key: UUID
+    subject: str
     payload: Mapping[str, Any]
+    identifiers: Mapping[str, str]
+    ticket: str = ""
+
+    @property
+    def type(self) -> str:
+        return str(self.payload["type"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What goes into one request: as many messages as the transport's profile allows."""
+
+    place: Place
+    messages: tuple[Message, ...]
     attempted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """
-    What came back from a sending.
+    What came back for one message.
 
     `status` is None when nothing did, and `error` says why in one word; `retry_after` is the
-    partner's header as sent.
+    partner's header as sent. `outcome` is given where the status alone does not tell. With a
+    `ticket`, the partner is to be asked again `check_after` from now.
     """
 
     status: int | None
     duration_ms: int
     error: str = ""
     retry_after: str = ""
+    outcome: AttemptOutcome | None = None
+    ticket: str = ""
+    check_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +206,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """`openings` counts how often in a row it opened."""
+    """
+    `failures` are those in a row, `openings` how often in a row it opened. The window counts what
+    was sent since `window_since`, and how much of it failed.
+    """
 
     failures: int = 0
     openings: int = 0
     opened_until: datetime | None = None
+    window_since: datetime | None = None
+    window_sent: int = 0
+    window_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +242,11 @@ class EndpointInfo:
     partner: str
     url: str
     transport: Transport
+    settings: Mapping[str, str]
     state: EndpointState
     confirms_by: ConfirmsBy
     concurrency: int
+    is_for_erasures_only: bool
     is_rotating: bool
 
 
@@ -126,8 +255,9 @@ class PartnerHealth:
     """
     One partner's standing for operators. `state` is None without an endpoint: its news wait.
 
-    `waiting` and `dead` are untold events, `overdue` of them past their deadline; `unconfirmed`
-    were accepted and lack the partner's own confirmation. Times are UTC, None = nothing such.
+    `waiting` and `dead` are untold events; `overdue` are unconfirmed past their deadline;
+    `unconfirmed` were accepted and lack the partner's own confirmation. Times are UTC, None =
+    nothing such.
     """
 
     partner: str
@@ -149,7 +279,7 @@ class PartnerHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptInfo:
-    """One sending as it happened."""
+    """One sending, or one question after it, as it happened."""
 
     message_key: UUID
     version: int

@@ -15,6 +15,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -86,6 +87,8 @@ _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backsl
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[ -~]*")
 
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -136,6 +139,7 @@ def is_allowed_address(text: str, *, allow_loopback: bool = False) -> bool:
     return address in _GLOBAL_V6 and not any(address in network for network in _DENIED_V6)
 
 
+@lru_cache(maxsize=512)
 def parse_target(url: str, *, allow_loopback: bool = False) -> Target:
     """
     Take apart a URL that this service may send to, without asking the network.
@@ -235,20 +239,30 @@ class OutboundClient:
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, *, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def request(
+        self, *, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
         """
-        Send one POST and return whatever answer came, redirects included.
+        Send one request and return whatever answer came, redirects included.
+
+        `method` is one of METHODS; an empty body is not sent at all.
 
         :raises OutboundRefused: if the URL, its address or a header is not allowed
         :raises OutboundFailed: if no answer came within `total_seconds`, or none that is HTTP
         """
         if self._session is None:
             raise RuntimeError("OutboundClient is used as `async with`.")
+        if method not in METHODS:
+            raise ValueError(f"{method} is not one of {', '.join(sorted(METHODS))}.")
         target = parse_target(url, allow_loopback=self._allow_loopback)
         check_headers(headers)
         try:
-            async with self._session.post(
-                target.url, data=body, headers=dict(headers), allow_redirects=False
+            async with self._session.request(
+                method,
+                target.url,
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 content = await _read(response)
                 return Answer(

@@ -42,8 +42,11 @@ def send(
 
     async def post() -> int:
         async with OutboundClient(allow_loopback=True) as client:
-            answer = await client.post(
-                url=partner.url, headers={"Content-Type": content_type, **headers}, body=body
+            answer = await client.request(
+                method="POST",
+                url=partner.url,
+                headers={"Content-Type": content_type, **headers},
+                body=body,
             )
             return answer.status
 

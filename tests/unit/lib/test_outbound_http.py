@@ -150,7 +150,7 @@ def test_headers_cannot_smuggle_another(value: str) -> None:
 def post(url: str, **how: object) -> object:
     async def run() -> object:
         async with OutboundClient(**how) as client:  # type: ignore[arg-type]
-            return await client.post(url=url, headers={}, body=b"{}")
+            return await client.request(method="POST", url=url, headers={}, body=b"{}")
 
     return asyncio.run(run())
 

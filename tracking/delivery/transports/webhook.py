@@ -4,62 +4,67 @@ from __future__ import annotations
 
 import binascii
 import hmac
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from tracking.delivery import rules
-from tracking.delivery.types import Message, Reply
+from tracking.delivery.transports import base
+from tracking.delivery.types import ConfirmsBy, Effect, Parcel, Profile, Reply, Setting
 from tracking.lib import canonical_json
-from tracking.lib.outbound_http import OutboundClient, OutboundFailed, OutboundRefused
+from tracking.lib.outbound_http import OutboundClient
 
 TOLERANCE = timedelta(minutes=5)
 SECRET_PREFIX = "whsec_"  # noqa: S105  # how a secret is written, not one
 SECRET_BYTES = range(24, 65)
-
-_USER_AGENT = "ConsentManager/1 (Standard Webhooks)"
 
 
 class SignatureRefused(Exception):
     """Nobody who holds the secret signed this within the last minutes."""
 
 
-async def send(*, message: Message, client: OutboundClient) -> Reply:
+PROFILE = Profile(
+    name="Signed webhook",
+    effect=Effect.TELL,
+    erasure_effect=Effect.TELL,
+    confirms_by=(ConfirmsBy.RESPONSE, ConfirmsBy.ACKNOWLEDGEMENT),
+    source="https://www.standardwebhooks.com/ (1.0.0)",
+    secret=Setting(
+        code="secret",
+        label={"ja": "署名鍵", "en": "Signing secret"},
+        help={
+            "ja": "whsec_ に続けて、24〜64バイトの乱数をBase64で表したもの",
+            "en": "`whsec_` and the base64 of 24 to 64 random bytes",
+        },
+    ),
+    hears_grants=True,
+)
+
+
+async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Sign and post one message; every secret signs, so that either side may change first."""
-    began = time.monotonic()
-    status: int | None = None
-    error = retry_after = ""
-    try:
-        body = canonical_json.dumps(dict(message.payload))
-        answer = await client.post(
-            url=message.url,
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": _USER_AGENT,
-                **sign(
-                    key=rules.message_id(message.key),
-                    body=body,
-                    secrets=message.secrets,
-                    attempted_at=message.attempted_at,
-                ),
-            },
-            body=body,
-        )
-    except OutboundRefused:
-        error = "refused_address"
-    except OutboundFailed as failure:
-        error = failure.reason
-    else:
-        status = answer.status
-        retry_after = answer.headers.get("retry-after", "")
-    return Reply(
-        status=status,
-        duration_ms=int((time.monotonic() - began) * 1000),
-        error=error,
-        retry_after=retry_after,
+    [message] = parcel.messages
+    body = canonical_json.dumps(dict(message.payload))
+    exchange = await base.call(
+        client,
+        url=parcel.place.url,
+        headers={
+            "Content-Type": "application/json",
+            "User-Agent": f"{base.USER_AGENT} (Standard Webhooks)",
+            **sign(
+                key=rules.message_id(message.key),
+                body=body,
+                secrets=parcel.place.secrets,
+                attempted_at=parcel.attempted_at,
+            ),
+        },
+        body=body,
     )
+    return [exchange.reply()]
+
+
+WAY = base.Way(profile=PROFILE, send=send)
 
 
 def sign(
