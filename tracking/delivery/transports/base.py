@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -32,12 +32,13 @@ class Send(Protocol):
 class Way:
     """
     One transport. `check` asks what became of messages that carry a `ticket`; it answers PENDING,
-    DONE, FAILED, NOT_HELD or a failure to ask.
+    DONE, FAILED, NOT_HELD or a failure to ask. `is_usable_secret` where a pattern is not enough.
     """
 
     profile: Profile
     send: Send
     check: Send | None = None
+    is_usable_secret: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
