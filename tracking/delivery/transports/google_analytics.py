@@ -108,6 +108,8 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
             body=json.dumps({field: identifier}).encode(),
         )
         replies.append(_reply(exchange))
+        if removal.would_repeat(replies[-1]):
+            break
     return [removal.worst(replies)]
 
 

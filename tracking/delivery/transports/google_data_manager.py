@@ -119,16 +119,13 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
 async def check(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Ask once for each request of ours what became of it."""
     replies: dict[str, Reply] = {}
-    for message in parcel.messages:
-        if message.ticket not in replies:
-            replies[message.ticket] = _state(
-                await _call(
-                    parcel,
-                    client,
-                    path=f"requestStatus:retrieve?requestId={quote(message.ticket, safe='')}",
-                ),
-                ticket=message.ticket,
-            )
+    trouble: Reply | None = None
+    for ticket in dict.fromkeys(message.ticket for message in parcel.messages):
+        path = f"requestStatus:retrieve?requestId={quote(ticket, safe='')}"
+        reply = trouble or _state(await _call(parcel, client, path=path), ticket=ticket)
+        if removal.would_repeat(reply):
+            trouble = reply
+        replies[ticket] = reply
     return [replies[message.ticket] for message in parcel.messages]
 
 

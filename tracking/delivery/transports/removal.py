@@ -37,7 +37,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = {
 }
 # Partners' own ids: nothing is known of them but that they are one word.
 _WORD = re.compile(r"[!-~]{1,512}")
-_LATER = frozenset({408, 425, 429})
+_FOR_EVERYBODY = frozenset({401, 408, 425, 429})
 
 
 class Ask(Protocol):
@@ -65,12 +65,20 @@ def worst(replies: Sequence[Reply]) -> Reply:
     return next((reply for reply in replies if not _is_success(reply)), replies[0])
 
 
+def would_repeat(reply: Reply) -> bool:
+    """Tell whether the next request would meet the same trouble."""
+    if reply.outcome is not None:
+        return reply.outcome is AttemptOutcome.UNREACHABLE
+    status = reply.status
+    return status is None or status in _FOR_EVERYBODY or not 200 <= status < 500
+
+
 async def from_lists(parcel: Parcel, *, kinds: Sequence[str], ask: Ask) -> list[Reply]:
     """
     Remove all messages' identifiers from all lists, one request for each list and kind.
 
-    A message is done when every identifier it holds is gone from every list. Whatever is to be
-    tried again later ends it: the rest would meet the same trouble, one time limit after another.
+    A message is done when every identifier it holds is gone from every list. Trouble that would
+    repeat ends it: the rest would meet it too, one time limit after another.
     """
     replies: list[list[Reply]] = [[] for _ in parcel.messages]
     held = [_held(message, kinds) for message in parcel.messages]
@@ -86,17 +94,14 @@ async def from_lists(parcel: Parcel, *, kinds: Sequence[str], ask: Ask) -> list[
         ]
         if not meant:
             continue
-        answers = (
-            [trouble] * len(meant)
-            if trouble
-            else await ask(
-                audience=audience, kind=kind, identifiers=[identifier for _, identifier in meant]
-            )
-        )
-        for (mine, _), answer in zip(meant, answers, strict=True):
-            mine.append(answer)
-            if _is_for_later(answer):
-                trouble = answer
+        if trouble is None:
+            # Once each: some partners count what they got, and two devices may be one person.
+            different = list(dict.fromkeys(identifier for _, identifier in meant))
+            answers = await ask(audience=audience, kind=kind, identifiers=different)
+            trouble = next((answer for answer in answers if would_repeat(answer)), None)
+            by_identifier = dict(zip(different, answers, strict=True))
+        for mine, identifier in meant:
+            mine.append(trouble or by_identifier[identifier])
     return [worst(mine) for mine in replies]
 
 
@@ -112,10 +117,3 @@ def _is_success(reply: Reply) -> bool:
     if reply.outcome is not None:
         return reply.outcome is AttemptOutcome.ACCEPTED
     return reply.status is not None and 200 <= reply.status < 300
-
-
-def _is_for_later(reply: Reply) -> bool:
-    if reply.outcome is not None:
-        return reply.outcome is AttemptOutcome.UNREACHABLE
-    status = reply.status
-    return status is None or status in _LATER or not 200 <= status < 500

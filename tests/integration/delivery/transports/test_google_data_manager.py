@@ -278,6 +278,14 @@ def test_many_messages_of_one_request_are_one_question(
     ]
 
 
+def test_trouble_ends_the_questions(google: GoogleDataManager, ticket: str) -> None:
+    [other] = send(google, message(phone_sha256=PHONE))
+    google.api.requests.clear()
+    google.api.instead = [Answer(status=503)]
+    assert [reply.status for reply in check(google, ticket, other.ticket)] == [503, 503]
+    assert len(google.api.requests) == 1
+
+
 def test_a_request_that_google_does_not_know_has_failed(google: GoogleDataManager) -> None:
     [reply] = check(google, "req & gone/1")
     assert (reply.status, reply.outcome) == (400, AttemptOutcome.FAILED)
