@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tracking.delivery.transports import (
     base,
+    criteo,
     google_analytics,
     google_data_manager,
     meta_audience,
@@ -20,4 +21,5 @@ TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.GOOGLE_ANALYTICS: google_analytics.WAY,
     Transport.GOOGLE_DATA_MANAGER: google_data_manager.WAY,
     Transport.META_AUDIENCE: meta_audience.WAY,
+    Transport.CRITEO: criteo.WAY,
 }

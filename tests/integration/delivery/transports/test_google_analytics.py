@@ -132,6 +132,13 @@ def test_half_a_success_is_none(google: GoogleAnalytics) -> None:
     assert (reply.status, reply.outcome) == (429, None)
 
 
+def test_trouble_that_would_repeat_is_not_asked_for_twice(google: GoogleAnalytics) -> None:
+    send(google, message(ga_user_id="who brings the token"))
+    google.api.instead = [Answer(status=503)]
+    assert send(google, message(ga_client_id=CLIENT_ID, ga_user_id="member-7")).status == 503
+    assert deleted(google) == [("userId", "who brings the token")]
+
+
 # --- answers ---------------------------------------------------------------------------------
 
 
