@@ -47,7 +47,7 @@ PROFILE = Profile(
         removal.AUDIENCE_IDS,
         Setting(
             code="gum_caller_id",
-            label={"ja": "GUMのcaller ID", "en": "GUM caller ID"},
+            label={"ja": "GUM Caller ID", "en": "GUM caller ID"},
             help={
                 "ja": "GUM IDで削除する場合に必要です。Criteoの担当者に確認してください。",
                 "en": "Needed to remove people by GUM id; Criteo's account team knows it.",
@@ -72,7 +72,7 @@ PROFILE = Profile(
         code="secret",
         label={"ja": "クライアントIDとシークレット", "en": "Client ID and secret"},
         help={
-            "ja": "コロンでつなげて「ID:シークレット」と入れます。",
+            "ja": "「ID:シークレット」の形で、コロンでつなげて入力します。",
             "en": "Joined by a colon: id:secret.",
         },
         pattern=oauth.CLIENT_PAIR,

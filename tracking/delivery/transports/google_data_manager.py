@@ -65,7 +65,7 @@ PROFILE = Profile(
             code="account_id",
             label={"ja": "アカウントID", "en": "Account ID"},
             help={
-                "ja": "オーディエンスを持つアカウントの番号です。ハイフンは入れません。",
+                "ja": "オーディエンスを持つアカウントの番号です。ハイフンを除いて入力します。",
                 "en": "The number of the account that owns the audiences, without dashes.",
             },
             pattern=r"\d{1,20}",
@@ -76,7 +76,7 @@ PROFILE = Profile(
             label={"ja": "ログインアカウントID", "en": "Login account ID"},
             help={
                 "ja": "サービスアカウントがMCC（クライアントセンター）経由でアクセスする場合に、"
-                "MCCの番号を入れます。",
+                "MCCの番号を入力します。",
                 "en": "The manager account's number, if the service account gets in through one.",
             },
             pattern=r"\d{1,20}",

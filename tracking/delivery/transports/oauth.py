@@ -44,7 +44,7 @@ class Grant:
 
     url: str
     name: str
-    form: Callable[[], Mapping[str, str] | None] = field(repr=False)
+    form: Callable[[], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

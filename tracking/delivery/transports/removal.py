@@ -18,7 +18,8 @@ AUDIENCE_IDS = Setting(
     code="audience_ids",
     label={"ja": "オーディエンスID", "en": "Audience IDs"},
     help={
-        "ja": "同意の撤回時に削除する先のオーディエンスです。10件まで、コンマで区切ります。",
+        "ja": "同意を撤回した人を削除するオーディエンスです。"
+        "10件まで、コンマで区切って入力します。",
         "en": "The audiences to remove people from; up to ten, separated by commas.",
     },
     pattern=r"\d{1,20}(\s*,\s*\d{1,20}){0,9}",
