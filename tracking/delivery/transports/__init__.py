@@ -6,9 +6,20 @@ Another way is a copy of one of them, its value in `types.Transport` and one lin
 
 from collections.abc import Mapping
 
-from tracking.delivery.transports import base, webhook
+from tracking.delivery.transports import (
+    base,
+    criteo,
+    google_analytics,
+    google_data_manager,
+    meta_audience,
+    webhook,
+)
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
+    Transport.GOOGLE_ANALYTICS: google_analytics.WAY,
+    Transport.GOOGLE_DATA_MANAGER: google_data_manager.WAY,
+    Transport.META_AUDIENCE: meta_audience.WAY,
+    Transport.CRITEO: criteo.WAY,
 }
