@@ -26,6 +26,7 @@ USER_AGENT = "ConsentManager/1"
 LONG_ANSWER_BYTES = 4 * 1024 * 1024
 
 SECRET_UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
+NOT_HELD = Reply(status=None, duration_ms=0, outcome=AttemptOutcome.NOT_HELD)
 
 # What goes into a URL path and a column of ours.
 _TICKET = re.compile(r"[!-~]{1,200}")
@@ -187,7 +188,8 @@ async def each_group(
 
 def is_away(reply: Reply) -> bool:
     """Tell whether nobody answered, or only to say: later."""
-    return rules.classify(reply.status).outcome is AttemptOutcome.UNREACHABLE
+    outcome = reply.outcome or rules.classify(reply.status).outcome
+    return outcome is AttemptOutcome.UNREACHABLE
 
 
 def usable_secret(place: Place, profile: Profile) -> str | None:
