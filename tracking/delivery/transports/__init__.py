@@ -6,7 +6,7 @@ Another way is a copy of one of them, its value in `types.Transport` and one lin
 
 from collections.abc import Mapping
 
-from tracking.delivery.transports import amplitude, base, braze, segment, webhook
+from tracking.delivery.transports import amplitude, base, braze, mixpanel, segment, webhook
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
@@ -14,4 +14,5 @@ TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.SEGMENT: segment.WAY,
     Transport.BRAZE: braze.WAY,
     Transport.AMPLITUDE: amplitude.WAY,
+    Transport.MIXPANEL: mixpanel.WAY,
 }
