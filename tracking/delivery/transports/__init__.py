@@ -6,11 +6,12 @@ Another way is a copy of one of them, its value in `types.Transport` and one lin
 
 from collections.abc import Mapping
 
-from tracking.delivery.transports import amplitude, base, braze, mixpanel, segment, webhook
+from tracking.delivery.transports import amplitude, base, braze, mixpanel, opendsr, segment, webhook
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
+    Transport.OPENDSR: opendsr.WAY,
     Transport.SEGMENT: segment.WAY,
     Transport.BRAZE: braze.WAY,
     Transport.AMPLITUDE: amplitude.WAY,
