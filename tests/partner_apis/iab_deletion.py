@@ -27,7 +27,10 @@ OK, MALFORMED, SIGNATURE, TOKEN, TYPE, FORMAT, TIMESTAMP = range(7)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-def algorithm(key: Key) -> str:
+def algorithm(key: Key | bytes) -> str:
+    """Return how to sign with a key; a shared secret and none at all are what forgers have."""
+    if isinstance(key, bytes):
+        return "HS256" if key else "none"
     return "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
 
 
@@ -53,7 +56,8 @@ class Refused(Exception):
 class Recipient:
     """
     `site_key` is the key in the site's own dsrdelete.json. `taken` are the claims of the requests
-    that were accepted; `file` is laid over its own dsrdelete.json, and `claims` over each acJWT.
+    that were accepted; `file` is laid over its own dsrdelete.json, `claims` over each acJWT, and
+    `status` over what it answers with.
     """
 
     key: Key
@@ -62,7 +66,8 @@ class Recipient:
     taken: list[dict[str, Any]] = field(default_factory=list)
     file: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
-    signs_with: Key | None = None
+    signs_with: Key | bytes | None = None
+    status: int | None = None
     now: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
     api: FakeApi = field(init=False)
 
@@ -150,7 +155,7 @@ class Recipient:
             raise Refused(TOKEN) from error
 
     def acknowledge(self, token: str, result: int) -> Answer:
-        key = self.signs_with or self.key
+        key = self.key if self.signs_with is None else self.signs_with
         acknowledgement = jwt.encode(
             {
                 "version": "1.0",
@@ -161,11 +166,11 @@ class Recipient:
                 "raResultCode": result,
                 **self.claims,
             },
-            key,
+            key or None,
             algorithm=algorithm(key),
             headers={"kid": OWN_KEY_ID},
         )
-        status = 400 if result else 202
+        status = self.status or (400 if result else 202)
         if self.is_bare:
             headers = {"Content-Type": "application/jwt"}
             return Answer(status=status, content=acknowledgement.encode(), headers=headers)

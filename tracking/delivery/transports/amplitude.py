@@ -74,7 +74,7 @@ PROFILE = Profile(
             "en": "The project's API key and secret key, joined by a colon.",
         },
         pattern=r"[!-9;-~]+:[!-~]+",
-        example="<api key>:<secret key>",
+        example="0a1b2c3d:4e5f6a7b",
     ),
     # The API takes 100 ids; each device may need a look-up, and may turn out to be five people.
     most_at_once=20,

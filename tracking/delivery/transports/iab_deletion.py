@@ -344,12 +344,7 @@ def _outcome(
 
 def _verified(token: str, participant: Participant) -> dict[str, Any]:
     """Return the claims if one of the partner's keys has signed them, else none."""
-    try:
-        key_id = jwt.get_unverified_header(token).get("kid")
-    except jwt.PyJWTError:
-        return {}
-    keys = [key for key in participant.keys if key.key_id == key_id] or participant.keys
-    for key in keys:
+    for key in participant.keys:
         try:
             return jwt.decode(
                 token,

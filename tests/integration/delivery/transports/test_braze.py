@@ -127,6 +127,12 @@ def test_a_yes_that_says_no_in_its_text_is_none(
     assert (reply.outcome, reply.error) == (AttemptOutcome.REJECTED, error)
 
 
+def test_a_count_that_is_none_is_no_yes(partner: Braze) -> None:
+    partner.api.instead = [Answer(status=201, content={"message": "success", "deleted": True})]
+    [reply] = send(partner, message(ERASED, user_id="m1"))
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
+
+
 @pytest.mark.parametrize("status", [400, 401, 429, 503])
 @pytest.mark.parametrize("kind", [parcels.REVOKED, ERASED])
 def test_a_refusal_is_left_to_the_status(partner: Braze, status: int, kind: str) -> None:

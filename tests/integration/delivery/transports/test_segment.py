@@ -157,6 +157,13 @@ def test_nonsense_is_no_yes(partner: Segment, answer: Answer) -> None:
     }
 
 
+@pytest.mark.parametrize("number", ["", "a b", "x" * 201, "番号", "a\n"])
+def test_a_number_that_cannot_be_kept_is_no_ticket(partner: Segment, number: str) -> None:
+    partner.api.instead = [Answer(status=200, content={"data": {"regulateId": number}})]
+    [reply] = send(partner, message(user_id="u1"))
+    assert (reply.outcome, reply.ticket) == (AttemptOutcome.UNREACHABLE, "")
+
+
 def test_nobody_at_home_is_a_reply_too() -> None:
     what = parcels.parcel(message(user_id="u", ticket="t"), url="http://127.0.0.1:1", secret=TOKEN)
     for replies in (parcels.send(segment.WAY, what), parcels.check(segment.WAY, what)):
