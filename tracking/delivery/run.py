@@ -49,6 +49,8 @@ _GATHER_SECONDS = 0.003
 # Endpoints change by an operator's hand and by what comes back; this old they may be.
 _ENDPOINTS_SECONDS = 0.25
 _BEAT_SECONDS = 1.0
+# A question each, one after another: all of them must be asked before the lease runs out.
+_MOST_TICKETS = 10
 # A partner that has not answered by then is not waited for when a run ends.
 _PROMPT = timedelta(seconds=1)
 
@@ -282,9 +284,7 @@ def _flights(
     send = endpoint.way.check if events[0].ticket else endpoint.way.send
     if endpoint.place is None or send is None:
         return
-    step = endpoint.way.profile.most_at_once
-    for start in range(0, len(ready), step):
-        part = ready[start : start + step]
+    for part in _parts(ready, most=endpoint.way.profile.most_at_once):
         yield _Flight(
             endpoint=endpoint,
             events=tuple(event for event, _ in part),
@@ -295,6 +295,22 @@ def _flights(
                 attempted_at=now,
             ),
         )
+
+
+def _parts(
+    ready: Sequence[tuple[ClaimedEvent, Message]], *, most: int
+) -> Iterator[Sequence[tuple[ClaimedEvent, Message]]]:
+    """Yield what fits into one request, or into the few questions that one lease has time for."""
+    part: list[tuple[ClaimedEvent, Message]] = []
+    tickets: set[str] = set()
+    for event, message in ready:
+        if len(part) >= most or len(tickets | {event.ticket}) > _MOST_TICKETS:
+            yield part
+            part, tickets = [], set()
+        part.append((event, message))
+        tickets.add(event.ticket)
+    if part:
+        yield part
 
 
 def _message(endpoint: _Endpoint, event: ClaimedEvent, *, keys: Keys) -> Message | Reply:

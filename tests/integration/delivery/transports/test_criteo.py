@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import parcels
-from tests.factories.parcels import NONSENSE, message
+from tests.factories import sendings
+from tests.factories.sendings import NONSENSE, message
 from tests.integration.delivery.transports.asking import ask
 from tests.partner_apis.base import Answer
 from tests.partner_apis.criteo import Criteo, problem
@@ -31,7 +31,7 @@ def criteo() -> Iterator[Criteo]:
 
 
 def send(criteo: Criteo, *messages: Message, **how: Any) -> list[Reply]:
-    return parcels.send(
+    return sendings.send(
         WAY.send,
         messages,
         **{"url": criteo.api.url, "secret": criteo.secret, "settings": SETTINGS, **how},

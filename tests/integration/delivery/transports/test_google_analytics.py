@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import parcels
-from tests.factories.parcels import NONSENSE, message
+from tests.factories import sendings
+from tests.factories.sendings import NONSENSE, message
 from tests.integration.delivery.transports.asking import ask
 from tests.partner_apis.base import Answer
 from tests.partner_apis.google_accounts import error
@@ -30,7 +30,7 @@ def google() -> Iterator[GoogleAnalytics]:
 
 
 def send(google: GoogleAnalytics, one: Message, **how: Any) -> Reply:
-    [reply] = parcels.send(
+    [reply] = sendings.send(
         WAY.send,
         [one],
         **{"url": google.api.url, "secret": google.secret, "settings": SETTINGS, **how},

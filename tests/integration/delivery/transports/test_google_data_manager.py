@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import parcels
-from tests.factories.parcels import NONSENSE, message
+from tests.factories import sendings
+from tests.factories.sendings import NONSENSE, message
 from tests.integration.delivery.transports.asking import ask
 from tests.partner_apis.base import Answer
 from tests.partner_apis.google_accounts import error
@@ -43,7 +43,7 @@ def google() -> Iterator[GoogleDataManager]:
 def send(
     google: GoogleDataManager, *messages: Message, way: Any = WAY.send, **how: Any
 ) -> list[Reply]:
-    return parcels.send(
+    return sendings.send(
         way,
         messages,
         **{"url": google.api.url, "secret": google.secret, "settings": SETTINGS, **how},

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import parcels
-from tests.factories.parcels import NONSENSE, message
+from tests.factories import sendings
+from tests.factories.sendings import NONSENSE, message
 from tests.integration.delivery.transports.asking import ask
 from tests.partner_apis.base import Answer
 from tests.partner_apis.meta_audience import MetaAudience, error
@@ -32,7 +32,7 @@ def meta() -> Iterator[MetaAudience]:
 
 
 def send(meta: MetaAudience, *messages: Message, **how: Any) -> list[Reply]:
-    return parcels.send(
+    return sendings.send(
         WAY.send,
         messages,
         **{"url": meta.api.url, "secret": meta.token, "settings": SETTINGS, **how},

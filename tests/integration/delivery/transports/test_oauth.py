@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.factories.parcels import NONSENSE
+from tests.factories.sendings import NONSENSE
 from tests.partner_apis.base import Answer
 from tests.partner_apis.google_accounts import PATH, GoogleAccounts, private_key
 from tests.partner_apis.google_analytics import SCOPE, GoogleAnalytics
