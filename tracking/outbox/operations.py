@@ -96,33 +96,37 @@ def append(*, site_id: int, news: Sequence[News], now: datetime) -> None:
     transaction.on_commit(hints.hint)
 
 
+# What is leased is the oldest that is due, so it stands in front: whoever looks at no more than a
+# slot allows sees how much of that is taken, and no index must know of leases. So a claim changes
+# no index either.
 _CLAIM = """
 WITH slot AS (
   SELECT * FROM unnest(%(sites)s::int[], %(addressees)s::text[], %(limits)s::int[])
                 AS slot (site_id, addressee, most)
 ), pick AS MATERIALIZED (
-  SELECT due.id, due.site_id, due.addressee, due.next_attempt_at
+  SELECT due.id, slot.site_id, slot.addressee, due.next_attempt_at
     FROM slot CROSS JOIN LATERAL (
-      SELECT event.id, event.site_id, event.addressee, event.next_attempt_at
-        FROM outbox_outboxevent event
-       WHERE event.site_id = slot.site_id AND event.addressee = slot.addressee
-         AND event.state = 'pending' AND event.next_attempt_at <= %(now)s::timestamptz
-         AND (event.lease_until IS NULL OR event.lease_until < %(now)s::timestamptz)
-       ORDER BY event.next_attempt_at
-       LIMIT LEAST(%(limit)s::int, GREATEST(0, slot.most - (
-         SELECT count(*) FROM outbox_outboxevent leased
-          WHERE leased.site_id = slot.site_id AND leased.addressee = slot.addressee
-            AND leased.lease_until >= %(now)s::timestamptz)))
+      SELECT id, next_attempt_at FROM outbox_outboxevent
+       WHERE id = ANY (ARRAY(
+               SELECT id FROM outbox_outboxevent
+                WHERE site_id = slot.site_id AND addressee = slot.addressee
+                  AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
+                ORDER BY next_attempt_at, id LIMIT slot.most))
+         -- Of the row as it is once locked: another claim may have come in between.
+         AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
+         AND (lease_until IS NULL OR lease_until < %(now)s::timestamptz)
+       ORDER BY next_attempt_at, id LIMIT %(limit)s::int
          FOR UPDATE SKIP LOCKED) due
 ), fair AS (
   -- Everybody's first, then everybody's second, …: a long backlog waits behind nobody's turn.
-  SELECT id, row_number() OVER (PARTITION BY site_id, addressee ORDER BY next_attempt_at) AS turn
+  SELECT id, row_number() OVER (PARTITION BY site_id, addressee
+                                ORDER BY next_attempt_at, id) AS turn
     FROM pick
 )
 UPDATE outbox_outboxevent event
    SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s::timestamptz,
        attempts = attempts + 1
- WHERE event.id IN (SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int)
+ WHERE event.id = ANY (ARRAY(SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int))
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
           event.message_key, event.attempts, event.trying_since, event.lease_token
@@ -137,7 +141,8 @@ def claim(
 
     One statement: two processes never get the same event, and neither waits for the other. What a
     slot allows counts the leases of every process; two claims in the same instant may exceed it
-    once. A lease that ran out is free again, whatever became of its holder.
+    once, and so may a newer version of what is out. A lease that ran out is free again, whatever
+    became of its holder.
     """
     if not slots or limit < 1:
         return []
