@@ -40,8 +40,10 @@ Addressee = tuple[int, str]
 
 # So long a run takes new events for everybody.
 RUN_SECONDS = 10.0
-# What one process holds at a time, however long the backlog is.
+# What one process has on its way at a time, however long the backlog is: so many requests, and of
+# partners that take many messages at once, so many messages each.
 MOST_ON_THEIR_WAY = 1024
+_MOST_IN_PARCELS = 2000
 # While something is on its way, look this often for what has become due meanwhile.
 _LOOK_AGAIN_SECONDS = 0.25
 # Replies that come together are settled together.
@@ -78,12 +80,14 @@ class _Endpoint:
 
     def slot(self, *, now: datetime) -> Slot:
         places = rules.places(self.breaker, concurrency=self.concurrency, now=now)
+        most = self.way.profile.most_at_once
+        if self.way.profile.pause:
+            # One parcel at a time, and then nothing for a while.
+            limit = min(places, 1) * most
+        else:
+            limit = min(places * most, max(places, _MOST_IN_PARCELS))
         site_id, addressee = self.addressee
-        return Slot(
-            site_id=site_id,
-            addressee=addressee,
-            limit=places * self.way.profile.most_at_once,
-        )
+        return Slot(site_id=site_id, addressee=addressee, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +143,10 @@ def deliver_due(
             if moment >= until:
                 left_out |= _slow(flights, now=moment)
             if moment < (last_call if flights else until) and not is_stopped():
-                free = MOST_ON_THEIR_WAY - sum(len(flight.events) for flight in flights.values())
                 departing = []
-                for flight in desk.claim(most=free, but=left_out, now=moment):
+                for flight in desk.claim(
+                    most=MOST_ON_THEIR_WAY - len(flights), but=left_out, now=moment
+                ):
                     if isinstance(flight, Ended):
                         ended.append(flight)
                     else:
@@ -235,11 +240,12 @@ class _Desk:
     def claim(
         self, *, most: int, but: frozenset[Addressee], now: datetime
     ) -> Iterator[_Flight | Ended]:
-        """Lease what may go out now, at most about `most` events; an Ended needs no request."""
+        """Lease what may go out now, about `most` requests; an Ended needs none."""
         self._beat(now)
+        is_fresh = self._read_endpoints()
         endpoints = {
             endpoint.addressee: endpoint
-            for endpoint in self._current()
+            for endpoint in self._endpoints
             if endpoint.addressee not in but
         }
         slots = [
@@ -250,12 +256,13 @@ class _Desk:
         events = outbox.claim(
             slots=slots, limit=most, lease_seconds=settlements.LEASE_SECONDS, now=now
         )
-        for endpoint in endpoints.values():
-            if endpoint.way.profile.pause and most > 0 and (slot := endpoint.slot(now=now)).limit:
+        # Who takes one parcel in a while is looked after less often.
+        for endpoint in endpoints.values() if is_fresh and most > 0 else ():
+            if endpoint.way.profile.pause and (slot := endpoint.slot(now=now)).limit:
                 events += settlements.claim_in_turn(
                     endpoint_id=endpoint.id,
                     slot=slot,
-                    limit=endpoint.way.profile.most_at_once,
+                    limit=slot.limit,
                     pause=endpoint.way.profile.pause,
                     now=now,
                 )
@@ -276,17 +283,19 @@ class _Desk:
             self._beaten_at = moment
             settlements.beat(now=now)
 
-    def _current(self) -> list[_Endpoint]:
+    def _read_endpoints(self) -> bool:
+        """Read them anew unless that was a moment ago; tell which it was."""
         moment = time.monotonic()
-        if moment - self._read_at >= _ENDPOINTS_SECONDS:
-            self._read_at = moment
-            rows = models.Endpoint.objects.filter(state=EndpointState.ACTIVE)
-            self._endpoints = [
-                _endpoint(row, keys=self._keys)
-                for row in rows.select_related("partner")
-                if not TRANSPORTS[Transport(row.transport)].profile.is_pulled
-            ]
-        return self._endpoints
+        if moment - self._read_at < _ENDPOINTS_SECONDS:
+            return False
+        self._read_at = moment
+        rows = models.Endpoint.objects.filter(state=EndpointState.ACTIVE)
+        self._endpoints = [
+            _endpoint(row, keys=self._keys)
+            for row in rows.select_related("partner")
+            if not TRANSPORTS[Transport(row.transport)].profile.is_pulled
+        ]
+        return True
 
 
 def _endpoint(row: models.Endpoint, *, keys: Keys) -> _Endpoint:
