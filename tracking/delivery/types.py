@@ -118,7 +118,8 @@ class Profile:
     only the pairwise subject. `url` is prefilled; empty = the operator's own. `secret` describes
     the credential (None: it has none). `most_at_once` messages go into one request, and `pause`
     lies between two requests, for partners that count them. `sample` are made-up identifiers for a
-    test message. `source` is the contract it was written from.
+    test message. Without `has_url` the settings say where. `source` is the contract it was written
+    from.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Profile:
     pause: timedelta = timedelta(0)
     hears_grants: bool = False
     is_pulled: bool = False
+    has_url: bool = True
     sample: Mapping[str, str] | None = None
 
 
@@ -288,3 +290,25 @@ class AttemptInfo:
     http_status: int | None
     duration_ms: int
     error_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """
+    What a partner that fetches gets at once.
+
+    `cursor` names this page in the next call, empty for an empty one. `has_more` is false where the
+    next page is sure to be empty.
+    """
+
+    items: tuple[Mapping[str, Any], ...]
+    cursor: str
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedDigest:
+    """How many subjects a partner should know, and the hex SHA-256 over their states."""
+
+    subjects: int
+    digest: str

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tracking.lib import prepared
 from tracking.outbox import hints
-from tracking.outbox.types import ClaimedEvent, News, Outcome, Slot
+from tracking.outbox.types import ClaimedEvent, News, Outcome, Slot, Told
 
 _APPEND = """
 INSERT INTO outbox_outboxevent AS event
@@ -305,3 +305,104 @@ def _changes(statement: str, values: Mapping[str, Any]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return bool(cursor.rowcount == 1)
+
+
+# --- what an addressee fetches itself, a page at a time
+
+_CLAIM_PAGE = """
+WITH pick AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s
+     AND state = 'pending' AND next_attempt_at IS NOT NULL AND acked_version < desired_version
+     AND (lease_until IS NULL OR lease_until < %(now)s)
+   ORDER BY next_attempt_at
+   LIMIT %(limit)s
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
+  FROM pick
+ WHERE event.id = pick.id
+RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
+          event.desired_version, event.payload::text, event.sealed::text, event.ticket,
+          event.message_key, event.attempts, event.due_at, event.created_at, event.trying_since,
+          event.lease_token, event.lease_until
+"""
+
+
+def claim_page(
+    *, site_id: int, addressee: str, limit: int, lease_seconds: float, now: datetime
+) -> list[ClaimedEvent]:
+    """
+    Lease what one addressee has not been told, all under one token, and return it.
+
+    Pauses after failures do not count here: the addressee asks by itself. Two pages at the same
+    time never hold the same event.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM_PAGE,
+            {
+                "site_id": site_id,
+                "addressee": addressee,
+                "limit": limit,
+                "token": uuid.uuid4(),
+                "now": now,
+                "lease_until": now + timedelta(seconds=lease_seconds),
+            },
+        )
+        return [_claimed(row) for row in cursor.fetchall()]
+
+
+# Only an append or a replay sets `attempts` to zero: what was on the page is not what is due now.
+_SETTLE_PAGE = """
+WITH page AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+   -- The order in which appends lock: nothing can deadlock.
+   ORDER BY subject, kind, occasion
+     FOR UPDATE
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = NULL, lease_until = NULL,
+       acked_version = desired_version, next_attempt_at = NULL,
+       outcome = CASE WHEN confirmed_at IS NULL THEN %(outcome)s ELSE outcome END,
+       accepted_at = COALESCE(accepted_at, %(now)s),
+       confirmed_at = CASE WHEN %(is_confirmed)s THEN COALESCE(confirmed_at, %(now)s)
+                           ELSE confirmed_at END,
+       sealed = CASE WHEN %(is_confirmed)s THEN '{}' ELSE sealed END
+  FROM page
+ WHERE event.id = page.id AND event.attempts > 0
+RETURNING event.id, event.desired_version, event.message_key
+"""
+
+_RELEASE_PAGE = """
+UPDATE outbox_outboxevent SET lease_token = NULL, lease_until = NULL
+ WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+"""
+
+
+def settle_page(
+    *, site_id: int, addressee: str, token: uuid.UUID, is_confirmed: bool, now: datetime
+) -> list[Told]:
+    """
+    Note that the addressee has everything that it got under this token; return what that was.
+
+    What a newer version has replaced meanwhile is not among it: it is free for the next page. So
+    is nothing that another page holds by now, and a token of somebody else changes nothing.
+    """
+    values: dict[str, Any] = {
+        "site_id": site_id,
+        "addressee": addressee,
+        "token": token,
+        "is_confirmed": is_confirmed,
+        "outcome": Outcome.CONFIRMED if is_confirmed else Outcome.ACCEPTED,
+        "now": now,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SETTLE_PAGE, values)
+        told = [
+            Told(event_id=row[0], version=row[1], message_key=row[2]) for row in cursor.fetchall()
+        ]
+        cursor.execute(_RELEASE_PAGE, values)
+    return told
