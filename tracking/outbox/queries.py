@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Collate, Now
 
 from tracking.outbox import models
-from tracking.outbox.types import Backlog, EventState, EventStatus, Latest, Outcome
+from tracking.outbox.types import Backlog, EventState, EventStatus, Latest, Outcome, TicketStatus
 
 
 def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[EventStatus]:
@@ -101,3 +101,17 @@ def iterate_latest(*, site_id: int, addressee: str, kind: str) -> Iterator[Lates
     rows = models.OutboxEvent.objects.filter(site_id=site_id, addressee=addressee, kind=kind)
     for row in rows.order_by(Collate("subject", "C")).iterator(chunk_size=2000):
         yield Latest(subject=row.subject, version=row.desired_version, payload=row.payload)
+
+
+def get_ticket(*, site_id: int, addressee: str, ticket: str) -> TicketStatus:
+    """Return what is left under a ticket; nothing is, once newer versions replaced it all."""
+    found = models.OutboxEvent.objects.filter(
+        site_id=site_id, addressee=addressee, ticket=ticket
+    ).exclude(ticket="").aggregate(
+        events=Count("pk"),
+        open=Count("pk", filter=Q(confirmed_at__isnull=True)),
+        confirmed_at=Max("confirmed_at"),
+    )  # fmt: skip
+    return TicketStatus(
+        events=found["events"], confirmed_at=None if found["open"] else found["confirmed_at"]
+    )

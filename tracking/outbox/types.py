@@ -130,3 +130,16 @@ class Latest:
     subject: str
     version: int
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketStatus:
+    """
+    What is left of the events that an addressee took under one ticket.
+
+    `events` still carry it and no newer version; `confirmed_at` is when the last of them was
+    confirmed, None = not all of them.
+    """
+
+    events: int
+    confirmed_at: datetime | None

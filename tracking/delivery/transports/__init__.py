@@ -6,10 +6,11 @@ Another way is a copy of one of them, its value in `types.Transport` and one lin
 
 from collections.abc import Mapping
 
-from tracking.delivery.transports import base, pull_feed, webhook
+from tracking.delivery.transports import base, email, pull_feed, webhook
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
     Transport.PULL_FEED: pull_feed.WAY,
+    Transport.EMAIL: email.WAY,
 }
