@@ -22,7 +22,7 @@ from consentmgr.local import environment, processes, servers
 from tests.factories.registry import SITE, make_site
 from tests.fakes import FakePartner, Say, fake_partner
 from tests.visitors import Visitor
-from tracking.delivery import operations
+from tracking.delivery import operations, settlements
 from tracking.outbox.models import OutboxEvent
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def test_a_worker_killed_while_it_sends_is_replaced_after_the_lease(
     partner.answering = lambda _: Say()
 
     start(*worker(tmp_path / "beat-2"))
-    eventually(lambda: told() == [True], seconds=operations.LEASE_SECONDS + 30)
+    eventually(lambda: told() == [True], seconds=settlements.LEASE_SECONDS + 30)
     # Told twice under one key, which is once in effect.
     assert len(partner.received) == 2
     assert len(set(partner.keys)) == 1

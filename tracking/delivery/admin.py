@@ -12,10 +12,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from tracking.delivery import operations
-from tracking.delivery.models import MOST_AT_ONCE, Attempt, Endpoint
-from tracking.delivery.types import ConfirmsBy
+from tracking.delivery.models import Attempt, Endpoint
+from tracking.delivery.types import ConfirmsBy, Transport
 from tracking.lib.errors import DomainError
-from tracking.lib.outbound_http import OutboundRefused, parse_target
 
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -31,30 +30,33 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Endpoint
-        fields = ["partner", "transport", "url", "confirms_by", "concurrency"]
+        fields = [
+            "partner",
+            "transport",
+            "url",
+            "settings",
+            "confirms_by",
+            "concurrency",
+            "is_for_erasures_only",
+        ]
         widgets = {"url": forms.TextInput(attrs={"size": 80})}
 
-    def clean_url(self) -> str:
-        url = str(self.cleaned_data["url"])
-        try:
-            parse_target(url, allow_loopback=settings.ALLOW_LOOPBACK_PARTNERS)
-        except OutboundRefused as error:
-            raise forms.ValidationError(str(error)) from error
-        return url
-
-    def clean_secret(self) -> str:
-        secret = str(self.cleaned_data["secret"])
-        if not secret and self.instance.pk is None:
-            raise forms.ValidationError("A new endpoint needs a secret.")
-        if secret and not operations.is_usable_secret(secret):
-            raise forms.ValidationError("Write `whsec_` and the base64 of 24 to 64 random bytes.")
-        return secret
-
-    def clean_concurrency(self) -> int:
-        value = int(self.cleaned_data["concurrency"])
-        if not 1 <= value <= MOST_AT_ONCE:
-            raise forms.ValidationError(f"Write a number from 1 to {MOST_AT_ONCE}.")
-        return value
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for name, problems in operations.check_endpoint(
+            url=cleaned.get("url", ""),
+            secret=cleaned.get("secret") or None,
+            keeps_secret=self.instance.pk is not None,
+            transport=Transport(cleaned.get("transport", Transport.WEBHOOK)),
+            settings=cleaned.get("settings") or {},
+            confirms_by=ConfirmsBy(cleaned.get("confirms_by", ConfirmsBy.RESPONSE)),
+            concurrency=cleaned.get("concurrency", 0),
+            allow_loopback=settings.ALLOW_LOOPBACK_PARTNERS,
+        ).items():
+            field = name.partition(".")[0]
+            if field not in self.errors:
+                self.add_error(field, [f"{name}: {text}" for text in problems])
+        return cleaned
 
 
 @admin.register(Endpoint)
@@ -98,6 +100,9 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             partner=partner,
             url=form.cleaned_data["url"],
             secret=None if change else secret,
+            transport=Transport(form.cleaned_data["transport"]),
+            settings=form.cleaned_data["settings"] or {},
+            is_for_erasures_only=form.cleaned_data["is_for_erasures_only"],
             confirms_by=ConfirmsBy(form.cleaned_data["confirms_by"]),
             concurrency=form.cleaned_data["concurrency"],
             keys=settings.CONSENT_KEYS,

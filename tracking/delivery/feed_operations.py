@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,11 +20,11 @@ from tracking.delivery.types import (
     FeedPage,
     Transport,
 )
-from tracking.lib import canonical_json
+from tracking.lib import canonical_json, sealing
 from tracking.lib.errors import DomainError
 from tracking.outbox import operations as outbox
 from tracking.outbox import queries as outbox_queries
-from tracking.outbox.types import ClaimedEvent, Latest
+from tracking.outbox.types import ClaimedEvent, Latest, Outcome, Settlement, sealing_context
 
 NEWS_PER_PAGE = 500
 STATES_PER_PAGE = 1000
@@ -64,11 +64,12 @@ def pull(
     endpoint = _pulling(
         site=site, partner=partner, headers=headers, target=target, keys=keys, now=now
     )
-    events: list[ClaimedEvent] = []
     with transaction.atomic():
         if after is not None:
             _note_told(endpoint, token=after, now=now)
-        if endpoint.state == EndpointState.ACTIVE:
+        if endpoint.state != EndpointState.ACTIVE:
+            return FeedPage(items=(), cursor="", has_more=False)
+        while True:
             events = outbox.claim_page(
                 site_id=endpoint.partner.site_id,
                 addressee=partner,
@@ -76,13 +77,14 @@ def pull(
                 lease_seconds=LEASE_SECONDS,
                 now=now,
             )
-    return FeedPage(
-        items=tuple(
-            {"id": rules.message_id(event.message_key), **event.payload} for event in events
-        ),
-        cursor=events[0].lease_token.hex if events else "",
-        has_more=len(events) == NEWS_PER_PAGE,
-    )
+            wanted = _without_unneeded(endpoint, events, now=now)
+            if wanted or len(events) < NEWS_PER_PAGE:
+                break
+        return FeedPage(
+            items=tuple(_item(event, keys=keys) for event in wanted),
+            cursor=wanted[0].lease_token.hex if wanted else "",
+            has_more=len(events) == NEWS_PER_PAGE,
+        )
 
 
 def get_state(
@@ -168,6 +170,38 @@ def _pulling(
     if endpoint.transport != Transport.PULL_FEED:
         raise NotPulled
     return endpoint
+
+
+def _without_unneeded(
+    endpoint: models.Endpoint, events: Sequence[ClaimedEvent], *, now: datetime
+) -> list[ClaimedEvent]:
+    """Return what this partner wants to hear, and note the rest as not needed."""
+    if not endpoint.is_for_erasures_only:
+        return list(events)
+    wanted = [event for event in events if event.payload["type"] == "device.erased"]
+    outbox.settle(
+        settlements=[
+            Settlement(event=event, outcome=Outcome.NOT_NEEDED, is_told=True, is_confirmed=True)
+            for event in events
+            if event not in wanted
+        ],
+        now=now,
+    )
+    return wanted
+
+
+def _item(event: ClaimedEvent, *, keys: Keys) -> dict[str, Any]:
+    context = sealing_context(
+        site_id=event.site_id, addressee=event.addressee, subject=event.subject
+    )
+    return {
+        "id": rules.message_id(event.message_key),
+        **event.payload,
+        "identifiers": {
+            kind: sealing.unseal_text(sealed, keys=keys, context=context)
+            for kind, sealed in event.sealed.items()
+        },
+    }
 
 
 def _note_told(endpoint: models.Endpoint, *, token: UUID, now: datetime) -> None:

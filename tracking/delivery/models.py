@@ -25,8 +25,10 @@ class Endpoint(models.Model):
     transport = models.TextField(
         choices=[(value.value, value.value) for value in Transport], default=Transport.WEBHOOK
     )
-    url = models.TextField()
-    secret_sealed = models.BinaryField()
+    url = models.TextField(blank=True, default="")
+    # What the transport's profile asks for beside the address and the secret.
+    settings = models.JSONField(default=dict, blank=True)
+    secret_sealed = models.BinaryField(default=b"", blank=True)
     # Also signs while a partner changes over to the new one; empty otherwise.
     previous_secret_sealed = models.BinaryField(default=b"", blank=True)
     state = models.TextField(
@@ -39,6 +41,9 @@ class Endpoint(models.Model):
     concurrency = models.PositiveSmallIntegerField(
         default=8, validators=[MinValueValidator(1), MaxValueValidator(MOST_AT_ONCE)]
     )
+    is_for_erasures_only = models.BooleanField(default=False)
+    # Not before this, for partners that count requests.
+    next_request_at = models.DateTimeField(null=True, blank=True)
     consecutive_failures = models.PositiveIntegerField(default=0)
     openings = models.PositiveIntegerField(default=0)
     opened_until = models.DateTimeField(null=True, blank=True)
@@ -68,10 +73,47 @@ class Endpoint(models.Model):
         return f"{self.partner_id} {self.state}"
 
 
+class Tally(models.Model):
+    """
+    Requests to one partner that began within five minutes and ended alike.
+
+    Attempts are many and kept long; the breaker and the charts read these.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE)
+    since = models.DateTimeField()
+    outcome = models.TextField(choices=[(value.value, value.value) for value in AttemptOutcome])
+    requests = models.PositiveIntegerField()
+    messages = models.PositiveIntegerField()
+    total_ms = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "since", "outcome"], name="tally_once"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=[value.value for value in AttemptOutcome]),
+                name="tally_outcome_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.since:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class Pulse(models.Model):
+    """When work was last looked for, whoever did it: a process that is up proves nothing."""
+
+    name = models.TextField(primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.beat_at}"
+
+
 class Attempt(models.Model):
     """
-    One sending: append-only (a trigger refuses UPDATE and DELETE). No bodies, so that nothing
-    personal is kept twice.
+    One sending, or one question after it: append-only (a trigger refuses UPDATE and DELETE). No
+    bodies, so that nothing personal is kept twice.
     """
 
     event = models.ForeignKey(OutboxEvent, on_delete=models.PROTECT)

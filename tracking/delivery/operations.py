@@ -1,63 +1,34 @@
-"""The only writes of endpoints and attempts, and the run that tells partners."""
+"""The only writes of endpoints, and what partners tell us. What a sending leaves: `settlements`."""
 
 from __future__ import annotations
 
 import base64
-import logging
-import random
+import re
 import secrets as random_bytes
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from tracking.delivery import models, rules
-from tracking.delivery.sender import Sender
-from tracking.delivery.transports import webhook
+from tracking.delivery.settlements import breaker_fields
+from tracking.delivery.transports import TRANSPORTS, base, webhook
 from tracking.delivery.types import (
-    AttemptOutcome,
     Breaker,
     ConfirmsBy,
-    Drained,
     EndpointState,
-    Message,
-    Reply,
+    Place,
     Transport,
 )
 from tracking.lib import sealing
 from tracking.lib.errors import DomainError
-from tracking.lib.outbound_http import TOTAL_SECONDS, OutboundRefused, parse_target
+from tracking.lib.outbound_http import OutboundRefused, parse_target
 from tracking.outbox import operations as outbox
-from tracking.outbox.types import ClaimedEvent, Outcome, Slot
+from tracking.outbox.types import Outcome
 from tracking.registry import queries as registry
 from tracking.registry.types import PartnerInfo
 
-logger = logging.getLogger(__name__)
-
 Keys = Mapping[str, bytes]
-Clock = Callable[[], datetime]
-
-# Three times the longest sending: what a killed process held is free again after that.
-LEASE_SECONDS = 3 * TOTAL_SECONDS
-# So long a run takes new events for everybody.
-RUN_SECONDS = 10.0
-MOST_ON_THEIR_WAY = 256
-# While something is on its way, look this often for what has become due meanwhile.
-_LOOK_AGAIN_SECONDS = 0.25
-# A partner that has not answered by then is not waited for when a run ends.
-_PROMPT = timedelta(seconds=1)
-
-_OUTCOMES = {
-    AttemptOutcome.ACCEPTED: Outcome.ACCEPTED,
-    AttemptOutcome.REJECTED: Outcome.REJECTED,
-    AttemptOutcome.UNREACHABLE: Outcome.UNREACHABLE,
-    AttemptOutcome.GONE: Outcome.REJECTED,
-}
-
-_random = random.SystemRandom()
 
 
 class UnknownPartner(DomainError):
@@ -94,227 +65,6 @@ class UnknownMessage(DomainError):
     code = "unknown_message"
     message = "No message with this id was sent to this partner."
     status = 404
-
-
-# --- telling partners
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Flight:
-    event: ClaimedEvent
-    endpoint_id: int
-    confirms_by: ConfirmsBy
-    attempted_at: datetime
-
-
-def deliver_due(
-    *,
-    keys: Keys,
-    allow_loopback: bool,
-    clock: Clock,
-    seconds: float = RUN_SECONDS,
-    is_stopped: Callable[[], bool] = lambda: False,
-    chance: Callable[[], float] = _random.random,
-) -> Drained:
-    """
-    Tell partners everything that is due, and return how much that was.
-
-    Ends when nothing is due, or takes no new events after `seconds`: then it waits for what is on
-    its way, and until that is done still serves the partners that answer promptly. So it ends at
-    most twice TOTAL_SECONDS later. No transaction is open during HTTP, and each result is settled
-    as it comes, in a transaction of its own.
-
-    Several runs at once, here or elsewhere, are harmless: a lease keeps each event to one of them.
-    If this process dies, leases run out and the events are told again under the same key: doubled
-    perhaps, never lost.
-    """
-    flights: dict[Future[Reply], _Flight] = {}
-    sent = accepted = 0
-    until = clock() + timedelta(seconds=seconds)
-    last_call = until + timedelta(seconds=TOTAL_SECONDS)
-    # Whoever keeps this run from ending is left to the next one.
-    left_out: frozenset[tuple[int, str]] = frozenset()
-    with Sender(allow_loopback=allow_loopback) as sender:
-        while True:
-            moment = clock()
-            if moment >= until:
-                left_out |= _slow(flights.values(), now=moment)
-            if moment < (last_call if flights else until) and not is_stopped():
-                for message, flight in _claim(
-                    keys=keys,
-                    most=MOST_ON_THEIR_WAY - len(flights),
-                    but=left_out,
-                    now=moment,
-                ):
-                    if message is None:
-                        _settle(flight, _UNREADABLE, chance=chance(), now=clock())
-                    else:
-                        flights[sender.submit(message)] = flight
-                        sent += 1
-            if not flights:
-                return Drained(sent=sent, accepted=accepted)
-            done, _ = wait(flights, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                accepted += _settle(
-                    flights.pop(future), future.result(), chance=chance(), now=clock()
-                )
-
-
-def _slow(flights: Iterable[_Flight], *, now: datetime) -> frozenset[tuple[int, str]]:
-    """Return the (site, addressee) pairs that keep us waiting."""
-    return frozenset(
-        (flight.event.site_id, flight.event.addressee)
-        for flight in flights
-        if now - flight.attempted_at > _PROMPT
-    )
-
-
-# What an endpoint gets whose secret was sealed with a key that is no longer here.
-_UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
-
-
-def _claim(
-    *,
-    keys: Keys,
-    most: int,
-    now: datetime,
-    but: frozenset[tuple[int, str]] = frozenset(),
-) -> list[tuple[Message | None, _Flight]]:
-    """Lease what may go out now; a message is None where it cannot be signed."""
-    endpoints = {
-        (row.partner.site_id, row.partner.code): row
-        for row in models.Endpoint.objects.filter(state=EndpointState.ACTIVE).select_related(
-            "partner"
-        )
-    }
-    slots = [
-        Slot(site_id=site_id, addressee=addressee, limit=limit)
-        for (site_id, addressee), row in endpoints.items()
-        if (site_id, addressee) not in but
-        and (limit := rules.places(_breaker(row), concurrency=row.concurrency, now=now))
-    ]
-    claimed = []
-    for event in outbox.claim(slots=slots, limit=most, lease_seconds=LEASE_SECONDS, now=now):
-        endpoint = endpoints[event.site_id, event.addressee]
-        claimed.append(
-            (
-                _message(endpoint, event, keys=keys, now=now),
-                _Flight(
-                    event=event,
-                    endpoint_id=endpoint.pk,
-                    confirms_by=ConfirmsBy(endpoint.confirms_by),
-                    attempted_at=now,
-                ),
-            )
-        )
-    return claimed
-
-
-def _message(
-    endpoint: models.Endpoint, event: ClaimedEvent, *, keys: Keys, now: datetime
-) -> Message | None:
-    try:
-        signing = _open_secrets(endpoint, keys=keys)
-    except sealing.CannotOpen as error:
-        logger.error("partner %s cannot be told: %s", event.addressee, error)
-        return None
-    return Message(
-        transport=Transport(endpoint.transport),
-        url=endpoint.url,
-        secrets=signing,
-        key=event.message_key,
-        payload=event.payload,
-        attempted_at=now,
-    )
-
-
-def _settle(flight: _Flight, reply: Reply, *, chance: float, now: datetime) -> bool:
-    """Note how a sending ended, on the event and as an attempt; return whether it was accepted."""
-    event = flight.event
-    verdict = rules.classify(reply.status)
-    outcome = _OUTCOMES[verdict.outcome]
-    is_accepted = verdict.outcome is AttemptOutcome.ACCEPTED
-    next_attempt_at = (
-        None
-        if verdict.outcome is AttemptOutcome.GONE
-        else rules.next_attempt_at(
-            attempts=event.attempts,
-            trying_since=event.trying_since,
-            retry_after=reply.retry_after,
-            now=now,
-            chance=chance,
-        )
-    )
-    with transaction.atomic():
-        if is_accepted:
-            outbox.settle_accepted(
-                event=event, is_confirmed=flight.confirms_by is ConfirmsBy.RESPONSE, now=now
-            )
-        elif next_attempt_at is None:
-            outbox.settle_dead(event=event, outcome=outcome)
-            logger.error("gave up telling partner %s event %s", event.addressee, event.id)
-        else:
-            outbox.settle_failed(event=event, outcome=outcome, next_attempt_at=next_attempt_at)
-        # Also when the lease was lost: it was sent, whoever settles it.
-        models.Attempt.objects.create(
-            event_id=event.id,
-            version=event.version,
-            message_key=event.message_key,
-            attempted_at=flight.attempted_at,
-            outcome=verdict.outcome,
-            http_status=reply.status,
-            duration_ms=reply.duration_ms,
-            error_class=reply.error,
-        )
-    # Apart from the event's transaction: rows are locked one at a time, so nothing can deadlock.
-    if is_accepted:
-        _note_success(flight, now=now)
-    elif verdict.counts_against_partner:
-        _note_failure(flight, is_gone=verdict.outcome is AttemptOutcome.GONE, now=now)
-    return is_accepted
-
-
-def _note_success(flight: _Flight, *, now: datetime) -> None:
-    fields = _breaker_fields(rules.after_success())
-    # In a rush of successes the row is written once a second, not once a message.
-    models.Endpoint.objects.filter(
-        Q(last_success_at=None)
-        | Q(last_success_at__lt=now - timedelta(seconds=1))
-        | ~Q(**_breaker_fields(Breaker())),
-        pk=flight.endpoint_id,
-    ).update(last_success_at=now, **fields)
-
-
-@transaction.atomic
-def _note_failure(flight: _Flight, *, is_gone: bool, now: datetime) -> None:
-    endpoint = models.Endpoint.objects.select_for_update().get(pk=flight.endpoint_id)
-    after = rules.after_failure(_breaker(endpoint), attempted_at=flight.attempted_at, now=now)
-    if after.openings > endpoint.openings:
-        logger.warning(
-            "partner %s does not answer; next try after %s", flight.event.addressee,
-            after.opened_until,
-        )  # fmt: skip
-    fields = _breaker_fields(after)
-    if is_gone and endpoint.state == EndpointState.ACTIVE:
-        logger.error("partner %s answered 410: no longer told", flight.event.addressee)
-        fields["state"] = EndpointState.GONE
-    models.Endpoint.objects.filter(pk=endpoint.pk).update(**fields)
-
-
-def _breaker(endpoint: models.Endpoint) -> Breaker:
-    return Breaker(
-        failures=endpoint.consecutive_failures,
-        openings=endpoint.openings,
-        opened_until=endpoint.opened_until,
-    )
-
-
-def _breaker_fields(breaker: Breaker) -> dict[str, object]:
-    return {
-        "consecutive_failures": breaker.failures,
-        "openings": breaker.openings,
-        "opened_until": breaker.opened_until,
-    }
 
 
 # --- what a partner tells us
@@ -397,13 +147,8 @@ def find_signed_endpoint(
 # --- what an operator does
 
 
-def is_usable_secret(secret: str) -> bool:
-    """Tell whether a secret is `whsec_` and the base64 of 24 to 64 bytes."""
-    return webhook.is_usable_secret(secret)
-
-
 def new_secret() -> str:
-    """Return a fresh secret, to be shown once and given to the partner."""
+    """Return a fresh signing secret, to be shown once and given to the partner."""
     return webhook.SECRET_PREFIX + base64.b64encode(random_bytes.token_bytes(32)).decode()
 
 
@@ -416,44 +161,104 @@ def set_endpoint(
     secret: str | None,
     keys: Keys,
     allow_loopback: bool,
-    confirms_by: ConfirmsBy = ConfirmsBy.RESPONSE,
+    transport: Transport = Transport.WEBHOOK,
+    settings: Mapping[str, str] | None = None,
+    confirms_by: ConfirmsBy | None = None,
     concurrency: int = 8,
+    is_for_erasures_only: bool = False,
 ) -> None:
     """
-    Say where a partner is told. Replaces an earlier endpoint; `secret=None` keeps its secret.
+    Say where and how a partner is told. Replaces an earlier endpoint; `secret=None` keeps its
+    secret, `confirms_by=None` is the transport's usual way.
 
-    A changed URL makes a partner that was gone active again. Use `rotate_secret` to change the
-    secret of a partner that is being told.
+    Another URL or transport makes a partner that was gone active again. Use `rotate_secret` to
+    change the secret of a partner that is being told.
 
     :raises UnknownPartner: 404
-    :raises EndpointInvalid: 400, a URL or a secret that cannot be used; `fields` says why
+    :raises EndpointInvalid: 400, something that cannot be used; `fields` says what and why
     """
     row = _partner(site, partner)
-    fields: dict[str, object] = {}
-    try:
-        parse_target(url, allow_loopback=allow_loopback)
-    except OutboundRefused as error:
-        fields["url"] = [str(error)]
     known = models.Endpoint.objects.select_for_update().filter(partner_id=row.id).first()
-    if secret is None and known is None:
-        fields["secret"] = ["A new endpoint needs a secret."]
-    if secret is not None and not webhook.is_usable_secret(secret):
-        fields["secret"] = ["Write `whsec_` and the base64 of 24 to 64 random bytes."]
-    if not 1 <= concurrency <= models.MOST_AT_ONCE:
-        fields["concurrency"] = [f"Write a number from 1 to {models.MOST_AT_ONCE}."]
+    keeps_secret = secret is None and known is not None and known.transport == transport
+    settings = {code: value for code, value in (settings or {}).items() if value}
+    fields = check_endpoint(
+        url=url,
+        secret=secret,
+        keeps_secret=keeps_secret,
+        transport=transport,
+        settings=settings,
+        confirms_by=confirms_by,
+        concurrency=concurrency,
+        allow_loopback=allow_loopback,
+    )
     if fields:
         raise EndpointInvalid(fields=fields)
     endpoint = known or models.Endpoint(partner_id=row.id)
-    if endpoint.url != url:
+    if (endpoint.url, endpoint.transport) != (url, transport):
         endpoint.state = EndpointState.ACTIVE if _is_gone(endpoint) else endpoint.state
-        _assign(endpoint, _breaker_fields(Breaker()))
+        _assign(endpoint, breaker_fields(Breaker()))
     endpoint.url = url
-    endpoint.confirms_by = confirms_by
+    endpoint.transport = transport
+    endpoint.settings = settings
+    endpoint.confirms_by = confirms_by or TRANSPORTS[transport].profile.confirms_by[0]
     endpoint.concurrency = concurrency
-    if secret is not None:
-        endpoint.secret_sealed = _seal(secret, endpoint, keys=keys)
+    endpoint.is_for_erasures_only = is_for_erasures_only
+    if not keeps_secret:
+        endpoint.secret_sealed = _seal(secret, endpoint, keys=keys) if secret else b""
         endpoint.previous_secret_sealed = b""
     endpoint.save()
+
+
+def check_endpoint(
+    *,
+    url: str,
+    secret: str | None,
+    keeps_secret: bool,
+    transport: Transport,
+    settings: Mapping[str, str],
+    confirms_by: ConfirmsBy | None,
+    concurrency: int,
+    allow_loopback: bool,
+) -> dict[str, list[str]]:
+    """Return what is wrong with an endpoint, by field; a setting's field is `settings.<code>`."""
+    way = TRANSPORTS[transport]
+    fields: dict[str, list[str]] = {}
+    if way.profile.has_url:
+        try:
+            parse_target(url, allow_loopback=allow_loopback)
+        except OutboundRefused as error:
+            fields["url"] = [str(error)]
+    elif url:
+        fields["url"] = ["This way of reaching a partner has no address; leave it empty."]
+    wanted = way.profile.secret
+    if wanted is None:
+        if secret:
+            fields["secret"] = ["This way of reaching a partner has no secret; leave it empty."]
+    elif secret is None:
+        if not keeps_secret and wanted.is_required:
+            fields["secret"] = ["A new endpoint needs a secret."]
+    elif not _is_usable(way, secret):
+        fields["secret"] = [f"Write: {wanted.help['en']}"]
+    known = {setting.code: setting for setting in way.profile.settings}
+    for code in settings.keys() - known.keys():
+        fields[f"settings.{code}"] = ["There is no such setting here."]
+    for code, setting in known.items():
+        value = settings.get(code, "")
+        if not value and setting.is_required or value and not re.fullmatch(setting.pattern, value):
+            fields[f"settings.{code}"] = [f"Write: {setting.help['en']}"]
+    if confirms_by is not None and confirms_by not in way.profile.confirms_by:
+        fields["confirms_by"] = ["A partner reached this way does not confirm like that."]
+    if not 1 <= concurrency <= models.MOST_AT_ONCE:
+        fields["concurrency"] = [f"Write a number from 1 to {models.MOST_AT_ONCE}."]
+    return fields
+
+
+def _is_usable(way: base.Way, secret: str) -> bool:
+    if way.is_usable_secret is not None:
+        return way.is_usable_secret(secret)
+    return way.profile.secret is not None and bool(
+        re.fullmatch(way.profile.secret.pattern, secret, re.DOTALL)
+    )
 
 
 @transaction.atomic
@@ -465,10 +270,9 @@ def rotate_secret(*, site: str, partner: str, secret: str, keys: Keys) -> None:
     :raises EndpointInvalid: 400, an unusable secret
     """
     endpoint = _endpoint(site, partner)
-    if not webhook.is_usable_secret(secret):
-        raise EndpointInvalid(
-            fields={"secret": ["Write `whsec_` and the base64 of 24 to 64 random bytes."]}
-        )
+    way = TRANSPORTS[Transport(endpoint.transport)]
+    if way.profile.secret is None or not _is_usable(way, secret):
+        raise EndpointInvalid(fields={"secret": ["This secret cannot be used here."]})
     endpoint.previous_secret_sealed = endpoint.secret_sealed
     endpoint.secret_sealed = _seal(secret, endpoint, keys=keys)
     endpoint.save(update_fields=["secret_sealed", "previous_secret_sealed"])
@@ -508,19 +312,34 @@ def resume(*, site: str, partner: str, now: datetime) -> int:
     count = replay(site=site, partner=partner, now=now)
     endpoint = _endpoint(site, partner)
     endpoint.state = EndpointState.ACTIVE
-    _assign(endpoint, _breaker_fields(Breaker()))
+    _assign(endpoint, breaker_fields(Breaker()))
     endpoint.save(update_fields=["state", "consecutive_failures", "openings", "opened_until"])
     return count
 
 
-def replay(*, site: str, partner: str, now: datetime, since: datetime | None = None) -> int:
+def replay(
+    *,
+    site: str,
+    partner: str,
+    now: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    is_told_too: bool = False,
+) -> int:
     """
-    Tell again what was given up, and with `since` also what was accepted since then.
+    Tell again what was given up between two moments, and with `is_told_too` what was accepted then.
 
     :raises UnknownPartner: 404
     """
     row = _partner(site, partner)
-    return outbox.replay(site_id=row.site_id, addressee=row.code, now=now, since=since)
+    return outbox.replay(
+        site_id=row.site_id,
+        addressee=row.code,
+        now=now,
+        since=since,
+        until=until,
+        is_told_too=is_told_too,
+    )
 
 
 def _partner(site: str, partner: str) -> PartnerInfo:
@@ -541,6 +360,21 @@ def _endpoint(site: str, partner: str) -> models.Endpoint:
     if row is None:
         raise UnknownEndpoint
     return row
+
+
+def open_place(endpoint: models.Endpoint, *, keys: Keys) -> Place:
+    """
+    Return where a partner is told, ready to be used.
+
+    :raises sealing.CannotOpen: if a key is missing
+    """
+    return Place(
+        partner=endpoint.partner.code,
+        url=endpoint.url,
+        settings=endpoint.settings,
+        secrets=_open_secrets(endpoint, keys=keys),
+        site_id=endpoint.partner.site_id,
+    )
 
 
 def _is_gone(endpoint: models.Endpoint) -> bool:

@@ -29,9 +29,11 @@ def find_endpoint(*, site: str, partner: str) -> EndpointInfo | None:
         partner=partner,
         url=row.url,
         transport=Transport(row.transport),
+        settings=row.settings,
         state=EndpointState(row.state),
         confirms_by=ConfirmsBy(row.confirms_by),
         concurrency=row.concurrency,
+        is_for_erasures_only=row.is_for_erasures_only,
         is_rotating=bool(row.previous_secret_sealed),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from uuid import UUID
@@ -13,9 +13,13 @@ from tracking.delivery.types import (
     AttemptOutcome,
     Breaker,
     BreakerState,
+    ConfirmsBy,
+    Recent,
+    Reply,
     Verdict,
 )
 from tracking.lib import strict_json
+from tracking.outbox.types import ClaimedEvent, Outcome, Settlement
 
 # Full jitter: a random moment within 1 s * 2^n, n failures so far, so that many events that failed
 # together do not come back together.
@@ -25,9 +29,16 @@ LONGEST_DELAY = timedelta(minutes=15)
 SLOW_AFTER = timedelta(hours=24)
 SLOW_DELAY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=72)
+# Partners may take weeks to erase; asking is cheap.
+STOP_ASKING_AFTER = timedelta(days=60)
+ASK_AGAIN_AFTER = timedelta(hours=1)
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 FAILURES_TO_OPEN = 5
+# Or when most of what is sent fails, though something gets through now and then.
+WINDOW = timedelta(minutes=5)
+WINDOW_LEAST_SENT = 10
+WINDOW_MOST_FAILED = 0.7
 FIRST_OPENING = timedelta(seconds=30)
 LONGEST_OPENING = timedelta(minutes=10)
 
@@ -68,8 +79,111 @@ def classify(status: int | None) -> Verdict:
     return Verdict(outcome=AttemptOutcome.UNREACHABLE, counts_against_partner=True)
 
 
+def judge(reply: Reply) -> Verdict:
+    """Return what a reply means: what the transport read in it, or else its status."""
+    if reply.outcome is None:
+        return classify(reply.status)
+    is_misdirected = reply.outcome is AttemptOutcome.REJECTED and reply.status in _MISDIRECTED
+    return Verdict(
+        outcome=reply.outcome,
+        counts_against_partner=is_misdirected
+        or reply.outcome in {AttemptOutcome.UNREACHABLE, AttemptOutcome.GONE},
+    )
+
+
+def settlement(
+    *,
+    event: ClaimedEvent,
+    reply: Reply,
+    confirms_by: ConfirmsBy,
+    now: datetime,
+    chance: float,
+) -> Settlement:
+    """
+    Return what becomes of an event after a reply; `chance` is a random number from 0 to 1.
+
+    Where a partner took a message and only the question after it fails, it stays taken: nothing is
+    told twice for that, and its deadline runs on.
+    """
+    outcome = judge(reply).outcome
+    match outcome:
+        case AttemptOutcome.ACCEPTED:
+            is_last = not reply.ticket and confirms_by is not ConfirmsBy.ACKNOWLEDGEMENT
+            return Settlement(
+                event=event,
+                outcome=Outcome.CONFIRMED if is_last else Outcome.ACCEPTED,
+                is_told=True,
+                is_confirmed=is_last,
+                ticket=reply.ticket,
+                next_attempt_at=None if reply.check_after is None else now + reply.check_after,
+            )
+        case AttemptOutcome.DONE | AttemptOutcome.NOT_HELD | AttemptOutcome.NOT_NEEDED:
+            return Settlement(event=event, outcome=_FINAL[outcome], is_told=True, is_confirmed=True)
+        case AttemptOutcome.PENDING:
+            return Settlement(
+                event=event,
+                outcome=Outcome.ACCEPTED,
+                is_told=True,
+                ticket=reply.ticket or event.ticket,
+                next_attempt_at=now + (reply.check_after or ASK_AGAIN_AFTER),
+            )
+        case AttemptOutcome.FAILED | AttemptOutcome.GONE:
+            # The partner's own last word: only a person can make another one of it.
+            return Settlement(event=event, outcome=Outcome.REJECTED, is_told=False, is_dead=True)
+        case AttemptOutcome.REJECTED | AttemptOutcome.UNREACHABLE:
+            again = next_attempt_at(
+                attempts=event.attempts,
+                trying_since=event.trying_since,
+                give_up_after=STOP_ASKING_AFTER if event.ticket else GIVE_UP_AFTER,
+                retry_after=reply.retry_after,
+                now=now,
+                chance=chance,
+            )
+            return Settlement(
+                event=event,
+                outcome=Outcome.ACCEPTED if event.ticket else _FAILURES[outcome],
+                is_told=bool(event.ticket),
+                ticket=event.ticket,
+                next_attempt_at=again,
+                is_dead=again is None and not event.ticket,
+            )
+
+
+# What a request may come to that says nothing good of the partner; see `judge_request`.
+FAILED_REQUESTS = frozenset({AttemptOutcome.UNREACHABLE, AttemptOutcome.GONE})
+
+
+def judge_request(replies: Sequence[Reply]) -> Verdict:
+    """Return what a request says of the partner: one good answer in it says that it is there."""
+    verdicts = [judge(reply) for reply in replies]
+    return min(verdicts, key=lambda verdict: verdict.counts_against_partner)
+
+
+def window_start(moment: datetime) -> datetime:
+    """Return the beginning of the five minutes that a moment lies in."""
+    return moment - (moment - _EPOCH) % WINDOW
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FINAL = {
+    AttemptOutcome.DONE: Outcome.CONFIRMED,
+    AttemptOutcome.NOT_HELD: Outcome.IDENTIFIER_NOT_HELD,
+    AttemptOutcome.NOT_NEEDED: Outcome.NOT_NEEDED,
+}
+_FAILURES = {
+    AttemptOutcome.REJECTED: Outcome.REJECTED,
+    AttemptOutcome.UNREACHABLE: Outcome.UNREACHABLE,
+}
+
+
 def next_attempt_at(
-    *, attempts: int, trying_since: datetime, retry_after: str, now: datetime, chance: float
+    *,
+    attempts: int,
+    trying_since: datetime,
+    retry_after: str,
+    now: datetime,
+    chance: float,
+    give_up_after: timedelta = GIVE_UP_AFTER,
 ) -> datetime | None:
     """
     Return when to send again after a failure, or None to give up until somebody replays it.
@@ -77,7 +191,7 @@ def next_attempt_at(
     `attempts` counts the one that just failed; `chance` is a random number from 0 to 1.
     """
     tried_for = now - trying_since
-    if tried_for >= GIVE_UP_AFTER:
+    if tried_for >= give_up_after:
         return None
     if tried_for >= SLOW_AFTER:
         # Spread over the hour's last tenth: hourly, yet not all at once.
@@ -125,16 +239,22 @@ def after_success() -> Breaker:
     return Breaker()
 
 
-def after_failure(breaker: Breaker, *, attempted_at: datetime, now: datetime) -> Breaker:
+def after_failure(
+    breaker: Breaker, *, attempted_at: datetime, now: datetime, recent: Recent
+) -> Breaker:
     """
-    Return the breaker after one more failure.
+    Return the breaker after one more failure; `recent` counts this one, too.
 
-    It opens after FAILURES_TO_OPEN in a row, and for twice as long each time a probe fails. A
-    sending that was on its way before it opened proves nothing new and does not prolong it.
+    It opens after FAILURES_TO_OPEN in a row, or when WINDOW_MOST_FAILED of what was sent lately
+    failed, and for twice as long each time a probe fails. A sending that was on its way before it
+    opened proves nothing new and does not prolong it.
     """
     failures = breaker.failures + 1
     was_on_its_way = breaker.opened_until is not None and attempted_at < breaker.opened_until
-    if failures < FAILURES_TO_OPEN or was_on_its_way:
+    is_mostly_failing = (
+        recent.sent >= WINDOW_LEAST_SENT and recent.failed >= recent.sent * WINDOW_MOST_FAILED
+    )
+    if was_on_its_way or (failures < FAILURES_TO_OPEN and not is_mostly_failing):
         return Breaker(
             failures=failures, openings=breaker.openings, opened_until=breaker.opened_until
         )

@@ -1,5 +1,5 @@
 """
-Many messages on their way at the same time, from code that talks to the database in between.
+Many requests on their way at the same time, from code that talks to the database in between.
 
 HTTP runs in an event loop of its own thread; the caller's thread keeps the database to itself. So a
 partner that hangs costs one waiting task, and no settlement ever waits for it.
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from tracking.delivery.transports import TRANSPORTS
-from tracking.delivery.types import Message, Reply
+from tracking.delivery.transports.base import Send
+from tracking.delivery.types import Parcel, Reply
 from tracking.lib.outbound_http import OutboundClient
 
 logger = logging.getLogger(__name__)
@@ -22,9 +25,15 @@ logger = logging.getLogger(__name__)
 # Name lookups block a thread each; a slow name server of one partner must not use them all.
 _LOOKUP_THREADS = 32
 
+Returned = tuple[int, Sequence[Reply]]
+
 
 class Sender:
-    """Use it as `with Sender(...) as sender`; the thread starts with the first message."""
+    """
+    Use it as `with Sender(...) as sender`; the thread starts with the first parcel.
+
+    Parcels go by a number that the caller gives and that comes back with the replies.
+    """
 
     def __init__(self, *, allow_loopback: bool) -> None:
         self._allow_loopback = allow_loopback
@@ -32,6 +41,7 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._lookups: ThreadPoolExecutor | None = None
         self._client: OutboundClient | None = None
+        self._returned: queue.SimpleQueue[Returned] = queue.SimpleQueue()
 
     def __enter__(self) -> Sender:
         return self
@@ -51,9 +61,28 @@ class Sender:
         self._loop.close()
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
-    def submit(self, message: Message) -> Future[Reply]:
-        """Start sending and return the reply to come; it never holds an exception."""
-        return asyncio.run_coroutine_threadsafe(self._send(message), self._started())
+    def submit(self, parcels: Sequence[tuple[int, Send, Parcel]]) -> None:
+        """Start sending."""
+        if parcels:
+            self._started().call_soon_threadsafe(self._start, parcels)
+
+    def collect(self, *, timeout: float, gather: float) -> list[Returned]:
+        """
+        Wait for a reply for up to `timeout` seconds, then `gather` more for others; return them.
+
+        A settlement of many costs hardly more than one of one.
+        """
+        try:
+            returned = [self._returned.get(timeout=timeout)]
+        except queue.Empty:
+            return []
+        until = time.monotonic() + gather
+        while (left := until - time.monotonic()) > 0:
+            try:
+                returned.append(self._returned.get(timeout=left))
+            except queue.Empty:
+                break
+        return returned
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -69,6 +98,7 @@ class Sender:
 
     async def _open(self) -> None:
         self._client = await OutboundClient(allow_loopback=self._allow_loopback).__aenter__()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def _close(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -78,12 +108,24 @@ class Sender:
         if self._client is not None:
             await self._client.__aexit__(None, None, None)
 
-    async def _send(self, message: Message) -> Reply:
+    def _start(self, parcels: Sequence[tuple[int, Send, Parcel]]) -> None:
+        for number, send, parcel in parcels:
+            task = asyncio.ensure_future(self._send(number, send, parcel))
+            # The loop itself holds tasks only weakly.
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, number: int, send: Send, parcel: Parcel) -> None:
         if self._client is None:
-            raise RuntimeError("The client opens before the first message.")
+            raise RuntimeError("The client opens before the first parcel.")
         try:
-            return await TRANSPORTS[message.transport](message=message, client=self._client)
+            replies = list(await send(parcel=parcel, client=self._client))
+            if len(replies) != len(parcel.messages):
+                raise RuntimeError("A transport answers for each message.")
         except Exception as error:
-            # One message that cannot be made must not stop the others.
-            logger.error("message not sent: %s", type(error).__name__)
-            return Reply(status=None, duration_ms=0, error=type(error).__name__)
+            # One parcel that cannot be made must not stop the others.
+            logger.error("parcel not sent: %s", type(error).__name__)
+            replies = [Reply(status=None, duration_ms=0, error=type(error).__name__)] * len(
+                parcel.messages
+            )
+        self._returned.put((number, replies))

@@ -4,13 +4,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from tracking.delivery import operations
+from tracking.delivery import run
 
 
 @shared_task(name="tracking.delivery.tasks.drain", queue="delivery", ignore_result=True)
 def drain(**kwargs: object) -> None:
     """Tell partners everything that is due. What fails here is due again by its own schedule."""
-    operations.deliver_due(
+    run.deliver_due(
         keys=settings.CONSENT_KEYS,
         allow_loopback=settings.ALLOW_LOOPBACK_PARTNERS,
         clock=timezone.now,

@@ -117,9 +117,9 @@ class Profile:
     kinds of identifiers it can use, best first: one that is held suffices; none named = it needs
     only the pairwise subject. `url` is prefilled; empty = the operator's own. `secret` describes
     the credential (None: it has none). `most_at_once` messages go into one request, and `pause`
-    lies between two requests, for partners that count them. `sample` are made-up identifiers for a
-    test message. Without `has_url` the settings say where. `source` is the contract it was written
-    from.
+    lies between two requests, for partners that count them. `has_url` is false where a setting says
+    all; `is_pulled` where the partner comes for it. `sample` are made-up identifiers for a test
+    message. `source` is the contract it was written from.
     """
 
     name: str
@@ -134,8 +134,8 @@ class Profile:
     most_at_once: int = 1
     pause: timedelta = timedelta(0)
     hears_grants: bool = False
-    is_pulled: bool = False
     has_url: bool = True
+    is_pulled: bool = False
     sample: Mapping[str, str] | None = None
 
 
@@ -213,17 +213,19 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """
-    `failures` are those in a row, `openings` how often in a row it opened. The window counts what
-    was sent since `window_since`, and how much of it failed.
-    """
+    """`failures` are those in a row, `openings` how often in a row it opened."""
 
     failures: int = 0
     openings: int = 0
     opened_until: datetime | None = None
-    window_since: datetime | None = None
-    window_sent: int = 0
-    window_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """Requests to one partner in the last minutes, and how many of them it failed."""
+
+    sent: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ from yarl import URL
 TOTAL_SECONDS = 10.0
 MAX_BODY_BYTES = 64 * 1024
 MAX_URL_LENGTH = 2000
+_LARGE_BODY_BYTES = 1024 * 1024
 
 # Port 443, and those that any user's program may open. Below 1024 the well-known services live
 # (22 ssh, 25 smtp, …), which a signed HTTP request has no business with.
@@ -115,7 +117,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back; header names are lower case, `body` is cut after MAX_BODY_BYTES."""
+    """What came back; header names are lower case, `body` is cut where asked."""
 
     status: int
     headers: Mapping[str, str]
@@ -240,12 +242,19 @@ class OutboundClient:
             await self._session.close()
 
     async def request(
-        self, *, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        *,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        most_bytes: int = MAX_BODY_BYTES,
     ) -> Answer:
         """
         Send one request and return whatever answer came, redirects included.
 
-        `method` is one of METHODS; an empty body is not sent at all.
+        `method` is one of METHODS; an empty body is not sent at all. The answer's body is cut after
+        `most_bytes`.
 
         :raises OutboundRefused: if the URL, its address or a header is not allowed
         :raises OutboundFailed: if no answer came within `total_seconds`, or none that is HTTP
@@ -260,11 +269,12 @@ class OutboundClient:
             async with self._session.request(
                 method,
                 target.url,
-                data=body or None,
+                # aiohttp warns of large bytes that it would send in one go.
+                data=(io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body) or None,
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                content = await _read(response)
+                content = await _read(response, most_bytes)
                 return Answer(
                     status=response.status,
                     headers={name.lower(): value for name, value in response.headers.items()},
@@ -337,17 +347,17 @@ def _check_host(host: str, *, allow_loopback: bool) -> bool:
     return False
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Read a body up to the limit; the rest stays unread and the connection is closed."""
     content = bytearray()
     # The status has already said it all; a broken body takes nothing back.
     with contextlib.suppress(aiohttp.ClientPayloadError):
         async for chunk in response.content.iter_any():
             content += chunk
-            if len(content) > MAX_BODY_BYTES:
+            if len(content) > most_bytes:
                 response.close()
                 break
-    return bytes(content[:MAX_BODY_BYTES])
+    return bytes(content[:most_bytes])
 
 
 def _reason(error: Exception) -> str:

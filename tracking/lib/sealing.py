@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
+from functools import cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,6 +44,25 @@ def unseal(sealed: bytes, *, keys: Mapping[str, bytes], context: str) -> bytes:
         raise CannotOpen("The sealed value was changed or belongs elsewhere.") from error
 
 
+def seal_text(plain: str, *, keys: Mapping[str, bytes], context: str) -> str:
+    """Return `seal` of a text as base64, for where bytes cannot be stored."""
+    return base64.b64encode(seal(plain.encode(), keys=keys, context=context)).decode()
+
+
+def unseal_text(sealed: str, *, keys: Mapping[str, bytes], context: str) -> str:
+    """
+    Return the text that `seal_text` sealed.
+
+    :raises CannotOpen: as `unseal`
+    """
+    try:
+        raw = base64.b64decode(sealed, validate=True)
+    except ValueError as error:
+        raise CannotOpen("The sealed value was changed or belongs elsewhere.") from error
+    return unseal(raw, keys=keys, context=context).decode()
+
+
+@cache
 def _derive(key: bytes) -> bytes:
     # Signing and sealing never use the same bytes.
     return hashlib.sha256(b"consentmgr sealing v1|" + key).digest()

@@ -10,24 +10,31 @@ from tracking.outbox.types import EventState, Outcome
 
 class OutboxEvent(models.Model):
     """
-    One row per (site, addressee, subject, kind): level-triggered, so a newer version replaces an
-    unsaid older one and can never be overtaken by it. `message_key` stays the same over retries
-    of one version. No foreign keys: this room knows nothing of what it carries.
+    One row per (site, addressee, subject, kind, occasion): level-triggered, so a newer version
+    replaces an unsaid older one and can never be overtaken by it. `message_key` stays the same over
+    retries of one version. No foreign keys: this room knows nothing of what it carries.
     """
 
     site_id = models.IntegerField()
     addressee = models.TextField()
     subject = models.TextField()
     kind = models.TextField()
+    # What keeps two events of one kind apart where neither may replace the other.
+    occasion = models.TextField(default="", blank=True)
     desired_version = models.BigIntegerField()
     acked_version = models.BigIntegerField(default=0)
     payload = models.JSONField()
+    # For the addressee's eyes only, each value sealed by whoever appended it; emptied when told.
+    sealed = models.JSONField(default=dict, blank=True)
     message_key = models.UUIDField()
     state = models.TextField(default=EventState.PENDING)
     outcome = models.TextField(default=Outcome.NONE)
     attempts = models.IntegerField(default=0)
     due_at = models.DateTimeField()
-    next_attempt_at = models.DateTimeField()
+    # When to act: to tell what is unsaid, or else to ask after the ticket. Null = nothing to do.
+    next_attempt_at = models.DateTimeField(null=True)
+    # The addressee's own name for what it has taken and still works on.
+    ticket = models.TextField(default="", blank=True)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     # When the oldest version that is still unsaid was appended.
@@ -40,7 +47,8 @@ class OutboxEvent(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["site_id", "addressee", "subject", "kind"], name="outbox_one_per_subject"
+                fields=["site_id", "addressee", "subject", "kind", "occasion"],
+                name="outbox_one_per_subject",
             ),
             models.UniqueConstraint(fields=["message_key"], name="outbox_message_key_once"),
             models.CheckConstraint(
@@ -53,6 +61,17 @@ class OutboxEvent(models.Model):
                 name="outbox_lease_whole",
             ),
             models.CheckConstraint(
+                # What is unsaid and not given up has a time to act: nothing is forgotten.
+                condition=Q(next_attempt_at__isnull=False)
+                | Q(state=EventState.DEAD)
+                | Q(acked_version__gte=F("desired_version")),
+                name="outbox_unsaid_is_scheduled",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True) | Q(accepted_at__isnull=False),
+                name="outbox_confirmed_was_accepted",
+            ),
+            models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in EventState]),
                 name="outbox_state_known",
             ),
@@ -62,12 +81,12 @@ class OutboxEvent(models.Model):
             ),
         ]
         indexes = [
-            # Only what is still to be told, per addressee: neither the table's size nor another
+            # Only what is still to be done, per addressee: neither the table's size nor another
             # addressee's backlog slows a claim.
             models.Index(
                 fields=["site_id", "addressee", "next_attempt_at"],
-                condition=Q(acked_version__lt=F("desired_version"), state="pending"),
-                name="outbox_to_tell",
+                condition=Q(next_attempt_at__isnull=False, state=EventState.PENDING),
+                name="outbox_to_do",
             ),
             models.Index(
                 fields=["site_id", "addressee"],
@@ -76,13 +95,13 @@ class OutboxEvent(models.Model):
             ),
             models.Index(
                 fields=["site_id", "addressee", "due_at"],
-                condition=Q(acked_version__lt=F("desired_version")),
-                name="outbox_overdue",
+                condition=Q(confirmed_at__isnull=True),
+                name="outbox_open",
             ),
             models.Index(
-                fields=["site_id", "addressee", "accepted_at"],
-                condition=Q(acked_version__gte=F("desired_version"), confirmed_at__isnull=True),
-                name="outbox_unconfirmed",
+                fields=["site_id", "addressee", "ticket"],
+                condition=~Q(ticket=""),
+                name="outbox_by_ticket",
             ),
         ]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Max, Q
 from django.db.models.functions import Collate, Now
 
 from tracking.outbox import models
@@ -35,10 +35,10 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
 
 
 def list_overdue_addressees(*, site_id: int) -> frozenset[str]:
-    """Return who owes an acknowledgement past its deadline."""
+    """Return who has not confirmed something past its deadline."""
     return frozenset(
         models.OutboxEvent.objects.filter(
-            site_id=site_id, acked_version__lt=F("desired_version"), due_at__lt=Now()
+            site_id=site_id, confirmed_at__isnull=True, due_at__lt=Now()
         )
         .values_list("addressee", flat=True)
         .distinct()
@@ -49,19 +49,15 @@ _BACKLOGS = """
 SELECT addressee,
        count(*) FILTER (WHERE is_unsaid AND state = 'pending'),
        count(*) FILTER (WHERE is_unsaid AND state = 'dead'),
-       count(*) FILTER (WHERE is_unsaid AND due_at < %(now)s),
+       count(*) FILTER (WHERE due_at < %(now)s),
        min(created_at) FILTER (WHERE is_unsaid),
        min(due_at) FILTER (WHERE is_unsaid),
        count(*) FILTER (WHERE NOT is_unsaid),
        min(accepted_at) FILTER (WHERE NOT is_unsaid)
-  FROM (SELECT addressee, state, created_at, due_at, accepted_at, true AS is_unsaid
+  FROM (SELECT addressee, state, created_at, due_at, accepted_at,
+               acked_version < desired_version AS is_unsaid
           FROM outbox_outboxevent
-         WHERE site_id = %(site_id)s AND acked_version < desired_version
-         UNION ALL
-        SELECT addressee, state, created_at, due_at, accepted_at, false
-          FROM outbox_outboxevent
-         WHERE site_id = %(site_id)s AND acked_version >= desired_version
-           AND confirmed_at IS NULL) open_events
+         WHERE site_id = %(site_id)s AND confirmed_at IS NULL) open_events
  GROUP BY addressee
  ORDER BY addressee
 """

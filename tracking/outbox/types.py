@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     CONFIRMED = "confirmed"
     IDENTIFIER_NOT_HELD = "identifier_not_held"
+    NOT_NEEDED = "not_needed"
     REJECTED = "rejected"
     UNREACHABLE = "unreachable"
 
@@ -33,8 +34,10 @@ class News:
     """
     What `append` takes: tell `addressee` about `subject`.
 
-    One row is kept per (site, addressee, subject, kind): a newer version replaces what was still
-    unsaid. `only_if_told`: keep silent towards an addressee that never heard of the subject.
+    One row is kept per (site, addressee, subject, kind, occasion): a newer version replaces what
+    was still unsaid. News that nothing may replace names an occasion of its own. `only_if_told`:
+    keep silent towards an addressee that never heard of the subject. `sealed` goes with it and is
+    forgotten when the addressee has confirmed.
     """
 
     addressee: str
@@ -43,7 +46,14 @@ class News:
     version: int
     payload: Mapping[str, Any]
     due_at: datetime
+    occasion: str = ""
     only_if_told: bool = False
+    sealed: Mapping[str, str] = field(default_factory=dict)
+
+
+def sealing_context(*, site_id: int, addressee: str, subject: str) -> str:
+    """Return the context under which the values in `News.sealed` are sealed."""
+    return f"outbox:{site_id}:{addressee}:{subject}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +86,8 @@ class ClaimedEvent:
     """
     A leased event: whoever holds `lease_token` may settle it until `lease_until`.
 
-    `attempts` counts this one too; `trying_since` is the clock of giving up.
+    With a `ticket` it has been taken, and what is due is the question what became of it. `attempts`
+    counts this one too; `trying_since` is the clock of giving up.
     """
 
     id: int
@@ -86,6 +97,8 @@ class ClaimedEvent:
     kind: str
     version: int
     payload: Mapping[str, Any]
+    sealed: Mapping[str, str]
+    ticket: str
     message_key: UUID
     attempts: int
     due_at: datetime
@@ -96,12 +109,31 @@ class ClaimedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """
+    How telling an event, or asking after it, ended.
+
+    `is_told`: the addressee has this version; `is_confirmed`: and that was its last word. `ticket`
+    is its name for what it still works on. `next_attempt_at` is when to act again, None = not by
+    ourselves; `is_dead` then says that we gave up.
+    """
+
+    event: ClaimedEvent
+    outcome: Outcome
+    is_told: bool
+    is_confirmed: bool = False
+    ticket: str = ""
+    next_attempt_at: datetime | None = None
+    is_dead: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """
     What one addressee is still owed or still owes us; None = nothing of that sort.
 
-    `waiting` and `dead` are unsaid, `overdue` of them past their deadline; `unconfirmed` was
-    accepted and waits for the addressee's own confirmation.
+    `waiting` and `dead` are unsaid; `unconfirmed` was accepted and waits for the addressee's own
+    confirmation; `overdue` is any of it past its deadline.
     """
 
     addressee: str

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, fake_partner
-from tracking.delivery import operations
+from tracking.delivery import operations, run
 from tracking.delivery.types import ConfirmsBy, Drained
 from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
@@ -98,7 +98,7 @@ def set_endpoint(fake: FakePartner, partner: str = ADCO, **fields: Any) -> None:
 
 def deliver(**how: Any) -> Drained:
     """One run; `chance=1` makes every pause as long as it can be."""
-    return operations.deliver_due(
+    return run.deliver_due(
         **{
             "keys": settings.CONSENT_KEYS,
             "allow_loopback": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell
-from tracking.delivery import acknowledge_operations, links
-from tracking.delivery.types import AcknowledgeLink
+from tests.factories.registry import SITE
+from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell, deliver
+from tests.partner_apis import smtp
+from tracking.delivery import acknowledge_operations, links, operations
+from tracking.delivery.types import AcknowledgeLink, Transport
 from tracking.outbox.models import OutboxEvent
 from tracking.outbox.types import Outcome
 
@@ -210,3 +213,41 @@ def test_without_the_database_it_says_that_nothing_was_recorded(
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "まだ何も記録していません" in response.content.decode()
+
+
+@pytest.mark.filterwarnings("ignore:Session.login_data is deprecated")
+def test_from_the_mail_to_the_partners_word(tell: Tell, settings: Any) -> None:
+    events = [tell(), tell()]
+    with smtp.listening() as box:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+        settings.DEFAULT_FROM_EMAIL = "consent@shop.example"
+        operations.set_endpoint(
+            site=SITE,
+            partner=ADCO,
+            url="",
+            secret=None,
+            keys=settings.CONSENT_KEYS,
+            allow_loopback=True,
+            transport=Transport.EMAIL,
+            settings={
+                "to": "privacy@adco.example",
+                "language": "en",
+                "site_name": "Shop",
+                "service_url": "https://consent.shop.example",
+            },
+        )
+        deliver()
+        # Another withdrawal within the hour waits for the next mail.
+        tell()
+        deliver()
+    [mail] = box.mails
+    part = mail.message.get_body(("plain",))
+    assert part is not None
+    [url] = re.findall(r"https://consent.shop.example(/\S+)", part.get_content())
+    assert "<dd>2</dd>" in Client().get(f"{url}?lang=en").content.decode()
+    press(url)
+    for event in events:
+        event.refresh_from_db()
+        assert event.outcome == Outcome.CONFIRMED
+    assert OutboxEvent.objects.filter(confirmed_at__isnull=True).count() == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -11,9 +11,10 @@ from django.utils import timezone
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, Received, Say, fake_partner
 from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell, deliver, set_endpoint
-from tracking.delivery import operations, rules
+from tracking.delivery import operations, rules, settlements
 from tracking.delivery.models import Attempt, Endpoint
-from tracking.delivery.types import ConfirmsBy, EndpointState
+from tracking.delivery.run import _Desk, _Flight
+from tracking.delivery.types import ConfirmsBy, EndpointState, Reply
 from tracking.outbox import queries as outbox
 from tracking.outbox.models import OutboxEvent
 from tracking.outbox.types import EventState, Outcome
@@ -168,7 +169,12 @@ def test_replay_since_tells_again_what_was_accepted(partner: FakePartner, tell: 
     start = timezone.now()
     deliver()
     assert operations.replay(site=SITE, partner=ADCO, now=timezone.now()) == 0
-    assert operations.replay(site=SITE, partner=ADCO, now=timezone.now(), since=start) == 1
+    assert (
+        operations.replay(
+            site=SITE, partner=ADCO, now=timezone.now(), since=start, is_told_too=True
+        )
+        == 1
+    )
     event.refresh_from_db()
     assert outbox.list_overdue_addressees(site_id=event.site_id) == frozenset()
     deliver()
@@ -208,10 +214,9 @@ def test_a_failure_of_the_old_version_leaves_the_new_ones_schedule_alone(
     partner: FakePartner, tell: Tell
 ) -> None:
     event = tell(subject="s", version=1)
-    [(message, flight)] = operations._claim(keys=settings.CONSENT_KEYS, most=9, now=timezone.now())
-    assert message is not None
+    flight = claim(timezone.now())
     newer = tell(subject="s", version=2)
-    operations._settle(flight, _reply(500), chance=1.0, now=timezone.now())
+    settle(flight, 500, now=timezone.now())
     event.refresh_from_db()
     assert event.next_attempt_at == newer.next_attempt_at
     assert event.outcome == Outcome.NONE
@@ -222,13 +227,13 @@ def test_a_failure_of_the_old_version_leaves_the_new_ones_schedule_alone(
 def test_a_late_result_is_dropped_once_the_lease_was_lost(partner: FakePartner, tell: Tell) -> None:
     event = tell()
     then = timezone.now()
-    [(_, late)] = operations._claim(keys=settings.CONSENT_KEYS, most=9, now=then)
-    later = then + timedelta(seconds=operations.LEASE_SECONDS + 1)
-    [(_, mine)] = operations._claim(keys=settings.CONSENT_KEYS, most=9, now=later)
-    operations._settle(late, _reply(204), chance=1.0, now=later)
+    late = claim(then)
+    later = then + timedelta(seconds=settlements.LEASE_SECONDS + 1)
+    mine = claim(later)
+    settle(late, 204, now=later)
     event.refresh_from_db()
     assert event.acked_version == 0
-    assert event.lease_token == mine.event.lease_token
+    assert event.lease_token == mine.events[0].lease_token
     # That it was sent is kept all the same.
     assert Attempt.objects.filter(outcome="accepted").count() == 1
 
@@ -242,14 +247,14 @@ def test_one_partners_hang_delays_nobody_else(partner: FakePartner, tell: Tell) 
         for _ in range(20):
             tell(partner=RETARGETER)
         settled: list[str] = []
-        original = operations._settle
+        original = settlements.settle
 
-        def settle(flight, *args, **kwargs):  # type: ignore[no-untyped-def]
-            settled.append(flight.event.addressee)
-            return original(flight, *args, **kwargs)
+        def note(ended, **how):  # type: ignore[no-untyped-def]
+            settled.extend(event.addressee for one in ended for event in one.events)
+            return original(ended=ended, **how)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(operations, "_settle", settle)
+            patch.setattr(settlements, "settle", note)
             deliver(seconds=1.0)
     assert len(other.received) == 20
     # Everything of the other was done before the first hang was over.
@@ -364,7 +369,13 @@ def test_while_secrets_change_both_sign(partner: FakePartner, tell: Tell) -> Non
     assert partner.refused == ["signature"]
 
 
-def _reply(status: int):  # type: ignore[no-untyped-def]
-    from tracking.delivery.types import Reply
+def claim(now: datetime) -> _Flight:
+    """Lease the one event that is due, as a run does, and do not send it."""
+    [flight] = _Desk(keys=settings.CONSENT_KEYS).claim(most=9, but=frozenset(), now=now)
+    assert isinstance(flight, _Flight)
+    return flight
 
-    return Reply(status=status, duration_ms=1)
+
+def settle(flight: _Flight, status: int, *, now: datetime) -> None:
+    reply = Reply(status=status, duration_ms=1)
+    settlements.settle(ended=[flight.ended([reply])], chance=lambda: 1.0, now=now)

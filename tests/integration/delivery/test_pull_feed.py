@@ -34,10 +34,11 @@ from tracking.delivery.types import (
     Place,
     Transport,
 )
+from tracking.lib import sealing
 from tracking.lib.outbound_http import OutboundClient
 from tracking.outbox import operations as outbox
 from tracking.outbox.models import OutboxEvent
-from tracking.outbox.types import Latest, News, Outcome
+from tracking.outbox.types import Latest, News, Outcome, sealing_context
 
 pytestmark = pytest.mark.django_db
 
@@ -48,13 +49,13 @@ def let_fetch(partner: str = ADCO, confirms_by: ConfirmsBy = ConfirmsBy.RESPONSE
     operations.set_endpoint(
         site=SITE,
         partner=partner,
-        url="https://partner.example/unused",
+        url="",
         secret=SECRET,
         keys=settings.CONSENT_KEYS,
         allow_loopback=True,
+        transport=Transport.PULL_FEED,
         confirms_by=confirms_by,
     )
-    Endpoint.objects.filter(partner__code=partner).update(transport=Transport.PULL_FEED)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +131,9 @@ def tell_many(site_id: int, count: int, *, version: int = 1) -> None:
 def test_a_page_holds_what_a_webhook_would_carry(tell: Tell) -> None:
     event = tell(subject="s1")
     page = fetch()
-    assert page["items"] == [{"id": rules.message_id(event.message_key), **event.payload}]
+    assert page["items"] == [
+        {"id": rules.message_id(event.message_key), **event.payload, "identifiers": {}}
+    ]
     assert page["has_more"] is False
     event.refresh_from_db()
     assert (event.acked_version, event.accepted_at) == (0, None)
@@ -263,6 +266,41 @@ def test_what_is_to_be_told_again_is_not_settled_by_an_earlier_page(
     assert len(fetch(after=cursor)["items"]) == 1
     event.refresh_from_db()
     assert event.acked_version == 0
+
+
+def test_identifiers_of_the_partner_go_along_and_are_forgotten_with_its_word(
+    tell: Tell, site_id: int
+) -> None:
+    event = tell()
+    context = sealing_context(site_id=site_id, addressee=ADCO, subject=event.subject)
+    sealed = sealing.seal_text("12.34", keys=settings.CONSENT_KEYS, context=context)
+    OutboxEvent.objects.update(sealed={"ga_client_id": sealed})
+    page = fetch()
+    assert page["items"][0]["identifiers"] == {"ga_client_id": "12.34"}
+    fetch(after=page["cursor"])
+    event.refresh_from_db()
+    assert event.sealed == {}
+
+
+def test_a_partner_told_of_erasures_only_gets_nothing_else(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_operations, "NEWS_PER_PAGE", 2)
+    Endpoint.objects.update(is_for_erasures_only=True)
+    for _ in range(5):
+        tell()
+    erasure = tell()
+    OutboxEvent.objects.filter(pk=erasure.pk).update(
+        payload={"type": "device.erased", "data": {"subject": erasure.subject}}
+    )
+    page = fetch()
+    assert [item["type"] for item in page["items"]] == ["device.erased"]
+    fetch(after=page["cursor"])
+    others = OutboxEvent.objects.exclude(pk=erasure.pk)
+    assert {event.outcome for event in others} == {Outcome.NOT_NEEDED}
+    erasure.refresh_from_db()
+    assert erasure.outcome == Outcome.CONFIRMED
+    assert Attempt.objects.count() == 1
 
 
 def test_pages_are_bounded(site_id: int) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tests.factories.clock import NOW
 from tracking.outbox import operations
-from tracking.outbox.types import ClaimedEvent, News, Slot
+from tracking.outbox.types import ClaimedEvent, News, Outcome, Settlement, Slot
 
 SITE = 7
 SECOND = timedelta(seconds=1)
@@ -47,3 +47,24 @@ def claim(
     return operations.claim(
         slots=slots or (slot(),), limit=limit, lease_seconds=lease_seconds, now=now
     )
+
+
+def settle(event: ClaimedEvent, *, now: datetime = NOW + SECOND, **how: Any) -> bool:
+    """Note one event's end; tell whether it was still leased to us."""
+    done = Settlement(event=event, **how)
+    return event.id in operations.settle(settlements=[done], now=now)
+
+
+def accept(event: ClaimedEvent, *, is_confirmed: bool = False, **how: Any) -> bool:
+    outcome = Outcome.CONFIRMED if is_confirmed else Outcome.ACCEPTED
+    return settle(event, outcome=outcome, is_told=True, is_confirmed=is_confirmed, **how)
+
+
+def fail(event: ClaimedEvent) -> bool:
+    return settle(
+        event, outcome=Outcome.UNREACHABLE, is_told=False, next_attempt_at=NOW + 60 * SECOND
+    )
+
+
+def give_up(event: ClaimedEvent, outcome: Outcome = Outcome.UNREACHABLE) -> bool:
+    return settle(event, outcome=outcome, is_told=False, is_dead=True)

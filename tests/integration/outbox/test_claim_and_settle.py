@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +10,20 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from tests.factories.clock import NOW
-from tests.integration.outbox.events import SECOND, SITE, append, claim, slot
+from tests.integration.outbox.events import (
+    SECOND,
+    SITE,
+    accept,
+    append,
+    claim,
+    fail,
+    give_up,
+    settle,
+    slot,
+)
 from tracking.outbox import operations, queries
 from tracking.outbox.models import OutboxEvent
-from tracking.outbox.types import ClaimedEvent, EventState, Outcome, Slot
+from tracking.outbox.types import EventState, Outcome, Slot
 
 pytestmark = pytest.mark.django_db
 
@@ -78,16 +88,6 @@ def test_nothing_asked_for_is_nothing_claimed() -> None:
     assert claim(limit=0) == []
 
 
-def accept(event: ClaimedEvent, *, is_confirmed: bool = False) -> bool:
-    return operations.settle_accepted(event=event, is_confirmed=is_confirmed, now=NOW + SECOND)
-
-
-def fail(event: ClaimedEvent) -> bool:
-    return operations.settle_failed(
-        event=event, outcome=Outcome.UNREACHABLE, next_attempt_at=NOW + 60 * SECOND
-    )
-
-
 def test_accepted_and_confirmed_are_two_things() -> None:
     append("s", "t")
     first, second = claim()
@@ -100,17 +100,17 @@ def test_accepted_and_confirmed_are_two_things() -> None:
     assert claim() == []
 
 
-@pytest.mark.parametrize("settle", [accept, fail])
-def test_only_the_lease_holder_settles_and_only_once(settle: Any) -> None:
+@pytest.mark.parametrize("end", [accept, fail])
+def test_only_the_lease_holder_settles_and_only_once(end: Any) -> None:
     append("s")
     [late] = claim()
     [mine] = claim(now=NOW + 60 * SECOND)
     before = row()
-    assert not settle(late)
+    assert not end(late)
     after = row()
     assert (after.lease_token, after.acked_version) == (before.lease_token, 0)
-    assert settle(mine)
-    assert not settle(mine)
+    assert end(mine)
+    assert not end(mine)
 
 
 def test_a_newer_version_survives_the_settling_of_the_old() -> None:
@@ -130,7 +130,7 @@ def test_a_newer_version_survives_the_death_of_the_old() -> None:
     append("s", version=1)
     [event] = claim()
     append("s", version=2, now=NOW + SECOND)
-    assert operations.settle_dead(event=event, outcome=Outcome.REJECTED)
+    assert give_up(event, Outcome.REJECTED)
     now = row()
     assert (now.state, now.outcome) == (EventState.PENDING, "")
     assert now.next_attempt_at == NOW + SECOND
@@ -148,7 +148,7 @@ def test_an_older_version_changes_nothing() -> None:
 def test_dead_events_wait_for_a_replay() -> None:
     append("s")
     [event] = claim()
-    assert operations.settle_dead(event=event, outcome=Outcome.UNREACHABLE)
+    assert give_up(event)
     assert row().state == EventState.DEAD
     assert claim(now=NOW + timedelta(days=9)) == []
     later = NOW + timedelta(days=9)
@@ -162,7 +162,7 @@ def test_replay_touches_one_addressee_only() -> None:
     append("s", addressee="a")
     append("s", addressee="b")
     for event in claim(slot("a"), slot("b")):
-        operations.settle_dead(event=event, outcome=Outcome.UNREACHABLE)
+        give_up(event)
     assert operations.replay(site_id=SITE, addressee="a", now=NOW) == 1
     assert row(addressee="b").state == EventState.DEAD
 
@@ -171,8 +171,15 @@ def test_a_replay_of_what_was_told_gives_it_new_time() -> None:
     append("s", now=NOW - timedelta(days=3))
     [event] = claim()
     accept(event, is_confirmed=True)
-    assert operations.replay(site_id=SITE, addressee="a", now=NOW, since=NOW + 2 * SECOND) == 0
-    assert operations.replay(site_id=SITE, addressee="a", now=NOW, since=NOW) == 1
+
+    def again(since: datetime, until: datetime | None = None) -> int:
+        return operations.replay(
+            site_id=SITE, addressee="a", now=NOW, since=since, until=until, is_told_too=True
+        )
+
+    assert again(NOW + 2 * SECOND) == 0
+    assert again(NOW, NOW + SECOND) == 0
+    assert again(NOW) == 1
     now = row()
     assert (now.acked_version, now.confirmed_at) == (0, None)
     assert now.due_at == NOW + timedelta(hours=24)
@@ -199,12 +206,12 @@ def test_a_confirmation_is_for_the_version_that_carries_the_key() -> None:
     assert now.confirmed_at == now.accepted_at == NOW + SECOND
 
 
-@pytest.mark.parametrize("settle", [accept, fail])
-def test_a_confirmation_before_the_answer_is_not_undone_by_it(settle: Any) -> None:
+@pytest.mark.parametrize("end", [accept, fail])
+def test_a_confirmation_before_the_answer_is_not_undone_by_it(end: Any) -> None:
     append("s")
     [event] = claim()
     assert confirm(event.message_key, Outcome.IDENTIFIER_NOT_HELD)
-    assert settle(event)
+    assert end(event)
     now = row()
     assert (now.outcome, now.acked_version) == (Outcome.IDENTIFIER_NOT_HELD, 1)
     assert now.lease_token is None
@@ -218,7 +225,7 @@ def test_backlogs_tell_waiting_dead_overdue_and_unconfirmed_apart() -> None:
     for event in claim(slot("b")):
         match event.subject:
             case "dead":
-                operations.settle_dead(event=event, outcome=Outcome.UNREACHABLE)
+                give_up(event)
             case "accepted":
                 accept(event)
             case "confirmed":
@@ -235,6 +242,8 @@ def test_backlogs_tell_waiting_dead_overdue_and_unconfirmed_apart() -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        "next_attempt_at = NULL",
+        "confirmed_at = now()",
         "acked_version = desired_version + 1",
         "lease_token = gen_random_uuid()",
         "lease_until = now()",
@@ -259,3 +268,111 @@ def test_the_database_refuses_a_second_row_for_one_subject() -> None:
     again.message_key = uuid4()
     with pytest.raises(IntegrityError), transaction.atomic():
         again.save(force_insert=True)
+
+
+def test_a_replay_of_a_range_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_REPLAY_PART", 2)
+    for hours in range(6):
+        append(f"s{hours}", now=NOW - timedelta(hours=hours))
+    for event in claim():
+        give_up(event)
+    until, since = NOW, NOW - timedelta(hours=5)
+    found = operations.replay(site_id=SITE, addressee="a", now=NOW, since=since, until=until)
+    assert found == 5
+    assert sorted(event.subject for event in claim()) == ["s1", "s2", "s3", "s4", "s5"]
+
+
+def test_news_with_an_occasion_of_its_own_is_never_replaced() -> None:
+    append("s", version=1, occasion="first")
+    append("s", version=2, occasion="second")
+    append("s", version=3)
+    append("s", version=4)
+    assert sorted(event.version for event in claim()) == [1, 2, 4]
+
+
+def test_a_ticket_is_asked_after_until_it_is_done() -> None:
+    append("s")
+    [event] = claim()
+    assert accept(event, ticket="job-1", next_attempt_at=NOW + 60 * SECOND)
+    now = row()
+    assert (now.acked_version, now.confirmed_at, now.attempts) == (1, None, 0)
+    assert now.trying_since == NOW + SECOND
+    assert claim(now=NOW + 59 * SECOND) == []
+    [question] = claim(now=NOW + 60 * SECOND)
+    assert (question.ticket, question.message_key) == ("job-1", event.message_key)
+    assert settle(
+        question,
+        outcome=Outcome.ACCEPTED,
+        is_told=True,
+        ticket="job-1",
+        next_attempt_at=NOW + 120 * SECOND,
+    )
+    assert (row().attempts, row().trying_since) == (1, NOW + SECOND)
+    [question] = claim(now=NOW + 120 * SECOND)
+    assert accept(question, is_confirmed=True)
+    assert (row().outcome, row().ticket) == ("confirmed", "")
+    assert claim(now=NOW + timedelta(days=9)) == []
+
+
+def test_what_was_taken_and_failed_is_unsaid_again_and_waits_for_a_person() -> None:
+    append("s")
+    [event] = claim()
+    accept(event, ticket="job-1", next_attempt_at=NOW)
+    [question] = claim(now=NOW + SECOND)
+    assert give_up(question, Outcome.REJECTED)
+    now = row()
+    assert (now.state, now.acked_version, now.accepted_at) == (EventState.DEAD, 0, None)
+
+
+def test_a_newer_version_forgets_the_ticket_of_the_old() -> None:
+    append("s", version=1)
+    [event] = claim()
+    accept(event, ticket="job-1", next_attempt_at=NOW + 60 * SECOND)
+    append("s", version=2, now=NOW + SECOND)
+    [newer] = claim(now=NOW + SECOND)
+    assert (newer.version, newer.ticket) == (2, "")
+
+
+def test_one_word_confirms_all_that_was_taken_under_a_ticket() -> None:
+    append("s", "t", "u")
+    for event in claim():
+        accept(event, ticket="mail-2" if event.subject == "u" else "mail-1")
+
+    def word(ticket: str, addressee: str = "a") -> int:
+        return operations.confirm_ticket(
+            site_id=SITE, addressee=addressee, ticket=ticket, outcome=Outcome.CONFIRMED, now=NOW
+        )
+
+    assert word("mail-1", addressee="b") == 0
+    assert word("") == 0
+    assert word("mail-1") == 2
+    # It may come again, and the ticket can still be asked after.
+    assert word("mail-1") == 2
+    assert (row("s").ticket, row("s").confirmed_at) == ("mail-1", NOW)
+    assert row("u").confirmed_at is None
+
+
+def test_what_is_sealed_goes_with_the_newest_message_and_is_forgotten_when_confirmed() -> None:
+    append("s", version=1, sealed={"a": "1", "b": "2"})
+    append("s", version=2, sealed={"b": "3"})
+    [event] = claim()
+    assert event.sealed == {"a": "1", "b": "3"}
+    accept(event)
+    assert row().sealed == event.sealed
+    append("s", version=3)
+    [event] = claim()
+    assert event.sealed == {"a": "1", "b": "3"}
+    accept(event, is_confirmed=True)
+    assert row().sealed == {}
+    append("s", version=4, sealed={"c": "4"})
+    assert row().sealed == {"c": "4"}
+
+
+def test_unconfirmed_past_its_deadline_is_overdue() -> None:
+    append("s", now=NOW - timedelta(days=30))
+    append("t", addressee="b", now=NOW - timedelta(days=30))
+    for event in claim(slot("a"), slot("b")):
+        accept(event, is_confirmed=event.addressee == "b")
+    assert queries.list_overdue_addressees(site_id=SITE) == {"a"}
+    [a] = queries.list_backlogs(site_id=SITE, now=NOW)
+    assert (a.addressee, a.waiting, a.overdue, a.unconfirmed) == ("a", 0, 1, 1)

@@ -144,7 +144,7 @@ def test_the_progress_ends_when_everybody_confirmed(notice: Notice) -> None:
     address = browser.response.wsgi_request.get_full_path()
     for event in OutboxEvent.objects.all():
         event.acked_version = event.desired_version
-        event.confirmed_at = event.due_at
+        event.accepted_at = event.confirmed_at = event.due_at
         event.save()
     html = browser.open(address).html
 

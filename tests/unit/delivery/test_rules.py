@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.delivery import rules
-from tracking.delivery.types import AttemptOutcome, Breaker, BreakerState
+from tracking.delivery.types import (
+    AttemptOutcome,
+    Breaker,
+    BreakerState,
+    ConfirmsBy,
+    Recent,
+    Reply,
+)
+from tracking.outbox.types import ClaimedEvent, Outcome
 
 NOW = datetime(2026, 4, 1, 15, 0, tzinfo=UTC)
+FEW = Recent(sent=1, failed=1)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +126,10 @@ def test_a_pause_is_never_negative_nor_longer_than_an_hour(
 def test_the_breaker_opens_after_five_failures_in_a_row() -> None:
     breaker = Breaker()
     for _ in range(4):
-        breaker = rules.after_failure(breaker, attempted_at=NOW, now=NOW)
+        breaker = rules.after_failure(breaker, attempted_at=NOW, now=NOW, recent=FEW)
     assert rules.breaker_state(breaker, now=NOW) is BreakerState.CLOSED
     assert rules.places(breaker, concurrency=8, now=NOW) == 8
-    breaker = rules.after_failure(breaker, attempted_at=NOW, now=NOW)
+    breaker = rules.after_failure(breaker, attempted_at=NOW, now=NOW, recent=FEW)
     assert breaker.opened_until == NOW + timedelta(seconds=30)
     assert rules.places(breaker, concurrency=8, now=NOW) == 0
     assert rules.places(breaker, concurrency=8, now=NOW + timedelta(seconds=30)) == 1
@@ -130,7 +139,10 @@ def test_the_breaker_opens_after_five_failures_in_a_row() -> None:
 def test_what_was_on_its_way_does_not_prolong_the_pause() -> None:
     breaker = Breaker(failures=5, openings=1, opened_until=NOW + timedelta(seconds=30))
     later = rules.after_failure(
-        breaker, attempted_at=NOW - timedelta(seconds=9), now=NOW + timedelta(seconds=1)
+        breaker,
+        attempted_at=NOW - timedelta(seconds=9),
+        now=NOW + timedelta(seconds=1),
+        recent=FEW,
     )
     assert later.opened_until == breaker.opened_until
     assert later.failures == 6
@@ -139,7 +151,7 @@ def test_what_was_on_its_way_does_not_prolong_the_pause() -> None:
 def test_each_failed_probe_doubles_the_pause_up_to_ten_minutes() -> None:
     breaker, now, pauses = Breaker(failures=4), NOW, []
     for _ in range(7):
-        breaker = rules.after_failure(breaker, attempted_at=now, now=now)
+        breaker = rules.after_failure(breaker, attempted_at=now, now=now, recent=FEW)
         assert breaker.opened_until is not None
         pauses.append((breaker.opened_until - now).total_seconds())
         now = breaker.opened_until
@@ -190,3 +202,167 @@ def test_other_bodies_are_no_acknowledgement(body: str) -> None:
 def test_no_bytes_do_worse_than_be_refused(body: bytes) -> None:
     with pytest.raises(rules.AcknowledgementInvalid):
         rules.parse_acknowledgement(body)
+
+
+@pytest.mark.parametrize(
+    ("recent", "opens"),
+    [
+        (Recent(sent=9, failed=9), False),
+        (Recent(sent=10, failed=6), False),
+        (Recent(sent=10, failed=7), True),
+        (Recent(sent=1000, failed=699), False),
+        (Recent(sent=1000, failed=700), True),
+    ],
+)
+def test_the_breaker_opens_when_most_of_what_was_sent_lately_failed(
+    recent: Recent, opens: bool
+) -> None:
+    breaker = rules.after_failure(Breaker(), attempted_at=NOW, now=NOW, recent=recent)
+    assert (breaker.opened_until is not None) is opens
+
+
+def event(*, ticket: str = "", tried: timedelta = timedelta(0)) -> ClaimedEvent:
+    return ClaimedEvent(
+        id=1,
+        site_id=1,
+        addressee="adco",
+        subject="s",
+        kind="consent",
+        version=3,
+        payload={},
+        sealed={},
+        ticket=ticket,
+        message_key=uuid4(),
+        attempts=1,
+        due_at=NOW,
+        created_at=NOW - tried,
+        trying_since=NOW - tried,
+        lease_token=uuid4(),
+        lease_until=NOW,
+    )
+
+
+def reply(**how: object) -> Reply:
+    return Reply(**{"status": 200, "duration_ms": 1, **how})  # type: ignore[arg-type]
+
+
+HOUR = timedelta(hours=1)
+RESPONSE, ACKNOWLEDGEMENT, POLL = ConfirmsBy
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "confirms_by", "outcome", "told", "confirmed", "after", "dead"),
+    [
+        ("", reply(), RESPONSE, Outcome.CONFIRMED, True, True, None, False),
+        ("", reply(), ACKNOWLEDGEMENT, Outcome.ACCEPTED, True, False, None, False),
+        ("", reply(), POLL, Outcome.CONFIRMED, True, True, None, False),
+        ("", reply(ticket="j"), ACKNOWLEDGEMENT, Outcome.ACCEPTED, True, False, None, False),
+        ("", reply(ticket="j", check_after=HOUR), POLL, Outcome.ACCEPTED, True, False, HOUR, False),
+        ("", reply(status=500), POLL, Outcome.UNREACHABLE, False, False, HOUR / 3600, False),
+        ("", reply(status=422), POLL, Outcome.REJECTED, False, False, HOUR / 3600, False),
+        ("", reply(status=410), POLL, Outcome.REJECTED, False, False, None, True),
+        (
+            "",
+            reply(outcome=AttemptOutcome.NOT_HELD),
+            POLL,
+            Outcome.IDENTIFIER_NOT_HELD,
+            True,
+            True,
+            None,
+            False,
+        ),
+        (
+            "",
+            reply(outcome=AttemptOutcome.NOT_NEEDED),
+            POLL,
+            Outcome.NOT_NEEDED,
+            True,
+            True,
+            None,
+            False,
+        ),
+        (
+            "j",
+            reply(outcome=AttemptOutcome.PENDING),
+            POLL,
+            Outcome.ACCEPTED,
+            True,
+            False,
+            HOUR,
+            False,
+        ),
+        (
+            "j",
+            reply(outcome=AttemptOutcome.DONE),
+            POLL,
+            Outcome.CONFIRMED,
+            True,
+            True,
+            None,
+            False,
+        ),
+        (
+            "j",
+            reply(outcome=AttemptOutcome.FAILED),
+            POLL,
+            Outcome.REJECTED,
+            False,
+            False,
+            None,
+            True,
+        ),
+        # What was taken stays taken, though nobody can say what became of it.
+        ("j", reply(status=500), POLL, Outcome.ACCEPTED, True, False, HOUR / 3600, False),
+    ],
+)
+def test_what_becomes_of_an_event(
+    asked: str,
+    answer: Reply,
+    confirms_by: ConfirmsBy,
+    outcome: Outcome,
+    told: bool,
+    confirmed: bool,
+    after: timedelta | None,
+    dead: bool,
+) -> None:
+    done = rules.settlement(
+        event=event(ticket=asked), reply=answer, confirms_by=confirms_by, now=NOW, chance=1.0
+    )
+    assert (done.outcome, done.is_told, done.is_confirmed) == (outcome, told, confirmed)
+    assert done.next_attempt_at == (None if after is None else NOW + after)
+    assert done.is_dead is dead
+    # A ticket that is still worked on is never forgotten.
+    assert bool(done.ticket) is (told and not confirmed and bool(asked or answer.ticket))
+
+
+def test_asking_goes_on_far_longer_than_telling() -> None:
+    def after(days: int, ticket: str) -> tuple[bool, bool]:
+        done = rules.settlement(
+            event=event(ticket=ticket, tried=timedelta(days=days)),
+            reply=reply(status=500),
+            confirms_by=POLL,
+            now=NOW,
+            chance=1.0,
+        )
+        return done.is_dead, done.next_attempt_at is None
+
+    assert after(3, "") == (True, True)
+    assert after(59, "job") == (False, False)
+    # Not asked any more, yet not unsaid: it stays unconfirmed, and its deadline speaks.
+    assert after(60, "job") == (False, True)
+
+
+def test_one_good_answer_in_a_request_says_that_the_partner_is_there() -> None:
+    bad, good = reply(status=500), reply()
+    assert rules.judge_request([bad, bad]).counts_against_partner
+    assert not rules.judge_request([bad, good]).counts_against_partner
+
+
+@pytest.mark.parametrize(
+    ("moment", "start"), [("15:00:00", "15:00"), ("15:04:59", "15:00"), ("15:05:00", "15:05")]
+)
+def test_requests_are_counted_in_five_minutes(moment: str, start: str) -> None:
+    day = "2026-04-01T{}+00:00"
+    assert rules.window_start(datetime.fromisoformat(day.format(moment))) == datetime.fromisoformat(
+        day.format(start)
+    )

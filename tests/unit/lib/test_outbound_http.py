@@ -264,6 +264,21 @@ def test_a_long_body_is_cut() -> None:
     assert len(answer.body) == MAX_BODY_BYTES  # type: ignore[attr-defined]
 
 
+def test_a_caller_may_take_a_longer_body() -> None:
+    async def run(url: str) -> int:
+        async with OutboundClient(allow_loopback=True) as client:
+            answer = await client.request(
+                method="POST", url=url, headers={}, most_bytes=MAX_BODY_BYTES * 2
+            )
+            return len(answer.body)
+
+    with fake_partner() as partner:
+        partner.handle = lambda *_: Say(  # type: ignore[method-assign]
+            status=200, body=b"x" * (MAX_BODY_BYTES * 4)
+        )
+        assert asyncio.run(run(partner.url)) == MAX_BODY_BYTES * 2
+
+
 def test_silence_ends_in_time() -> None:
     with fake_partner() as partner:
         partner.handle = lambda *_: Say(hang_seconds=5)  # type: ignore[method-assign]

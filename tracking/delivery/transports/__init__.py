@@ -6,11 +6,36 @@ Another way is a copy of one of them, its value in `types.Transport` and one lin
 
 from collections.abc import Mapping
 
-from tracking.delivery.transports import base, email, pull_feed, webhook
+from tracking.delivery.transports import (
+    amplitude,
+    base,
+    braze,
+    criteo,
+    email,
+    google_analytics,
+    google_data_manager,
+    iab_deletion,
+    meta_audience,
+    mixpanel,
+    opendsr,
+    pull_feed,
+    segment,
+    webhook,
+)
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
     Transport.PULL_FEED: pull_feed.WAY,
     Transport.EMAIL: email.WAY,
+    Transport.AMPLITUDE: amplitude.WAY,
+    Transport.BRAZE: braze.WAY,
+    Transport.CRITEO: criteo.WAY,
+    Transport.GOOGLE_ANALYTICS: google_analytics.WAY,
+    Transport.GOOGLE_DATA_MANAGER: google_data_manager.WAY,
+    Transport.IAB_DELETION: iab_deletion.WAY,
+    Transport.META_AUDIENCE: meta_audience.WAY,
+    Transport.MIXPANEL: mixpanel.WAY,
+    Transport.OPENDSR: opendsr.WAY,
+    Transport.SEGMENT: segment.WAY,
 }

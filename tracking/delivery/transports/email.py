@@ -116,7 +116,7 @@ PROFILE = Profile(
 async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Send one mail about all of a parcel's messages; its ticket is the mail's own number."""
     if not (settings.EMAIL_HOST and settings.DEFAULT_FROM_EMAIL):
-        return [Reply(status=None, duration_ms=0, error="mail_not_set_up")] * len(parcel.messages)
+        return base.to_all(parcel, Reply(status=None, duration_ms=0, error="mail_not_set_up"))
     began = time.monotonic()
     ticket = listing.digest(parcel.messages)[:32]
     error, outcome = "", AttemptOutcome.ACCEPTED
@@ -132,7 +132,7 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
         outcome=outcome,
         ticket="" if error else ticket,
     )
-    return [reply] * len(parcel.messages)
+    return base.to_all(parcel, reply)
 
 
 WAY = base.Way(profile=PROFILE, send=send)

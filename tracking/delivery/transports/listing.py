@@ -64,7 +64,9 @@ def as_jsonl(messages: Sequence[Message]) -> bytes:
 
 def withdrawn(message: Message) -> list[str]:
     """Return what a message takes back, as ids such as purpose:advertising."""
-    told = message.payload.get("data", {}).get("withdrawn", {})
+    told = message.payload.get("data", {}).get("withdrawn")
+    if not isinstance(told, dict):
+        return []
     return [
         *(f"purpose:{code}" for code in told.get("purposes", ())),
         *(f"item:{code}" for code in told.get("data_items", ())),

@@ -26,7 +26,7 @@ PROFILE = Profile(
 
 async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Send nothing: whoever calls this mistook the partner for one that is told."""
-    return [Reply(status=None, duration_ms=0, error="is_pulled") for _ in parcel.messages]
+    return base.to_all(parcel, Reply(status=None, duration_ms=0, error="is_pulled"))
 
 
-WAY = base.Way(profile=PROFILE, send=send)
+WAY = base.Way(profile=PROFILE, send=send, is_usable_secret=webhook.is_usable_secret)

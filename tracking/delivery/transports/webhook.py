@@ -64,9 +64,6 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     return [exchange.reply()]
 
 
-WAY = base.Way(profile=PROFILE, send=send)
-
-
 def sign(
     *, key: str, body: bytes, secrets: Sequence[str], attempted_at: datetime
 ) -> dict[str, str]:
@@ -126,3 +123,6 @@ def is_usable_secret(secret: str) -> bool:
     except (binascii.Error, ValueError, EmptyWebhookSecretError):
         return False
     return len(plain) in SECRET_BYTES
+
+
+WAY = base.Way(profile=PROFILE, send=send, is_usable_secret=is_usable_secret)

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
-from tracking.delivery import operations
+from tracking.delivery import run
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stopped = threading.Event()
         if options["once"]:
-            done = operations.deliver_due(**_how(stopped))
+            done = run.deliver_due(**_how(stopped))
             self.stdout.write(f"{done.sent} sent, {done.accepted} accepted")
             return
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         while not stopped.is_set():
             pause = PAUSE_SECONDS
             try:
-                operations.deliver_due(**_how(stopped), seconds=RUN_SECONDS)
+                run.deliver_due(**_how(stopped), seconds=RUN_SECONDS)
             except (OperationalError, InterfaceError, PoolTimeout) as error:
                 # The database is away: what was on its way is sent again after its lease.
                 logger.error("database away: %s", type(error).__name__)

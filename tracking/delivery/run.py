@@ -1,0 +1,349 @@
+"""The run that tells partners: claim what is due, send it, settle what came back, and again."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from tracking.delivery import models, operations, rules, settlements
+from tracking.delivery.sender import Sender
+from tracking.delivery.settlements import Ended
+from tracking.delivery.transports import TRANSPORTS
+from tracking.delivery.transports.base import Send, Way
+from tracking.delivery.types import (
+    AttemptOutcome,
+    Breaker,
+    ConfirmsBy,
+    Drained,
+    EndpointState,
+    Message,
+    Parcel,
+    Place,
+    Reply,
+    Transport,
+)
+from tracking.lib import sealing
+from tracking.lib.outbound_http import TOTAL_SECONDS
+from tracking.outbox import operations as outbox
+from tracking.outbox.types import ClaimedEvent, Slot, sealing_context
+
+logger = logging.getLogger(__name__)
+
+Keys = Mapping[str, bytes]
+Clock = Callable[[], datetime]
+Addressee = tuple[int, str]
+
+# So long a run takes new events for everybody.
+RUN_SECONDS = 10.0
+# What one process holds at a time, however long the backlog is.
+MOST_ON_THEIR_WAY = 1024
+# While something is on its way, look this often for what has become due meanwhile.
+_LOOK_AGAIN_SECONDS = 0.25
+# Replies that come together are settled together.
+_GATHER_SECONDS = 0.003
+# Endpoints change by an operator's hand and by what comes back; this old they may be.
+_ENDPOINTS_SECONDS = 0.25
+_BEAT_SECONDS = 1.0
+# A question each, one after another: all of them must be asked before the lease runs out.
+_MOST_TICKETS = 10
+# A partner that has not answered by then is not waited for when a run ends.
+_PROMPT = timedelta(seconds=1)
+
+_random = random.SystemRandom()
+
+# What an endpoint gets whose secret was sealed with a key that is no longer here.
+_UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
+_NO_ANSWER_THERE = Reply(
+    status=None, duration_ms=0, error="transport_changed", outcome=AttemptOutcome.FAILED
+)
+_NOT_HELD = Reply(status=None, duration_ms=0, outcome=AttemptOutcome.NOT_HELD)
+_NOT_NEEDED = Reply(status=None, duration_ms=0, outcome=AttemptOutcome.NOT_NEEDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Endpoint:
+    """An endpoint that is told at present; `place` is None where its secret cannot be opened."""
+
+    id: int
+    addressee: Addressee
+    way: Way
+    place: Place | None
+    confirms_by: ConfirmsBy
+    concurrency: int
+    is_for_erasures_only: bool
+    breaker: Breaker
+
+    def slot(self, *, now: datetime) -> Slot:
+        places = rules.places(self.breaker, concurrency=self.concurrency, now=now)
+        site_id, addressee = self.addressee
+        return Slot(
+            site_id=site_id,
+            addressee=addressee,
+            limit=places * self.way.profile.most_at_once,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight:
+    """One request on its way."""
+
+    endpoint: _Endpoint
+    events: tuple[ClaimedEvent, ...]
+    send: Send
+    parcel: Parcel
+
+    def ended(self, replies: Sequence[Reply]) -> Ended:
+        return Ended(
+            endpoint_id=self.endpoint.id,
+            confirms_by=self.endpoint.confirms_by,
+            attempted_at=self.parcel.attempted_at,
+            events=self.events,
+            replies=replies,
+        )
+
+
+def deliver_due(
+    *,
+    keys: Keys,
+    allow_loopback: bool,
+    clock: Clock,
+    seconds: float = RUN_SECONDS,
+    is_stopped: Callable[[], bool] = lambda: False,
+    chance: Callable[[], float] = _random.random,
+) -> Drained:
+    """
+    Tell partners everything that is due, and return how much that was.
+
+    Ends when nothing is due, or takes no new events after `seconds`: then it waits for what is on
+    its way, and until that is done still serves the partners that answer promptly. So it ends at
+    most twice TOTAL_SECONDS later. No transaction is open during HTTP.
+
+    Several runs at once, here or elsewhere, are harmless: a lease keeps each event to one of them.
+    If this process dies, leases run out and the events are told again under the same key: doubled
+    perhaps, never lost.
+    """
+    flights: dict[int, _Flight] = {}
+    numbers = count()
+    sent = accepted = 0
+    until = clock() + timedelta(seconds=seconds)
+    last_call = until + timedelta(seconds=TOTAL_SECONDS)
+    # Whoever keeps this run from ending is left to the next one.
+    left_out: frozenset[Addressee] = frozenset()
+    desk = _Desk(keys=keys)
+    with Sender(allow_loopback=allow_loopback) as sender:
+        while True:
+            moment = clock()
+            ended: list[Ended] = []
+            if moment >= until:
+                left_out |= _slow(flights, now=moment)
+            if moment < (last_call if flights else until) and not is_stopped():
+                free = MOST_ON_THEIR_WAY - sum(len(flight.events) for flight in flights.values())
+                departing = []
+                for flight in desk.claim(most=free, but=left_out, now=moment):
+                    if isinstance(flight, Ended):
+                        ended.append(flight)
+                    else:
+                        number = next(numbers)
+                        flights[number] = flight
+                        departing.append((number, flight.send, flight.parcel))
+                        sent += len(flight.events)
+                sender.submit(departing)
+            if not flights and not ended:
+                return Drained(sent=sent, accepted=accepted)
+            if flights:
+                ended += [
+                    flights.pop(number).ended(replies)
+                    for number, replies in sender.collect(
+                        timeout=0 if ended else _LOOK_AGAIN_SECONDS, gather=_GATHER_SECONDS
+                    )
+                ]
+            if ended:
+                accepted += settlements.settle(ended=ended, chance=chance, now=clock())
+                desk.look_again(ended)
+
+
+def _slow(flights: Mapping[int, _Flight], *, now: datetime) -> frozenset[Addressee]:
+    """Return the addressees that keep us waiting."""
+    return frozenset(
+        flight.endpoint.addressee
+        for flight in flights.values()
+        if now - flight.parcel.attempted_at > _PROMPT
+    )
+
+
+class _Desk:
+    """Where events are claimed and made into parcels; it remembers endpoints for a moment."""
+
+    def __init__(self, *, keys: Keys) -> None:
+        self._keys = keys
+        self._endpoints: list[_Endpoint] = []
+        self._read_at = self._beaten_at = float("-inf")
+
+    def claim(
+        self, *, most: int, but: frozenset[Addressee], now: datetime
+    ) -> Iterator[_Flight | Ended]:
+        """Lease what may go out now, at most about `most` events; an Ended needs no request."""
+        self._beat(now)
+        endpoints = {
+            endpoint.addressee: endpoint
+            for endpoint in self._current()
+            if endpoint.addressee not in but
+        }
+        slots = [
+            slot
+            for endpoint in endpoints.values()
+            if not endpoint.way.profile.pause and (slot := endpoint.slot(now=now)).limit
+        ]
+        events = outbox.claim(
+            slots=slots, limit=most, lease_seconds=settlements.LEASE_SECONDS, now=now
+        )
+        for endpoint in endpoints.values():
+            if endpoint.way.profile.pause and most > 0 and (slot := endpoint.slot(now=now)).limit:
+                events += settlements.claim_in_turn(
+                    endpoint_id=endpoint.id,
+                    slot=slot,
+                    limit=endpoint.way.profile.most_at_once,
+                    pause=endpoint.way.profile.pause,
+                    now=now,
+                )
+        together: dict[tuple[Addressee, bool], list[ClaimedEvent]] = {}
+        for event in events:
+            key = (event.site_id, event.addressee), bool(event.ticket)
+            together.setdefault(key, []).append(event)
+        for (addressee, _), group in together.items():
+            yield from _flights(endpoints[addressee], group, keys=self._keys, now=now)
+
+    def look_again(self, ended: Sequence[Ended]) -> None:
+        """Read the endpoints anew where an answer may have changed one."""
+        if any(rules.judge(reply).counts_against_partner for one in ended for reply in one.replies):
+            self._read_at = float("-inf")
+
+    def _beat(self, now: datetime) -> None:
+        moment = time.monotonic()
+        if moment - self._beaten_at >= _BEAT_SECONDS:
+            self._beaten_at = moment
+            settlements.beat(now=now)
+
+    def _current(self) -> list[_Endpoint]:
+        moment = time.monotonic()
+        if moment - self._read_at >= _ENDPOINTS_SECONDS:
+            self._read_at = moment
+            rows = models.Endpoint.objects.filter(state=EndpointState.ACTIVE)
+            self._endpoints = [
+                _endpoint(row, keys=self._keys)
+                for row in rows.select_related("partner")
+                if not TRANSPORTS[Transport(row.transport)].profile.is_pulled
+            ]
+        return self._endpoints
+
+
+def _endpoint(row: models.Endpoint, *, keys: Keys) -> _Endpoint:
+    place = None
+    try:
+        place = operations.open_place(row, keys=keys)
+    except sealing.CannotOpen as error:
+        logger.error("partner %s cannot be told: %s", row.partner.code, error)
+    return _Endpoint(
+        id=row.pk,
+        addressee=(row.partner.site_id, row.partner.code),
+        way=TRANSPORTS[Transport(row.transport)],
+        place=place,
+        confirms_by=ConfirmsBy(row.confirms_by),
+        concurrency=row.concurrency,
+        is_for_erasures_only=row.is_for_erasures_only,
+        breaker=settlements.breaker_of(row),
+    )
+
+
+def _flights(
+    endpoint: _Endpoint, events: Sequence[ClaimedEvent], *, keys: Keys, now: datetime
+) -> Iterator[_Flight | Ended]:
+    """Yield requests for events of one endpoint that are alike, or their end without one."""
+    ready: list[tuple[ClaimedEvent, Message]] = []
+    done: list[tuple[ClaimedEvent, Reply]] = []
+    for event in events:
+        made = _message(endpoint, event, keys=keys)
+        if isinstance(made, Message):
+            ready.append((event, made))
+        else:
+            done.append((event, made))
+    if done:
+        yield Ended(
+            endpoint_id=endpoint.id,
+            confirms_by=endpoint.confirms_by,
+            attempted_at=now,
+            events=[event for event, _ in done],
+            replies=[reply for _, reply in done],
+            is_sent=False,
+        )
+    send = endpoint.way.check if events[0].ticket else endpoint.way.send
+    if endpoint.place is None or send is None:
+        return
+    for part in _parts(ready, most=endpoint.way.profile.most_at_once):
+        yield _Flight(
+            endpoint=endpoint,
+            events=tuple(event for event, _ in part),
+            send=send,
+            parcel=Parcel(
+                place=endpoint.place,
+                messages=tuple(message for _, message in part),
+                attempted_at=now,
+            ),
+        )
+
+
+def _parts(
+    ready: Sequence[tuple[ClaimedEvent, Message]], *, most: int
+) -> Iterator[Sequence[tuple[ClaimedEvent, Message]]]:
+    """Yield what fits into one request, or into the few questions that one lease has time for."""
+    part: list[tuple[ClaimedEvent, Message]] = []
+    tickets: set[str] = set()
+    for event, message in ready:
+        if len(part) >= most or len(tickets | {event.ticket}) > _MOST_TICKETS:
+            yield part
+            part, tickets = [], set()
+        part.append((event, message))
+        tickets.add(event.ticket)
+    if part:
+        yield part
+
+
+def _message(endpoint: _Endpoint, event: ClaimedEvent, *, keys: Keys) -> Message | Reply:
+    """Return what to send, or how the event ends without being sent."""
+    profile = endpoint.way.profile
+    if endpoint.place is None:
+        return _UNREADABLE
+    if event.ticket and endpoint.way.check is None:
+        # The transport was changed since, and with it went whom to ask: a person must look.
+        return _NO_ANSWER_THERE
+    is_erasure = event.payload["type"] == "device.erased"
+    if not is_erasure and (
+        endpoint.is_for_erasures_only
+        or (event.payload["type"] == "consent.granted" and not profile.hears_grants)
+    ):
+        return _NOT_NEEDED
+    context = sealing_context(
+        site_id=event.site_id, addressee=event.addressee, subject=event.subject
+    )
+    try:
+        identifiers = {
+            kind: sealing.unseal_text(sealed, keys=keys, context=context)
+            for kind, sealed in event.sealed.items()
+        }
+    except sealing.CannotOpen as error:
+        logger.error("event %s cannot be told: %s", event.id, error)
+        return _UNREADABLE
+    if profile.needs and identifiers.keys().isdisjoint(profile.needs) and not event.ticket:
+        return _NOT_HELD
+    return Message(
+        key=event.message_key,
+        subject=event.subject,
+        payload=event.payload,
+        identifiers=identifiers,
+        ticket=event.ticket,
+    )
