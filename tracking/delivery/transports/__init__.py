@@ -19,7 +19,9 @@ from tracking.delivery.transports import (
     mixpanel,
     opendsr,
     pull_feed,
+    s3_file,
     segment,
+    sftp_file,
     webhook,
 )
 from tracking.delivery.types import Transport
@@ -28,6 +30,8 @@ TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
     Transport.PULL_FEED: pull_feed.WAY,
     Transport.EMAIL: email.WAY,
+    Transport.S3_FILE: s3_file.WAY,
+    Transport.SFTP_FILE: sftp_file.WAY,
     Transport.AMPLITUDE: amplitude.WAY,
     Transport.BRAZE: braze.WAY,
     Transport.CRITEO: criteo.WAY,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
@@ -17,13 +16,13 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from tests.factories import parcels
 from tests.factories.certificates import self_signed
 from tests.factories.withdrawals import AT, parcel, withdrawal
 from tests.partner_apis import smtp
 from tracking.delivery import links
 from tracking.delivery.transports import email, listing
 from tracking.delivery.types import AttemptOutcome, Parcel, Reply
-from tracking.lib.outbound_http import OutboundClient
 
 pytestmark = pytest.mark.filterwarnings("ignore:Session.login_data is deprecated")
 
@@ -50,11 +49,7 @@ def box(settings: Any) -> Iterator[smtp.MailBox]:
 
 
 def send(what: Parcel) -> list[Reply]:
-    async def run() -> list[Reply]:
-        async with OutboundClient(allow_loopback=True) as client:
-            return list(await email.WAY.send(parcel=what, client=client))
-
-    return asyncio.run(run())
+    return parcels.send(email.WAY, what)
 
 
 def to_partner(*messages: Any, **settings: str) -> Parcel:
