@@ -12,7 +12,7 @@ from itertools import count
 
 from tracking.delivery import models, operations, rules, settlements
 from tracking.delivery.sender import Sender
-from tracking.delivery.settlements import Ended
+from tracking.delivery.settlements import Ended, Request
 from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.transports.base import Send, Way
 from tracking.delivery.types import (
@@ -48,13 +48,11 @@ _LOOK_AGAIN_SECONDS = 0.25
 _GATHER_SECONDS = 0.003
 # Endpoints change by an operator's hand and by what comes back; this old they may be.
 _ENDPOINTS_SECONDS = 0.25
-_BEAT_SECONDS = 1.0
+_BEAT_SECONDS = _BOOKS_SECONDS = 1.0
 # A question each, one after another: all of them must be asked before the lease runs out.
 _MOST_TICKETS = 10
 # A partner that has not answered by then is not waited for when a run ends.
 _PROMPT = timedelta(seconds=1)
-
-_random = random.SystemRandom()
 
 # What an endpoint gets whose secret was sealed with a key that is no longer here.
 _UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
@@ -99,7 +97,6 @@ class _Flight:
 
     def ended(self, replies: Sequence[Reply]) -> Ended:
         return Ended(
-            endpoint_id=self.endpoint.id,
             confirms_by=self.endpoint.confirms_by,
             attempted_at=self.parcel.attempted_at,
             events=self.events,
@@ -114,7 +111,7 @@ def deliver_due(
     clock: Clock,
     seconds: float = RUN_SECONDS,
     is_stopped: Callable[[], bool] = lambda: False,
-    chance: Callable[[], float] = _random.random,
+    chance: Callable[[], float] = random.random,
 ) -> Drained:
     """
     Tell partners everything that is due, and return how much that was.
@@ -134,7 +131,7 @@ def deliver_due(
     last_call = until + timedelta(seconds=TOTAL_SECONDS)
     # Whoever keeps this run from ending is left to the next one.
     left_out: frozenset[Addressee] = frozenset()
-    desk = _Desk(keys=keys)
+    desk, books = _Desk(keys=keys), _Books()
     with Sender(allow_loopback=allow_loopback) as sender:
         while True:
             moment = clock()
@@ -154,17 +151,18 @@ def deliver_due(
                         sent += len(flight.events)
                 sender.submit(departing)
             if not flights and not ended:
+                books.close(now=clock())
                 return Drained(sent=sent, accepted=accepted)
-            if flights:
-                ended += [
-                    flights.pop(number).ended(replies)
-                    for number, replies in sender.collect(
-                        timeout=0 if ended else _LOOK_AGAIN_SECONDS, gather=_GATHER_SECONDS
-                    )
-                ]
+            for number, replies in sender.collect(
+                timeout=0 if ended else _LOOK_AGAIN_SECONDS, gather=_GATHER_SECONDS
+            ):
+                flight = flights.pop(number)
+                books.enter(flight, replies)
+                ended.append(flight.ended(replies))
             if ended:
                 accepted += settlements.settle(ended=ended, chance=chance, now=clock())
-                desk.look_again(ended)
+            if books.balance(now=clock()):
+                desk.look_again()
 
 
 def _slow(flights: Mapping[int, _Flight], *, now: datetime) -> frozenset[Addressee]:
@@ -174,6 +172,56 @@ def _slow(flights: Mapping[int, _Flight], *, now: datetime) -> frozenset[Address
         for flight in flights.values()
         if now - flight.parcel.attempted_at > _PROMPT
     )
+
+
+class _Books:
+    """
+    What is counted of requests, per endpoint, and written down at most once a second.
+
+    At once where it may move the breaker: after a failure, and after a success of a partner that
+    had failed.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[Request]] = {}
+        self._urgent: set[int] = set()
+        self._written_at = time.monotonic()
+
+    def enter(self, flight: _Flight, replies: Sequence[Reply]) -> None:
+        verdict = rules.judge_request(replies)
+        self._open.setdefault(flight.endpoint.id, []).append(
+            Request(
+                verdict=verdict,
+                attempted_at=flight.parcel.attempted_at,
+                messages=len(flight.events),
+                duration_ms=replies[0].duration_ms,
+            )
+        )
+        if verdict.counts_against_partner or flight.endpoint.breaker != Breaker():
+            self._urgent.add(flight.endpoint.id)
+
+    def balance(self, *, now: datetime) -> bool:
+        """Write down what is urgent or a second old; tell whether a breaker may have moved."""
+        has_urgent = bool(self._urgent)
+        if time.monotonic() - self._written_at >= _BOOKS_SECONDS:
+            self.close(now=now)
+        else:
+            for endpoint_id in self._urgent:
+                self._write(endpoint_id, now=now)
+            self._urgent.clear()
+        return has_urgent
+
+    def close(self, *, now: datetime) -> None:
+        """Write down everything."""
+        self._written_at = time.monotonic()
+        self._urgent.clear()
+        for endpoint_id in list(self._open):
+            self._write(endpoint_id, now=now)
+
+    def _write(self, endpoint_id: int, *, now: datetime) -> None:
+        settlements.note_requests(
+            endpoint_id=endpoint_id, requests=self._open.pop(endpoint_id), now=now
+        )
 
 
 class _Desk:
@@ -218,10 +266,9 @@ class _Desk:
         for (addressee, _), group in together.items():
             yield from _flights(endpoints[addressee], group, keys=self._keys, now=now)
 
-    def look_again(self, ended: Sequence[Ended]) -> None:
-        """Read the endpoints anew where an answer may have changed one."""
-        if any(rules.judge(reply).counts_against_partner for one in ended for reply in one.replies):
-            self._read_at = float("-inf")
+    def look_again(self) -> None:
+        """Read the endpoints anew: an answer may have changed one."""
+        self._read_at = float("-inf")
 
     def _beat(self, now: datetime) -> None:
         moment = time.monotonic()
@@ -274,12 +321,10 @@ def _flights(
             done.append((event, made))
     if done:
         yield Ended(
-            endpoint_id=endpoint.id,
             confirms_by=endpoint.confirms_by,
             attempted_at=now,
             events=[event for event, _ in done],
             replies=[reply for _, reply in done],
-            is_sent=False,
         )
     send = endpoint.way.check if events[0].ticket else endpoint.way.send
     if endpoint.place is None or send is None:

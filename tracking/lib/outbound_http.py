@@ -16,7 +16,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -88,7 +88,6 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backslash
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[ -~]*")
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -192,8 +191,13 @@ def check_headers(headers: Mapping[str, str]) -> None:
     :raises OutboundRefused: for CR, LF, NUL and whatever else is not visible ASCII
     """
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if not _is_header_name(name) or not (value.isascii() and value.isprintable()):
             raise OutboundRefused("A header holds a character that headers may not hold.")
+
+
+@lru_cache(maxsize=512)
+def _is_header_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 class OutboundClient:
@@ -366,8 +370,12 @@ class _CheckedResolver(AbstractResolver):
 
 
 async def _look_up(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    # In the loop's executor whatever loop it is: who runs it says how many may wait at a time.
+    found = await asyncio.get_running_loop().run_in_executor(
+        None,
+        partial(
+            socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        ),
     )
     return [
         # A scope belongs to a link of this machine; with it the address is refused.
@@ -395,6 +403,8 @@ def _check_host(host: str, *, allow_loopback: bool) -> bool:
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Read a body up to the limit; the rest stays unread and the connection is closed."""
+    if response.content.at_eof():
+        return b""
     content = bytearray()
     # The status has already said it all; a broken body takes nothing back.
     with contextlib.suppress(aiohttp.ClientPayloadError):

@@ -106,13 +106,13 @@ WITH slot AS (
       SELECT event.id, event.site_id, event.addressee, event.next_attempt_at
         FROM outbox_outboxevent event
        WHERE event.site_id = slot.site_id AND event.addressee = slot.addressee
-         AND event.state = 'pending' AND event.next_attempt_at <= %(now)s
-         AND (event.lease_until IS NULL OR event.lease_until < %(now)s)
+         AND event.state = 'pending' AND event.next_attempt_at <= %(now)s::timestamptz
+         AND (event.lease_until IS NULL OR event.lease_until < %(now)s::timestamptz)
        ORDER BY event.next_attempt_at
-       LIMIT LEAST(%(limit)s, GREATEST(0, slot.most - (
+       LIMIT LEAST(%(limit)s::int, GREATEST(0, slot.most - (
          SELECT count(*) FROM outbox_outboxevent leased
           WHERE leased.site_id = slot.site_id AND leased.addressee = slot.addressee
-            AND leased.lease_until >= %(now)s)))
+            AND leased.lease_until >= %(now)s::timestamptz)))
          FOR UPDATE SKIP LOCKED) due
 ), fair AS (
   -- Everybody's first, then everybody's second, …: a long backlog waits behind nobody's turn.
@@ -120,12 +120,12 @@ WITH slot AS (
     FROM pick
 )
 UPDATE outbox_outboxevent event
-   SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s, attempts = attempts + 1
- WHERE event.id IN (SELECT id FROM fair ORDER BY turn LIMIT %(limit)s)
+   SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s::timestamptz,
+       attempts = attempts + 1
+ WHERE event.id IN (SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int)
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
-          event.message_key, event.attempts, event.due_at, event.created_at, event.trying_since,
-          event.lease_token, event.lease_until
+          event.message_key, event.attempts, event.trying_since, event.lease_token
 """
 
 
@@ -141,8 +141,10 @@ def claim(
     """
     if not slots or limit < 1:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
+    lease_until = now + timedelta(seconds=lease_seconds)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        rows = prepared.execute(
+            cursor,
             _CLAIM,
             {
                 "sites": [slot.site_id for slot in slots],
@@ -150,13 +152,13 @@ def claim(
                 "limits": [slot.limit for slot in slots],
                 "limit": limit,
                 "now": now,
-                "lease_until": now + timedelta(seconds=lease_seconds),
+                "lease_until": lease_until,
             },
-        )
-        return [_claimed(row) for row in cursor.fetchall()]
+        ).fetchall()
+    return [_claimed(row, lease_until) for row in rows]
 
 
-def _claimed(row: tuple[Any, ...]) -> ClaimedEvent:
+def _claimed(row: tuple[Any, ...], lease_until: datetime) -> ClaimedEvent:
     return ClaimedEvent(
         id=row[0],
         site_id=row[1],
@@ -165,15 +167,13 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedEvent:
         kind=row[4],
         version=row[5],
         payload=json.loads(row[6]),
-        sealed=json.loads(row[7]),
+        sealed={} if row[7] == "{}" else json.loads(row[7]),
         ticket=row[8],
         message_key=row[9],
         attempts=row[10],
-        due_at=row[11],
-        created_at=row[12],
-        trying_since=row[13],
-        lease_token=row[14],
-        lease_until=row[15],
+        trying_since=row[11],
+        lease_token=row[12],
+        lease_until=lease_until,
     )
 
 
@@ -203,11 +203,11 @@ UPDATE outbox_outboxevent event
        -- Taken: from now on it is the question after the ticket that is counted and timed.
        attempts = CASE WHEN done.is_newest AND done.is_told AND event.ticket = '' THEN 0
                        ELSE attempts END,
-       trying_since = CASE WHEN done.is_newest AND done.is_told AND event.ticket = '' THEN %(now)s
-                           ELSE trying_since END,
+       trying_since = CASE WHEN done.is_newest AND done.is_told AND event.ticket = ''
+                           THEN %(now)s::timestamptz ELSE trying_since END,
        accepted_at = CASE WHEN NOT done.is_newest THEN accepted_at
-                          WHEN done.is_told THEN COALESCE(accepted_at, %(now)s) END,
-       confirmed_at = CASE WHEN done.is_newest AND done.is_confirmed THEN %(now)s
+                          WHEN done.is_told THEN COALESCE(accepted_at, %(now)s::timestamptz) END,
+       confirmed_at = CASE WHEN done.is_newest AND done.is_confirmed THEN %(now)s::timestamptz
                            ELSE confirmed_at END,
        sealed = CASE WHEN done.is_newest AND done.is_confirmed THEN '{}' ELSE sealed END
   FROM jsonb_to_recordset(%(done)s::jsonb)
@@ -226,16 +226,23 @@ def settle(*, settlements: Sequence[Settlement], now: datetime) -> frozenset[int
     """
     if not settlements:
         return frozenset()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
+    # Part of the caller's transaction where there is one, without a savepoint of its own.
+    with (
+        transaction.atomic(savepoint=False),
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+    ):
+        rows = prepared.execute(
+            cursor,
             _HOLD,
             {
                 "ids": [done.event.id for done in settlements],
                 "tokens": [done.event.lease_token for done in settlements],
             },
-        )
-        held = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
-        cursor.execute(
+        ).fetchall()
+        held = {row[0]: (row[1], row[2]) for row in rows}
+        prepared.execute(
+            cursor,
             _SETTLE,
             {
                 "now": now,

@@ -101,8 +101,6 @@ class ClaimedEvent:
     ticket: str
     message_key: UUID
     attempts: int
-    due_at: datetime
-    created_at: datetime
     trying_since: datetime
     lease_token: UUID
     lease_until: datetime

@@ -234,8 +234,6 @@ def event(*, ticket: str = "", tried: timedelta = timedelta(0)) -> ClaimedEvent:
         ticket=ticket,
         message_key=uuid4(),
         attempts=1,
-        due_at=NOW,
-        created_at=NOW - tried,
         trying_since=NOW - tried,
         lease_token=uuid4(),
         lease_until=NOW,
