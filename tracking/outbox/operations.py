@@ -411,8 +411,7 @@ UPDATE outbox_outboxevent event
  WHERE event.id = pick.id
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
-          event.message_key, event.attempts, event.due_at, event.created_at, event.trying_since,
-          event.lease_token, event.lease_until
+          event.message_key, event.attempts, event.trying_since, event.lease_token
 """
 
 
@@ -425,6 +424,7 @@ def claim_page(
     Pauses after failures do not count here: the addressee asks by itself. Two pages at the same
     time never hold the same event.
     """
+    lease_until = now + timedelta(seconds=lease_seconds)
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM_PAGE,
@@ -434,10 +434,10 @@ def claim_page(
                 "limit": limit,
                 "token": uuid.uuid4(),
                 "now": now,
-                "lease_until": now + timedelta(seconds=lease_seconds),
+                "lease_until": lease_until,
             },
         )
-        return [_claimed(row) for row in cursor.fetchall()]
+        return [_claimed(row, lease_until) for row in cursor.fetchall()]
 
 
 # Only an append or a replay sets `attempts` to zero: what was on the page is not what is due now.
