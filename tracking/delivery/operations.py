@@ -90,19 +90,9 @@ def acknowledge(
     :raises AcknowledgementInvalid: 400
     :raises UnknownMessage: 404, no message to this partner had that id
     """
-    endpoint = (
-        models.Endpoint.objects.filter(partner__site__code=site, partner__code=partner)
-        .select_related("partner")
-        .first()
+    endpoint = find_signed_endpoint(
+        site=site, partner=partner, headers=headers, body=body, keys=keys, now=now
     )
-    if endpoint is None:
-        raise UnknownPartner
-    try:
-        webhook.verify(
-            headers=headers, body=body, secrets=_open_secrets(endpoint, keys=keys), now=now
-        )
-    except webhook.SignatureRefused as error:
-        raise SignatureRefused from error
     try:
         told = rules.parse_acknowledgement(body)
     except rules.AcknowledgementInvalid as error:
@@ -121,6 +111,37 @@ def acknowledge(
         ).exists()
     ):
         raise UnknownMessage
+
+
+def find_signed_endpoint(
+    *,
+    site: str,
+    partner: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    keys: Keys,
+    now: datetime,
+) -> models.Endpoint:
+    """
+    Return the endpoint of the partner that signed this; `headers` has lower-case names.
+
+    :raises UnknownPartner: 404, also without an endpoint
+    :raises SignatureRefused: 401
+    """
+    endpoint = (
+        models.Endpoint.objects.filter(partner__site__code=site, partner__code=partner)
+        .select_related("partner")
+        .first()
+    )
+    if endpoint is None:
+        raise UnknownPartner
+    # Credentials of another transport sign nothing.
+    secrets = [one for one in _open_secrets(endpoint, keys=keys) if webhook.is_usable_secret(one)]
+    try:
+        webhook.verify(headers=headers, body=body, secrets=secrets, now=now)
+    except webhook.SignatureRefused as error:
+        raise SignatureRefused from error
+    return endpoint
 
 
 # --- what an operator does
@@ -352,6 +373,7 @@ def open_place(endpoint: models.Endpoint, *, keys: Keys) -> Place:
         url=endpoint.url,
         settings=endpoint.settings,
         secrets=_open_secrets(endpoint, keys=keys),
+        site_id=endpoint.partner.site_id,
     )
 
 

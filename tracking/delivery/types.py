@@ -141,12 +141,17 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one partner is told. `secrets` are opened, the current one first."""
+    """
+    Where one partner is told. `secrets` are opened, the current one first.
+
+    `site_id` is for transports that write links back to us.
+    """
 
     partner: str
     url: str
     settings: Mapping[str, str]
     secrets: tuple[str, ...]
+    site_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,3 +297,58 @@ class AttemptInfo:
     http_status: int | None
     duration_ms: int
     error_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """
+    What a partner that fetches gets at once.
+
+    `cursor` names this page in the next call, empty for an empty one. `has_more` is false where the
+    next page is sure to be empty.
+    """
+
+    items: tuple[Mapping[str, Any], ...]
+    cursor: str
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedDigest:
+    """How many subjects a partner should know, and the hex SHA-256 over their states."""
+
+    subjects: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeLink:
+    """
+    What a link in a mail carries, signed: the mail's `ticket` and how many messages it held.
+
+    `sent_at` is in UTC, whole seconds.
+    """
+
+    site_id: int
+    partner: str
+    ticket: str
+    messages: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgePage:
+    """
+    What the page behind such a link shows; names are maps from language to text.
+
+    `is_open`: something under the ticket still waits for the partner's word. Neither open nor
+    confirmed: newer messages have replaced it all, or the mail is only just on its way.
+    """
+
+    site_name: Mapping[str, str]
+    partner_name: Mapping[str, str]
+    zone: str
+    messages: int
+    sent_at: datetime
+    is_open: bool
+    confirmed_at: datetime | None

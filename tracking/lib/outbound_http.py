@@ -34,6 +34,7 @@ _LARGE_BODY_BYTES = 1024 * 1024
 # (22 ssh, 25 smtp, …), which a signed HTTP request has no business with.
 STANDARD_PORT = 443
 LOWEST_FREE_PORT = 1024
+HIGHEST_PORT = 65535
 
 # IANA special-purpose registries, multicast, reserved space, and every form that smuggles an IPv4
 # address inside an IPv6 one. IPv4-mapped addresses are unmapped before they get here.
@@ -288,6 +289,51 @@ class OutboundClient:
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise OutboundFailed(_reason(error)) from error
+
+    async def connect(self, *, host: str, port: int, usual_port: int) -> socket.socket:
+        """
+        Return a connected socket for a protocol other than HTTP, to an address that was checked.
+
+        `port` is the protocol's `usual_port`, or one that any user's program may open. The caller
+        closes the socket.
+
+        :raises OutboundRefused: if host, port or address is not allowed
+        :raises OutboundFailed: if nobody takes the connection within `total_seconds`
+        """
+        host = host.lower()
+        _check_host(host, allow_loopback=self._allow_loopback)
+        if port != usual_port and not LOWEST_FREE_PORT <= port <= HIGHEST_PORT:
+            raise OutboundRefused(f"Use port {usual_port}, or one from {LOWEST_FREE_PORT} on.")
+        resolver = _CheckedResolver(self._lookup, allow_loopback=self._allow_loopback)
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                return await _connect(await resolver.resolve(host, port))
+        except OutboundRefused:
+            raise
+        except socket.gaierror as error:
+            raise OutboundFailed("dns") from error
+        except OSError as error:
+            raise OutboundFailed(_reason(error)) from error
+
+
+async def _connect(places: list[ResolveResult]) -> socket.socket:
+    """Try one address after another, as a name with several asks for."""
+    failure = OSError()
+    for place in places:
+        connecting = socket.socket(place["family"], socket.SOCK_STREAM)
+        connecting.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(
+                connecting, (place["host"], place["port"])
+            )
+        except BaseException as error:
+            connecting.close()
+            if not isinstance(error, OSError):
+                raise
+            failure = error
+        else:
+            return connecting
+    raise failure
 
 
 class _CheckedResolver(AbstractResolver):

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tracking.lib import prepared
 from tracking.outbox import hints
-from tracking.outbox.types import ClaimedEvent, News, Outcome, Settlement, Slot
+from tracking.outbox.types import ClaimedEvent, News, Outcome, Settlement, Slot, Told
 
 _APPEND = """
 INSERT INTO outbox_outboxevent AS event
@@ -277,7 +277,8 @@ def settle(*, settlements: Sequence[Settlement], now: datetime) -> frozenset[int
 _CONFIRM = """
 UPDATE outbox_outboxevent
    SET acked_version = desired_version, state = 'pending', outcome = %(outcome)s,
-       next_attempt_at = NULL, ticket = '', sealed = '{}',
+       -- The ticket stays, so that it can be asked whether and when it was confirmed.
+       next_attempt_at = NULL, sealed = '{}',
        accepted_at = COALESCE(accepted_at, %(now)s), confirmed_at = COALESCE(confirmed_at, %(now)s)
  WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND {which}
 """
@@ -299,7 +300,11 @@ def confirm(
 def confirm_ticket(
     *, site_id: int, addressee: str, ticket: str, outcome: Outcome, now: datetime
 ) -> int:
-    """Note the addressee's own word for all that it took under one ticket; return how many."""
+    """
+    Note the addressee's own word for all that it took under one ticket; return how many that is.
+
+    Safe to repeat; the time of the first word stays.
+    """
     if not ticket:
         return 0
     which = {"ticket": ticket}
@@ -391,3 +396,104 @@ def _replay(statement: str, values: Mapping[str, Any]) -> int:
         if len(rows) < _REPLAY_PART:
             return count
         last = rows[-1]
+
+
+# --- what an addressee fetches itself, a page at a time
+
+_CLAIM_PAGE = """
+WITH pick AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s
+     AND state = 'pending' AND next_attempt_at IS NOT NULL AND acked_version < desired_version
+     AND (lease_until IS NULL OR lease_until < %(now)s)
+   ORDER BY next_attempt_at
+   LIMIT %(limit)s
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
+  FROM pick
+ WHERE event.id = pick.id
+RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
+          event.desired_version, event.payload::text, event.sealed::text, event.ticket,
+          event.message_key, event.attempts, event.trying_since, event.lease_token
+"""
+
+
+def claim_page(
+    *, site_id: int, addressee: str, limit: int, lease_seconds: float, now: datetime
+) -> list[ClaimedEvent]:
+    """
+    Lease what one addressee has not been told, all under one token, and return it.
+
+    Pauses after failures do not count here: the addressee asks by itself. Two pages at the same
+    time never hold the same event.
+    """
+    lease_until = now + timedelta(seconds=lease_seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM_PAGE,
+            {
+                "site_id": site_id,
+                "addressee": addressee,
+                "limit": limit,
+                "token": uuid.uuid4(),
+                "now": now,
+                "lease_until": lease_until,
+            },
+        )
+        return [_claimed(row, lease_until) for row in cursor.fetchall()]
+
+
+# Only an append or a replay sets `attempts` to zero: what was on the page is not what is due now.
+_SETTLE_PAGE = """
+WITH page AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+   -- The order in which appends lock: nothing can deadlock.
+   ORDER BY subject, kind, occasion
+     FOR UPDATE
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = NULL, lease_until = NULL,
+       acked_version = desired_version, next_attempt_at = NULL,
+       outcome = CASE WHEN confirmed_at IS NULL THEN %(outcome)s ELSE outcome END,
+       accepted_at = COALESCE(accepted_at, %(now)s),
+       confirmed_at = CASE WHEN %(is_confirmed)s THEN COALESCE(confirmed_at, %(now)s)
+                           ELSE confirmed_at END,
+       sealed = CASE WHEN %(is_confirmed)s THEN '{}' ELSE sealed END
+  FROM page
+ WHERE event.id = page.id AND event.attempts > 0
+RETURNING event.id, event.desired_version, event.message_key
+"""
+
+_RELEASE_PAGE = """
+UPDATE outbox_outboxevent SET lease_token = NULL, lease_until = NULL
+ WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+"""
+
+
+def settle_page(
+    *, site_id: int, addressee: str, token: uuid.UUID, is_confirmed: bool, now: datetime
+) -> list[Told]:
+    """
+    Note that the addressee has everything that it got under this token; return what that was.
+
+    What a newer version has replaced meanwhile is not among it: it is free for the next page. So
+    is nothing that another page holds by now, and a token of somebody else changes nothing.
+    """
+    values: dict[str, Any] = {
+        "site_id": site_id,
+        "addressee": addressee,
+        "token": token,
+        "is_confirmed": is_confirmed,
+        "outcome": Outcome.CONFIRMED if is_confirmed else Outcome.ACCEPTED,
+        "now": now,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SETTLE_PAGE, values)
+        told = [
+            Told(event_id=row[0], version=row[1], message_key=row[2]) for row in cursor.fetchall()
+        ]
+        cursor.execute(_RELEASE_PAGE, values)
+    return told

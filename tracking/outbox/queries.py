@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import connection
-from django.db.models.functions import Now
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Collate, Now
 
 from tracking.outbox import models
-from tracking.outbox.types import Backlog, EventState, EventStatus, Outcome
+from tracking.outbox.types import Backlog, EventState, EventStatus, Latest, Outcome, TicketStatus
 
 
 def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[EventStatus]:
@@ -79,3 +80,34 @@ def list_backlogs(*, site_id: int, now: datetime) -> list[Backlog]:
             )
             for row in cursor.fetchall()
         ]
+
+
+def list_latest(*, site_id: int, addressee: str, kind: str, after: str, limit: int) -> list[Latest]:
+    """Return one addressee's subjects that follow `after`, in the database's order of texts."""
+    return [
+        Latest(subject=row.subject, version=row.desired_version, payload=row.payload)
+        for row in models.OutboxEvent.objects.filter(
+            site_id=site_id, addressee=addressee, kind=kind, subject__gt=after
+        ).order_by("subject")[:limit]
+    ]
+
+
+def iterate_latest(*, site_id: int, addressee: str, kind: str) -> Iterator[Latest]:
+    """Yield all of one addressee's subjects in the order of their bytes, without holding them."""
+    rows = models.OutboxEvent.objects.filter(site_id=site_id, addressee=addressee, kind=kind)
+    for row in rows.order_by(Collate("subject", "C")).iterator(chunk_size=2000):
+        yield Latest(subject=row.subject, version=row.desired_version, payload=row.payload)
+
+
+def get_ticket(*, site_id: int, addressee: str, ticket: str) -> TicketStatus:
+    """Return what is left under a ticket; nothing is, once newer versions replaced it all."""
+    found = models.OutboxEvent.objects.filter(
+        site_id=site_id, addressee=addressee, ticket=ticket
+    ).exclude(ticket="").aggregate(
+        events=Count("pk"),
+        open=Count("pk", filter=Q(confirmed_at__isnull=True)),
+        confirmed_at=Max("confirmed_at"),
+    )  # fmt: skip
+    return TicketStatus(
+        events=found["events"], confirmed_at=None if found["open"] else found["confirmed_at"]
+    )

@@ -142,3 +142,34 @@ class Backlog:
     oldest_due_at: datetime | None
     unconfirmed: int
     oldest_unconfirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One version of an event that its addressee has fetched."""
+
+    event_id: int
+    version: int
+    message_key: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """The newest version of what one subject's addressee should know, told or not."""
+
+    subject: str
+    version: int
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketStatus:
+    """
+    What is left of the events that an addressee took under one ticket.
+
+    `events` still carry it and no newer version; `confirmed_at` is when the last of them was
+    confirmed, None = not all of them.
+    """
+
+    events: int
+    confirmed_at: datetime | None

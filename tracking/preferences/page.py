@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate.types import Decision, Reason
+from tracking.lib import moments
 from tracking.lib.languages import is_rtl
 from tracking.notices.types import Notice
 from tracking.preferences import wording
@@ -153,10 +154,10 @@ def build_transmission_page(
         partners=tuple(anchored.items()),
         published=text["published"].format(
             number=notice.number,
-            date=wording.day_text(at=notice.published_at, zone=zone, language=language),
+            date=moments.day_text(at=notice.published_at, zone=zone, language=language),
         ),
         effective=text["effective"].format(
-            date=wording.day_text(at=notice.effective_at, zone=zone, language=language)
+            date=moments.day_text(at=notice.effective_at, zone=zone, language=language)
         ),
         saved=saved,
         saved_tag=saved_tag,
