@@ -81,6 +81,29 @@ def forget_expired(*, now: datetime) -> int:
         return int(cursor.rowcount)
 
 
+def reseal(*, keys: Keys) -> sealing.Resealed:
+    """
+    Seal every kept identifier with the first key, each in a transaction of its own.
+
+    May be stopped and begun again. One that is replaced meanwhile is sealed with that key already.
+    """
+    changed = unreadable = 0
+    for row in models.Identifier.objects.order_by("pk").iterator():
+        sealed = bytes(row.sealed)
+        context = _context(row.device_id, row.partner, row.kind)
+        try:
+            anew = sealing.reseal(sealed, keys=keys, context=context)
+        except sealing.CannotOpen as error:
+            logger.error("identifier %s cannot be sealed anew: %s", row.pk, error)
+            unreadable += 1
+            continue
+        if anew is not None:
+            changed += models.Identifier.objects.filter(pk=row.pk, sealed=sealed).update(
+                sealed=anew
+            )
+    return sealing.Resealed(changed=changed, unreadable=unreadable)
+
+
 def _context(device: UUID, partner: str, kind: str) -> str:
     # A sealed value that is copied to another row does not open there.
     return f"consents.identifier:{device}:{partner}:{kind}"
