@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +29,30 @@ from tracking.web.fields import (
 from tracking.web.site import SITE, named_site
 
 SURFACES = [surface.value for surface in Surface]
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 256},
+        },
+        "examples": [{"google": {"ga_client_id": "GA1.1.1000000000.1700000000"}}],
+    }
+)
+class IdentifiersField(serializers.JSONField):
+    """Partner code → kind → value. What is wrong with it is for the operation to say."""
+
+
+def _brought_along() -> IdentifiersField:
+    return IdentifiersField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Under what partners that lose something know this device: told to them, and not "
+        "kept. What is not declared or malformed is left out, if anything is refused.",
+    )
 
 
 class ChoicesOutput(serializers.Serializer[Any]):
@@ -149,6 +173,7 @@ class Consents(DecisionView):
         purposes = answers()
         data_items = answers()
         partners = answers()
+        identifiers = _brought_along()
 
     @extend_schema(
         operation_id="record_consent",
@@ -178,6 +203,7 @@ class Consents(DecisionView):
                 granted=granted,
                 refused=refused,
                 is_history=sent["is_history"],
+                identifiers=sent["identifiers"],
             ),
             visit=cookies.read_visit(request, device_seed=sent.get("device_seed")),
             keys=settings.CONSENT_KEYS,
@@ -233,6 +259,7 @@ class Revocations(DecisionView):
         purposes = serializers.ListField(child=code(), required=False, default=list)
         data_items = serializers.ListField(child=code(), required=False, default=list)
         partners = serializers.ListField(child=code(), required=False, default=list)
+        identifiers = _brought_along()
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             if attrs["all"] == bool(attrs["purposes"] or attrs["data_items"] or attrs["partners"]):
@@ -266,10 +293,38 @@ class Revocations(DecisionView):
             language=sent["language"],
             refused=None if sent["all"] else refused,
             visit=cookies.read_visit(request),
+            identifiers=sent["identifiers"],
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )
         return _answer(request, recorded)
+
+
+class Identifiers(APIView):
+    class Input(StrictSerializer):
+        site = code()
+        identifiers = IdentifiersField()
+
+    @extend_schema(
+        operation_id="keep_identifiers",
+        request=Input,
+        responses={204: None, **errors(400, 403, 404, 413, 415, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """
+        Keep under what partners know this device, while they may receive something from it.
+
+        Told to the partner with the withdrawal that ends that, and deleted.
+        """
+        sent = self.Input.read(request.data)
+        operations.keep_identifiers(
+            site=sent["site"],
+            identifiers=sent["identifiers"],
+            visit=cookies.read_visit(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return Response(status=204)
 
 
 class RevocationStatus(APIView):

@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tracking.consents import rules
-from tracking.consents.types import DeviceClass, Recorded, Visit
+from tracking.consents.types import DeviceClass, Identifiers, Recorded, Visit
+from tracking.notices.types import Notice
 
 # HttpOnly: the token is the power over this device's record.
 DEVICE = "cm_device"
@@ -65,6 +66,23 @@ def read_visit(
         device_seed=device_seed,
         is_own_page=is_own_page,
     )
+
+
+def read_identifiers(request: HttpRequest, notice: Notice) -> Identifiers:
+    """
+    Return what partners call this browser, where their declared cookies reach us.
+
+    They do on a host below the domain for which a partner set them.
+    """
+    found = {
+        code: {
+            kind: request.COOKIES[cookie]
+            for kind, cookie in partner.identifiers.items()
+            if cookie in request.COOKIES
+        }
+        for code, partner in notice.terms.partners.items()
+    }
+    return {code: values for code, values in found.items() if values}
 
 
 def keep(response: HttpResponseBase, recorded: Recorded) -> None:

@@ -11,6 +11,7 @@ from tracking.consents.types import DeviceClass, Method, Prior, Surface
 from tracking.lib import bits
 from tracking.notices.models import NoticeVersion
 from tracking.registry.models import Site
+from tracking.registry.types import IDENTIFIER_KIND
 
 
 class ChoiceBits(models.Field):  # type: ignore[type-arg]
@@ -117,3 +118,31 @@ class ConsentPrivate(models.Model):
 
     def __str__(self) -> str:
         return str(self.record_key)
+
+
+class Identifier(models.Model):
+    """
+    Under what a partner knows a device, sealed; kept only while that partner may receive something.
+
+    Django's own foreign key is not made: the one in migration 0003 deletes these with their device.
+    """
+
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    partner = models.TextField()
+    kind = models.TextField()
+    sealed = models.BinaryField()
+    collected_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "partner", "kind"], name="identifier_once"),
+            models.CheckConstraint(
+                condition=Q(kind__regex=f"^{IDENTIFIER_KIND}$"), name="identifier_kind_known"
+            ),
+            models.CheckConstraint(condition=~Q(partner=""), name="identifier_has_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partner} {self.kind}"

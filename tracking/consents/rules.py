@@ -17,6 +17,8 @@ from tracking.regimes.types import Regime
 # Later than any notice: what a notice does not speak of was never agreed to.
 NEVER = 2**31
 
+MOST_CHARACTERS = 256
+
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
 
@@ -169,6 +171,56 @@ def _has_lost(tag: TagTerms, held: frozenset[str], merged: Merge) -> bool:
 
 def _has_gained(tag: TagTerms, held: frozenset[str], merged: Merge) -> bool:
     return merged.granted.issuperset(tag.needed_ids) and not held.issuperset(tag.needed_ids)
+
+
+def receiving(*, terms: Terms, granted: frozenset[str]) -> frozenset[str]:
+    """Return the partners with a tag for which everything that it needs is granted."""
+    return frozenset(
+        partner
+        for partner, tags in _tags_by_partner(terms).items()
+        if any(granted.issuperset(tag.needed_ids) for tag in tags)
+    )
+
+
+def standing_grants(
+    *, choices: Choices, terms: Terms, regime: Regime, now: datetime
+) -> frozenset[str]:
+    """Return what is granted, unless it has expired or has changed in what it means since."""
+    lifetime = timedelta(days=regime.renew_days_granted)
+    if now.timestamp() >= choices.decided_at + lifetime.total_seconds():
+        return frozenset()
+    return frozenset(
+        choice
+        for choice in choices.granted
+        if terms.material_since.get(choice, NEVER) <= choices.notice
+    )
+
+
+def read_identifiers(*, sent: object, terms: Terms) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """
+    Return, of identifiers as sent, those that the notice declares and that can be kept, and in
+    words what is wrong with the others. Values are never repeated.
+    """
+    if sent is None:
+        return {}, []
+    if not isinstance(sent, dict) or not all(isinstance(one, dict) for one in sent.values()):
+        return {}, ["Write a map from partner to kind to value."]
+    found: dict[str, dict[str, str]] = {}
+    faults: list[str] = []
+    for code, values in sent.items():
+        partner = terms.partners.get(code)
+        for kind, value in values.items():
+            if partner is None or kind not in partner.identifiers:
+                faults.append(f"The notice declares no {kind[:40]} of {code[:40]}.")
+            elif not _is_identifier(value):
+                faults.append(f"{code}, {kind}: 1 to 256 printable characters.")
+            else:
+                found.setdefault(code, {})[kind] = value
+    return found, faults
+
+
+def _is_identifier(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS and value.isprintable()
 
 
 def message(

@@ -9,6 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+# Partner code → kind → value, as `{"google": {"ga_client_id": "GA1.1.8.9"}}`.
+Identifiers = Mapping[str, Mapping[str, str]]
+
 
 class Method(StrEnum):
     """How a decision was made."""
@@ -107,6 +110,8 @@ class Submission:
     granted: frozenset[str]
     refused: frozenset[str]
     is_history: bool = False
+    # As sent and unchecked: nothing that is wrong with them may cost a refusal.
+    identifiers: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import secrets as random_bytes
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from tracking.outbox import operations as outbox
 from tracking.outbox.types import Outcome
 from tracking.registry import queries as registry
 from tracking.registry.types import PartnerInfo
+
+logger = logging.getLogger(__name__)
 
 Keys = Mapping[str, bytes]
 
@@ -288,6 +291,27 @@ def finish_rotation(*, site: str, partner: str) -> None:
     endpoint = _endpoint(site, partner)
     endpoint.previous_secret_sealed = b""
     endpoint.save(update_fields=["previous_secret_sealed"])
+
+
+def reseal_secrets(*, keys: Keys) -> sealing.Resealed:
+    """Seal every endpoint's secrets with the first key. May be stopped and begun again."""
+    changed = unreadable = 0
+    for pk in models.Endpoint.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            endpoint = models.Endpoint.objects.select_for_update().get(pk=pk)
+            for name in ("secret_sealed", "previous_secret_sealed"):
+                sealed = bytes(getattr(endpoint, name))
+                try:
+                    anew = sealed and sealing.reseal(sealed, keys=keys, context=_context(endpoint))
+                except sealing.CannotOpen as error:
+                    logger.error("endpoint %s cannot be sealed anew: %s", pk, error)
+                    unreadable += 1
+                    continue
+                if anew:
+                    setattr(endpoint, name, anew)
+                    endpoint.save(update_fields=[name])
+                    changed += 1
+    return sealing.Resealed(changed=changed, unreadable=unreadable)
 
 
 @transaction.atomic

@@ -134,7 +134,12 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
         natures={purpose["code"]: purpose["nature"] for purpose in content["purposes"]},
         partners={
             partner["code"]: PartnerTerms(
-                role=partner["role"], effective_at=partner["effective_at"]
+                role=partner["role"],
+                effective_at=partner["effective_at"],
+                # Notices that are older than identifiers declare none.
+                identifiers={
+                    entry["kind"]: entry["cookie"] for entry in partner.get("identifiers", ())
+                },
             )
             for partner in content["partners"]
         },

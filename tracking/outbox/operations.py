@@ -1,8 +1,9 @@
-"""The only writes of the outbox: append, claim, settle, confirm, replay."""
+"""The only writes of the outbox: append, claim, settle, confirm, replay, reseal."""
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,9 +11,19 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from tracking.lib import prepared
-from tracking.outbox import hints
-from tracking.outbox.types import ClaimedEvent, News, Outcome, Settlement, Slot, Told
+from tracking.lib import prepared, sealing
+from tracking.outbox import hints, models
+from tracking.outbox.types import (
+    ClaimedEvent,
+    News,
+    Outcome,
+    Settlement,
+    Slot,
+    Told,
+    sealing_context,
+)
+
+logger = logging.getLogger(__name__)
 
 _APPEND = """
 INSERT INTO outbox_outboxevent AS event
@@ -497,3 +508,30 @@ def settle_page(
         ]
         cursor.execute(_RELEASE_PAGE, values)
     return told
+
+
+def reseal(*, keys: Mapping[str, bytes]) -> sealing.Resealed:
+    """
+    Seal what goes with events with the first key, each event in a transaction of its own.
+
+    May be stopped and begun again. What changes meanwhile is found by the next run, if it needs it.
+    """
+    changed = unreadable = 0
+    events = models.OutboxEvent.objects.exclude(sealed={}).order_by("pk")
+    for event in events.only("site_id", "addressee", "subject", "sealed").iterator():
+        context = sealing_context(
+            site_id=event.site_id, addressee=event.addressee, subject=event.subject
+        )
+        anew: dict[str, str] = {}
+        for name, sealed in event.sealed.items():
+            try:
+                text = sealing.reseal_text(sealed, keys=keys, context=context)
+            except sealing.CannotOpen as error:
+                logger.error("event %s cannot be sealed anew: %s", event.pk, error)
+                unreadable += 1
+            else:
+                anew |= {name: text} if text is not None else {}
+        if anew:
+            same = models.OutboxEvent.objects.filter(pk=event.pk, sealed=event.sealed)
+            changed += len(anew) * same.update(sealed={**event.sealed, **anew})
+    return sealing.Resealed(changed=changed, unreadable=unreadable)

@@ -253,6 +253,10 @@ def _record(
         gpc=reader.gpc,
         granted=answer.granted,
         refused=answer.refused,
+        # Only what takes something away is told of them.
+        identifiers=None
+        if answer.granted and not answer.refused
+        else cookies.read_identifiers(request, basis.notice),
     )
     visit = cookies.read_visit(request, is_own_page=True)
     try:

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from tracking.delivery import rules
 from tracking.delivery.transports import base
-from tracking.delivery.types import ConfirmsBy, Effect, Parcel, Profile, Reply, Setting
+from tracking.delivery.types import ConfirmsBy, Effect, Message, Parcel, Profile, Reply, Setting
 from tracking.lib.outbound_http import OutboundClient
 
 TOLERANCE = timedelta(minutes=5)
@@ -46,7 +46,7 @@ PROFILE = Profile(
 async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Sign and post one message; every secret signs, so that either side may change first."""
     [message] = parcel.messages
-    body = json.dumps(message.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(_content(message), ensure_ascii=False, separators=(",", ":")).encode()
     exchange = await base.call(
         client,
         url=parcel.place.url,
@@ -63,6 +63,14 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
         body=body,
     )
     return [exchange.reply()]
+
+
+def _content(message: Message) -> dict[str, object]:
+    """Return the payload, with the partner's own identifiers where any are held."""
+    content = dict(message.payload)
+    if message.identifiers:
+        content["data"] = {**content["data"], "identifiers": dict(message.identifiers)}
+    return content
 
 
 def sign(
