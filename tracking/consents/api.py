@@ -15,7 +15,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracking.consents import cookies, operations, queries
-from tracking.consents.types import DeliveryStatus, Method, Recorded, Submission, Surface, from_maps
+from tracking.consents.types import (
+    DeliveryStatus,
+    Method,
+    Recorded,
+    Stage,
+    Submission,
+    Surface,
+    from_maps,
+)
 from tracking.web.errors import errors
 from tracking.web.fields import (
     StrictBoolean,
@@ -72,11 +80,17 @@ class DeliveryOutput(serializers.Serializer[Any]):
 
     partner = serializers.CharField()
     legal_name = serializers.DictField(child=serializers.CharField())
-    status = serializers.ChoiceField(
-        choices=["queued", "sent", "confirmed", "overdue", "unreachable"]
-    )
+    status = serializers.ChoiceField(choices=[stage.value for stage in Stage])
     due_at = serializers.DateTimeField()
-    confirmed_at = serializers.DateTimeField(allow_null=True)
+    sent_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the partner took the message."
+    )
+    confirmed_at = serializers.DateTimeField(
+        allow_null=True, help_text="Only with `confirmed`, which alone is a success."
+    )
+    is_open = serializers.BooleanField(
+        help_text="More may come of it by itself. False: it ended, or a person must see to it."
+    )
 
 
 class RecordedOutput(serializers.Serializer[Any]):
@@ -94,7 +108,9 @@ def _delivery(status: DeliveryStatus) -> dict[str, object]:
         "legal_name": dict(status.legal_name),
         "status": status.status,
         "due_at": status.due_at.isoformat(timespec="seconds"),
+        "sent_at": status.sent_at and status.sent_at.isoformat(timespec="seconds"),
         "confirmed_at": status.confirmed_at and status.confirmed_at.isoformat(timespec="seconds"),
+        "is_open": status.is_open,
     }
 
 
@@ -296,7 +312,7 @@ class RevocationStatus(APIView):
             {
                 "partners": [_delivery(status) for status in statuses],
                 "total": len(statuses),
-                "confirmed": sum(status.status == "confirmed" for status in statuses),
+                "confirmed": sum(status.status is Stage.CONFIRMED for status in statuses),
             }
         )
 

@@ -19,6 +19,7 @@ from tracking.consents.types import (
     Prior,
     Receipt,
     Recorded,
+    Stage,
     Submission,
     Surface,
     Visit,
@@ -472,9 +473,8 @@ def _tell_partners(
                 DeliveryStatus(
                     partner=outgoing.partner,
                     legal_name=partner["legal_name"],
-                    status="queued",
+                    status=Stage.QUEUED,
                     due_at=due_at,
-                    confirmed_at=None,
                 )
             )
     outbox.append(site_id=site.id, news=news, now=now)

@@ -372,12 +372,11 @@ def _deliveries(
         if event.desired_version >= private.version
     }
     return [
-        DeliveryStatus(
-            partner=partner["code"],
+        rules.delivery_status(
+            event=events[partner["code"]],
+            version=private.version,
             legal_name=partner["legal_name"],
-            status=rules.status_of(event=events[partner["code"]], version=private.version, now=now),
-            due_at=events[partner["code"]].due_at,
-            confirmed_at=events[partner["code"]].confirmed_at,
+            now=now,
         )
         for partner in notice.content["partners"]
         if partner["code"] in events

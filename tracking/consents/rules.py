@@ -8,14 +8,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tracking.consents.types import Choices, DeviceClass, Method, Outgoing, Submission
+from tracking.consents.types import (
+    Choices,
+    DeliveryStatus,
+    DeviceClass,
+    Method,
+    Outgoing,
+    Stage,
+    Submission,
+)
 from tracking.lib import bits, canonical_json
 from tracking.notices.types import TagTerms, Terms
-from tracking.outbox.types import EventState, EventStatus
+from tracking.outbox.types import EventState, EventStatus, Outcome
 from tracking.regimes.types import Regime
 
 # Later than any notice: what a notice does not speak of was never agreed to.
 NEVER = 2**31
+
+# Pauses between tries grow to a quarter of an hour: by then several have failed in a row.
+UNREACHABLE_AFTER = timedelta(hours=1)
+
+# A partner's last words that are no success.
+_LAST_WORDS = {
+    Outcome.IDENTIFIER_NOT_HELD: Stage.IDENTIFIER_NOT_HELD,
+    Outcome.NOT_NEEDED: Stage.NOT_NEEDED,
+}
 
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
@@ -205,13 +222,48 @@ def _by_kind(ids: frozenset[str]) -> dict[str, list[str]]:
     }
 
 
-def status_of(*, event: EventStatus, version: int, now: datetime) -> str:
-    """Return what a visitor is told about one partner: queued, sent, confirmed, overdue, …"""
-    if event.acked_version >= version:
-        return "confirmed" if event.confirmed_at is not None else "sent"
-    if event.state is EventState.DEAD:
-        return "unreachable"
-    return "overdue" if event.due_at < now else "queued"
+def status_of(*, event: EventStatus, version: int, now: datetime) -> Stage:
+    """
+    Return what a visitor is told about one partner.
+
+    Its last word comes first. Without one, a partner that was given up is not reachable; whoever is
+    past the deadline, told or not, is overdue; and a partner is not reachable either when the last
+    try found nobody and we have been trying for more than UNREACHABLE_AFTER. A shorter silence is
+    what the retries are for, and one that said no (a rejection) was reached.
+    """
+    is_told = event.acked_version >= version
+    if is_told and event.confirmed_at is not None:
+        return _LAST_WORDS.get(event.outcome, Stage.CONFIRMED)
+    if not is_told and event.state is EventState.DEAD:
+        return Stage.UNREACHABLE
+    if event.due_at < now:
+        return Stage.OVERDUE
+    if is_told:
+        return Stage.SENT
+    has_tried_long = now - event.trying_since > UNREACHABLE_AFTER
+    if event.outcome is Outcome.UNREACHABLE and has_tried_long:
+        return Stage.UNREACHABLE
+    return Stage.QUEUED
+
+
+def delivery_status(
+    *, event: EventStatus, version: int, legal_name: Mapping[str, str], now: datetime
+) -> DeliveryStatus:
+    """Return how far one partner is with a version."""
+    stage = status_of(event=event, version=version, now=now)
+    is_told = event.acked_version >= version
+    # Whether it was sent at all, these two do not tell.
+    has_nothing = stage in {Stage.IDENTIFIER_NOT_HELD, Stage.NOT_NEEDED}
+    is_over = has_nothing or stage is Stage.CONFIRMED
+    return DeliveryStatus(
+        partner=event.addressee,
+        legal_name=legal_name,
+        status=stage,
+        due_at=event.due_at,
+        sent_at=event.accepted_at if is_told and not has_nothing else None,
+        confirmed_at=event.confirmed_at if stage is Stage.CONFIRMED else None,
+        is_open=not is_over and (is_told or event.state is not EventState.DEAD),
+    )
 
 
 def due_at(*, decided_at: datetime, sla_hours: int) -> datetime:

@@ -150,15 +150,40 @@ class Receipt:
         }
 
 
+class Stage(StrEnum):
+    """
+    How far one partner is with what it must be told.
+
+    SENT: it has the message, and its own word that the work is done is awaited. CONFIRMED, and only
+    that, is a success. IDENTIFIER_NOT_HELD: nothing can be traced to this device there. NOT_NEEDED:
+    there is nothing for it to do.
+    """
+
+    QUEUED = "queued"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    OVERDUE = "overdue"
+    UNREACHABLE = "unreachable"
+    IDENTIFIER_NOT_HELD = "identifier_not_held"
+    NOT_NEEDED = "not_needed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryStatus:
-    """How far a partner is: queued, sent, confirmed, overdue, unreachable."""
+    """
+    How far one partner is.
+
+    `sent_at`: when it took the message; `confirmed_at` only with CONFIRMED. `is_open`: more may
+    come of it by itself; the others ended, or wait for a person.
+    """
 
     partner: str
     legal_name: Mapping[str, str]
-    status: str
+    status: Stage
     due_at: datetime
-    confirmed_at: datetime | None
+    sent_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
             state=EventState(row.state),
             outcome=Outcome(row.outcome),
             due_at=row.due_at,
+            trying_since=row.trying_since,
             accepted_at=row.accepted_at,
             confirmed_at=row.confirmed_at,
         )

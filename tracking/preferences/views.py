@@ -175,7 +175,6 @@ def _show_preferences(
     context = {
         "page": page,
         "view": rules.read_view(request.POST.get("view", "") or request.GET.get("view", "")),
-        "saved_key": page.saved and request.GET["saved"],
         # Whoever reads slowly may stop the page from renewing itself (WCAG 2.2.1).
         "is_still": request.GET.get("still") == "1",
         **_form_context(message),
