@@ -89,7 +89,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
     :raises SeedRefused: 403, a grant with the seed alone after a decision with a token
     """
-    site = _check_origin(submission.site, visit)
+    site = check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
     _check_choices(notice, submission)
     jurisdiction = regimes.find_jurisdiction(
@@ -188,7 +188,13 @@ def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
 # --- checks
 
 
-def _check_origin(site_code: str, visit: Visit) -> SiteInfo:
+def check_origin(site_code: str, visit: Visit) -> SiteInfo:
+    """
+    Return the site, if the page that asks is one of its own or of ours.
+
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403
+    """
     site = registry.get_site(code=site_code)
     if not visit.is_own_page and visit.origin not in site.origins:
         raise ForeignOrigin

@@ -18,7 +18,7 @@ from tracking.consents.types import (
     Submission,
 )
 from tracking.lib import bits, canonical_json
-from tracking.notices.types import TagTerms, Terms
+from tracking.notices.types import Notice, TagTerms, Terms
 from tracking.outbox.types import EventState, EventStatus, Outcome
 from tracking.regimes.types import Regime
 
@@ -29,10 +29,12 @@ NEVER = 2**31
 UNREACHABLE_AFTER = timedelta(hours=1)
 
 # A partner's last words that are no success.
-_LAST_WORDS = {
+_NOTHING_THERE = {
     Outcome.IDENTIFIER_NOT_HELD: Stage.IDENTIFIER_NOT_HELD,
     Outcome.NOT_NEEDED: Stage.NOT_NEEDED,
 }
+# All its last words.
+LAST_WORDS = frozenset({Stage.CONFIRMED, *_NOTHING_THERE.values()})
 
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
@@ -69,7 +71,8 @@ def merge(
 
     The browser's counter orders decisions of one device. A late one grants nothing, and refuses
     unless its sender calls it history; at a tie the more restrictive answer wins: a refusal is
-    never lost and a grant never assumed.
+    never lost and a grant never assumed. History of a device that is not there grants nothing
+    either: what came after it may have been the wish to be forgotten.
     """
     granted_before = before.granted if before else frozenset()
     refused_before = before.refused if before else frozenset()
@@ -78,6 +81,14 @@ def merge(
         refused = asked | granted_before | submission.refused
     else:
         granted, refused = submission.granted, submission.refused
+    if before is None and submission.is_history:
+        return Merge(
+            granted=frozenset(),
+            refused=refused,
+            withdrawn=frozenset(),
+            has_carried=False,
+            is_superseded=True,
+        )
     if before is not None and submission.client_seq < before.seq:
         # A clock that went back, or a decision that was long on its way: only its refusals count.
         granted = frozenset()
@@ -106,6 +117,15 @@ def merge(
         has_carried=bool(carried),
         is_superseded=False,
     )
+
+
+def next_seq(*, choices: Choices | None, now: datetime) -> int:
+    """
+    Return a decision's number: milliseconds, and above the device's last one whatever the browser's
+    clock said, so that what is decided now is what holds.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    return milliseconds if choices is None else max(milliseconds, choices.seq + 1)
 
 
 def grants_anew(*, before: Choices | None, submission: Submission) -> bool:
@@ -139,6 +159,15 @@ def ids_by_partner(terms: Terms) -> dict[str, frozenset[str]]:
         )
         for partner, tags in _tags_by_partner(terms).items()
     }
+
+
+def list_reached(*, terms: Terms, granted: frozenset[str]) -> frozenset[str]:
+    """Return the partners outside the site of which some tag had all that it needs."""
+    return frozenset(
+        partner
+        for partner, tags in _tags_by_partner(terms).items()
+        if any(granted.issuperset(tag.needed_ids) for tag in tags)
+    )
 
 
 def plan_news(*, terms: Terms, held: frozenset[str], merged: Merge) -> list[Outgoing]:
@@ -215,6 +244,23 @@ def message(
     }
 
 
+def erasure_message(
+    *, subject: str, version: int, erased_at: datetime, due_at: datetime
+) -> dict[str, object]:
+    """Return the body that tells a partner to forget the device (Standard Webhooks)."""
+    moment = erased_at.isoformat(timespec="seconds")
+    return {
+        "type": "device.erased",
+        "timestamp": moment,
+        "data": {
+            "subject": subject,
+            "version": version,
+            "decided_at": moment,
+            "due_at": due_at.isoformat(timespec="seconds"),
+        },
+    }
+
+
 def _by_kind(ids: frozenset[str]) -> dict[str, list[str]]:
     return {
         "purposes": sorted(c.removeprefix("purpose:") for c in ids if c.startswith("purpose:")),
@@ -233,7 +279,7 @@ def status_of(*, event: EventStatus, version: int, now: datetime) -> Stage:
     """
     is_told = event.acked_version >= version
     if is_told and event.confirmed_at is not None:
-        return _LAST_WORDS.get(event.outcome, Stage.CONFIRMED)
+        return _NOTHING_THERE.get(event.outcome, Stage.CONFIRMED)
     if not is_told and event.state is EventState.DEAD:
         return Stage.UNREACHABLE
     if event.due_at < now:
@@ -252,17 +298,16 @@ def delivery_status(
     """Return how far one partner is with a version."""
     stage = status_of(event=event, version=version, now=now)
     is_told = event.acked_version >= version
-    # Whether it was sent at all, these two do not tell.
-    has_nothing = stage in {Stage.IDENTIFIER_NOT_HELD, Stage.NOT_NEEDED}
-    is_over = has_nothing or stage is Stage.CONFIRMED
+    # What ended with nothing may never have been sent.
+    is_sent = is_told and stage not in _NOTHING_THERE.values()
     return DeliveryStatus(
         partner=event.addressee,
         legal_name=legal_name,
         status=stage,
         due_at=event.due_at,
-        sent_at=event.accepted_at if is_told and not has_nothing else None,
+        sent_at=event.accepted_at if is_sent else None,
         confirmed_at=event.confirmed_at if stage is Stage.CONFIRMED else None,
-        is_open=not is_over and (is_told or event.state is not EventState.DEAD),
+        is_open=stage not in LAST_WORDS and (is_told or event.state is not EventState.DEAD),
     )
 
 
@@ -276,6 +321,18 @@ def choices_cookie(*, choices: Choices, numbers: Mapping[str, int]) -> str:
     refused = bits.to_hex(numbers[choice] for choice in choices.refused if choice in numbers)
     flags = 1 if choices.with_signal else 0
     return f"1.{choices.notice}.{choices.decided_at}.{flags}.{choices.seq}.{granted}.{refused}"
+
+
+def choices_after_erasure(*, notice: Notice, erased_at: datetime, seq: int) -> Choices:
+    """Return what the browser keeps of an erased device: that everything is refused."""
+    return Choices(
+        granted=frozenset(),
+        refused=notice.asked_ids,
+        decided_at=int(erased_at.timestamp()),
+        notice=notice.number,
+        with_signal=False,
+        seq=seq,
+    )
 
 
 def commitment(*, salt: bytes, private: Mapping[str, object]) -> bytes:

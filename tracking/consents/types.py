@@ -202,6 +202,24 @@ class Recorded:
     is_replay: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """
+    The answer to an erasure. `key` tells how far the partners are, without a token.
+
+    `choices` are for the browser alone, which must not fall back on grants that its pages still
+    hold: everything is refused. No row of ours has them any more.
+    """
+
+    key: UUID
+    site: str
+    erased_at: datetime
+    choices: Choices
+    choices_cookie: str
+    deliveries: tuple[DeliveryStatus, ...]
+    is_replay: bool
+
+
 _MAP_OF = {"purpose": "purposes", "item": "data_items", "partner": "partners"}
 
 

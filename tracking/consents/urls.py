@@ -7,5 +7,7 @@ urlpatterns = [
     path("consents/current", api.CurrentConsent.as_view()),
     path("revocations", api.Revocations.as_view()),
     path("revocations/<uuid:key>", api.RevocationStatus.as_view()),
+    path("erasures", api.Erasures.as_view()),
+    path("erasures/<uuid:key>", api.ErasureStatus.as_view()),
     path("receipts/<uuid:key>", api.Receipts.as_view()),
 ]

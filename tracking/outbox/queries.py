@@ -34,6 +34,14 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
     ]
 
 
+def list_sealed(*, site_id: int, subjects: Iterable[str], kind: str) -> dict[str, dict[str, str]]:
+    """Return the sealed values that still go with news of these subjects, by addressee."""
+    rows = models.OutboxEvent.objects.filter(
+        site_id=site_id, subject__in=list(subjects), kind=kind
+    ).exclude(sealed={})
+    return dict(rows.values_list("addressee", "sealed"))
+
+
 def list_overdue_addressees(*, site_id: int) -> frozenset[str]:
     """Return who has not confirmed something past its deadline."""
     return frozenset(
