@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tracking.consents.types import Choices, DeliveryStatus, Receipt, Stage
+from tracking.consents.rules import LAST_WORDS
+from tracking.consents.types import Choices, DeliveryStatus, Erased, Receipt, Stage
 from tracking.gate.types import Decision, Reason
 from tracking.lib.languages import is_rtl
 from tracking.notices.types import Notice
 from tracking.preferences import wording
 from tracking.preferences.types import (
+    ErasurePage,
     Frame,
     Gap,
     Glossed,
@@ -37,7 +39,6 @@ _MOST_HISTORY = 12
 _REFRESH_SECONDS = 5
 _REFRESH_SECONDS_LATE = 60
 _SOON = frozenset({Stage.QUEUED, Stage.SENT})
-_NOTHING_THERE = frozenset({Stage.IDENTIFIER_NOT_HELD, Stage.NOT_NEEDED})
 
 
 def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -> Frame:
@@ -122,6 +123,37 @@ def build_preference_page(
         else None,
         saved="" if saved is None else saved_message(frame=frame, receipt=saved, choices=choices),
         is_signal_honoured=is_signal_honoured,
+    )
+
+
+def build_erasure_page(
+    *, frame: Frame, is_known: bool, is_gone: bool, erased: Erased | None, zone: str
+) -> ErasurePage:
+    """Return the page that asks for an erasure, or tells of one."""
+    text, language = frame.text, frame.language
+    done, progress = "", None
+    if erased is not None:
+        at = wording.moment(at=erased.erased_at, zone=zone, language=language)
+        done = text["erased_at"].format(time=at.text)
+        if erased.deliveries:
+            progress = _progress(
+                frame,
+                erased.deliveries,
+                zone,
+                title=text["erasure_progress_title"],
+                summary=text["erasure_progress"],
+                address=f"?done={erased.key}&lang={language}",
+            )
+    return ErasurePage(
+        frame=frame,
+        title=wording.phrases(
+            text=text["erasure_title" if erased is None else "erased_title"], language=language
+        ),
+        button=wording.phrases(text=text["erasure_button"], language=language),
+        is_known=is_known,
+        is_gone=is_gone,
+        done=done,
+        progress=progress,
     )
 
 
@@ -550,10 +582,7 @@ def _progress(
     total = len(deliveries)
     confirmed = sum(delivery.status is Stage.CONFIRMED for delivery in deliveries)
     awaited = {delivery.status for delivery in deliveries if delivery.is_open}
-    is_over = all(
-        delivery.status is Stage.CONFIRMED or delivery.status in _NOTHING_THERE
-        for delivery in deliveries
-    )
+    is_over = all(delivery.status in LAST_WORDS for delivery in deliveries)
     refresh, closing = 0, ""
     if awaited:
         refresh = _REFRESH_SECONDS if awaited & _SOON else _REFRESH_SECONDS_LATE

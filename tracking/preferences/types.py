@@ -243,6 +243,25 @@ class TagEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasurePage:
+    """
+    The question whether to erase a device's record, or what became of an erasure.
+
+    `done` is the sentence that it was done, with `progress` unless nobody had to be told; empty
+    while it is a question. Then `is_known` says whether there is a record of this device.
+    `is_gone`: the address names an erasure that is not there, or not any more.
+    """
+
+    frame: Frame
+    title: tuple[str, ...]
+    button: tuple[str, ...]
+    is_known: bool
+    is_gone: bool
+    done: str
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstLayer:
     """
     The question to a browser without scripts, in the frame that the site's pages hold.
