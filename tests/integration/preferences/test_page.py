@@ -182,7 +182,7 @@ def settle(partner: str, outcome: Outcome) -> None:
         (
             Outcome.IDENTIFIER_NOT_HELD,
             "Nothing found there",
-            "Nothing that can be traced to this device was found at Adco Inc.",
+            "At Adco Inc., nothing was found that can be traced to this device.",
         ),
         (
             Outcome.NOT_NEEDED,
