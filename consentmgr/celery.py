@@ -35,6 +35,7 @@ app.conf.update(
             "task": "tracking.consents.tasks.forget_expired_identifiers",
             "schedule": 6 * 3600.0,
         },
+        "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
     },
 )
 app.autodiscover_tasks(["tracking.consents", "tracking.delivery"])

@@ -22,6 +22,7 @@ from tracking.consents.types import (
     Prior,
     Receipt,
     Recorded,
+    Stage,
     Submission,
     Surface,
     Visit,
@@ -105,7 +106,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
     :raises SeedRefused: 403, a grant with the seed alone after a decision with a token
     """
-    site = _check_origin(submission.site, visit)
+    site = check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
     _check_choices(notice, submission)
     jurisdiction = regimes.find_jurisdiction(
@@ -205,7 +206,7 @@ def keep_identifiers(
     :raises IdentifiersInvalid: 400, not declared, or not a value that can be kept
     :raises NotGranted: 403, naming the partners that may receive nothing from this device
     """
-    info = _check_origin(site, visit)
+    info = check_origin(site, visit)
     terms = notices.get_current(site_code=site).terms
     given, faults = rules.read_identifiers(sent=identifiers, terms=terms)
     if faults:
@@ -245,7 +246,13 @@ def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
 # --- checks
 
 
-def _check_origin(site_code: str, visit: Visit) -> SiteInfo:
+def check_origin(site_code: str, visit: Visit) -> SiteInfo:
+    """
+    Return the site, if the page that asks is one of its own or of ours.
+
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403
+    """
     site = registry.get_site(code=site_code)
     if not visit.is_own_page and visit.origin not in site.origins:
         raise ForeignOrigin
@@ -557,9 +564,8 @@ def _tell_partners(
                 DeliveryStatus(
                     partner=outgoing.partner,
                     legal_name=partner["legal_name"],
-                    status="queued",
+                    status=Stage.QUEUED,
                     due_at=due_at,
-                    confirmed_at=None,
                 )
             )
     outbox.append(site_id=site.id, news=news, now=now)

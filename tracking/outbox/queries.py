@@ -25,6 +25,7 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
             state=EventState(row.state),
             outcome=Outcome(row.outcome),
             due_at=row.due_at,
+            trying_since=row.trying_since,
             accepted_at=row.accepted_at,
             confirmed_at=row.confirmed_at,
         )
@@ -32,6 +33,14 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
             site_id=site_id, subject__in=list(subjects), kind=kind
         )
     ]
+
+
+def list_sealed(*, site_id: int, subjects: Iterable[str], kind: str) -> dict[str, dict[str, str]]:
+    """Return the sealed values that still go with news of these subjects, by addressee."""
+    rows = models.OutboxEvent.objects.filter(
+        site_id=site_id, subject__in=list(subjects), kind=kind
+    ).exclude(sealed={})
+    return dict(rows.values_list("addressee", "sealed"))
 
 
 def list_overdue_addressees(*, site_id: int) -> frozenset[str]:

@@ -68,6 +68,7 @@ class EventStatus:
     state: EventState
     outcome: Outcome
     due_at: datetime
+    trying_since: datetime
     accepted_at: datetime | None
     confirmed_at: datetime | None
 
