@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         RedirectView.as_view(pattern_name="console:sign-in", query_string=True),
     ),
     path("console/admin/", admin.site.urls),
+    path("console/deliveries/", include("tracking.delivery.console_urls")),
     path("console/audit/", include("tracking.audit.urls"), {"list_sites": registry.list_sites}),
     path("console/", include("tracking.insights.urls")),
 ]

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from tracking.audit.types import COMMAND_LINE, Entry, Filters, Known, Listing
-from tracking.web.parts import Select, pick, select
+from tracking.web.parts import Select, pick, select, zone_name
 
 Words = Mapping[str, Any]
 
@@ -124,7 +124,7 @@ def build_log(
         object=filters.object,
         day=day,
         is_day_wrong=bool(day) and day_bounds(day=day, zone=zone) is None,
-        zone_note=text["zone_note"].format(zone=zone),
+        zone_note=text["zone_note"].format(zone=zone_name(zone, language)),
         empty="" if listing.entries else text["empty_filter" if is_filtered else "empty"],
         older=""
         if listing.before is None
@@ -164,4 +164,6 @@ def _value(value: object, text: Words) -> str:
         return ", ".join(f"{name}={_value(one, text)}" for name, one in value.items()) or str(
             text["none"]
         )
-    return str(text["none"]) if value in ("", None) else str(value)
+    if value in ("", None):
+        return str(text["none"])
+    return str(text["details_values"].get(value, value))

@@ -246,6 +246,71 @@ def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[
     }
 
 
+@transaction.atomic
+def begin_test(
+    *,
+    site: str,
+    partner: str,
+    url: str,
+    secret: str | None,
+    transport: Transport,
+    settings: Mapping[str, str],
+    keys: Keys,
+    allow_loopback: bool,
+    actor: str,
+    now: datetime,
+) -> Place:
+    """
+    Note that somebody sends a test message, and return where it goes; nothing else is kept.
+
+    `secret=None` takes the endpoint's own, where `set_endpoint` would keep it.
+
+    :raises UnknownPartner: 404
+    :raises EndpointInvalid: 400
+    """
+    row = _partner(site, partner)
+    known = models.Endpoint.objects.filter(partner_id=row.id).first()
+    settings = {code: value for code, value in settings.items() if value}
+    keeps_secret = secret is None and may_keep_secret(
+        known, transport=transport, url=url, settings=settings
+    )
+    fields = check_endpoint(
+        url=url,
+        secret=secret,
+        keeps_secret=keeps_secret,
+        transport=transport,
+        settings=settings,
+        confirms_by=None,
+        concurrency=1,
+        allow_loopback=allow_loopback,
+    )
+    if TRANSPORTS[transport].profile.is_pulled:
+        fields["transport"] = ["The partner fetches its messages; there is nothing to send."]
+    secrets: tuple[str, ...] = () if secret is None else (secret,)
+    if known is not None and keeps_secret:
+        try:
+            secrets = _open_secrets(known, keys=keys)
+        except sealing.CannotOpen:
+            fields["secret"] = ["The key that sealed the secret is not here; enter it again."]
+    if fields:
+        raise EndpointInvalid(fields=fields)
+    audit.append(
+        actor=actor,
+        action="endpoint.tested",
+        site=site,
+        object=partner,
+        details={"transport": str(transport), "url": url, "settings": settings},
+        now=now,
+    )
+    return Place(partner=partner, url=url, settings=settings, secrets=secrets)
+
+
+def propose_secret(transport: Transport) -> str:
+    """Return a fresh secret where we make it, or "" where the partner gives a credential."""
+    is_ours = TRANSPORTS[transport].is_usable_secret is webhook.is_usable_secret
+    return new_secret() if is_ours else ""
+
+
 def check_endpoint(
     *,
     url: str,

@@ -33,6 +33,13 @@ def select(*, name: str, label: str, current: str, options: Iterable[tuple[str, 
     )
 
 
+def zone_name(zone: str, language: str) -> str:
+    """Return a zone as the text around it calls it."""
+    if zone == "Asia/Tokyo":
+        return "日本時間" if language == "ja" else "Japan time"
+    return zone
+
+
 def pick(names: Mapping[str, str], language: str) -> str:
     """Return a name in this language, or else in any."""
     return names.get(language) or next(iter(names.values()), "")

@@ -98,7 +98,7 @@ def test_times_are_those_of_the_site(auditor: Client) -> None:
     append(now=datetime(2026, 11, 25, 15, 30, tzinfo=UTC))
     html = auditor.get(PAGE).content.decode()
     assert "2026-11-26 00:30:00" in html
-    assert "Asia/Tokyo" in html
+    assert "時刻は日本時間です" in html
 
 
 def test_a_day_begins_and_ends_in_the_zone_of_the_site(auditor: Client) -> None:
