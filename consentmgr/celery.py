@@ -30,6 +30,10 @@ app.conf.update(
             "schedule": 3.0,
             "options": {"expires": 3},
         },
+        "confirmations": {
+            "task": "tracking.delivery.tasks.count_confirmations",
+            "schedule": 3600.0,
+        },
         "months": {"task": "tracking.consents.tasks.make_months", "schedule": 6 * 3600.0},
         "identifiers": {
             "task": "tracking.consents.tasks.forget_expired_identifiers",

@@ -17,6 +17,7 @@ EVIDENCE = (
     "notices_noticeversion",
     "delivery_attempt",
     "banner_pinnedscript",
+    "audit_entry",
 )
 
 

@@ -30,6 +30,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consents.view_*",
         "delivery.view_*",
         "outbox.view_*",
+        "audit.view_*",
         "banner.view_*",
     ),
 }

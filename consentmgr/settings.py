@@ -21,6 +21,7 @@ ALLOW_LOOPBACK_PARTNERS = env.flag("ALLOW_LOOPBACK_PARTNERS", default=False)
 INSTALLED_APPS = [
     "consentmgr.apps.ConsentmgrConfig",
     "tracking.outbox",
+    "tracking.audit",
     "tracking.registry",
     "tracking.notices",
     "tracking.consents",

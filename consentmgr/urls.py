@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from consentmgr import health
 from tracking.banner import urls as banner
+from tracking.registry import queries as registry
 
 handler400 = "consentmgr.error_pages.bad_request"
 handler404 = "consentmgr.error_pages.not_found"
@@ -32,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         RedirectView.as_view(pattern_name="console:sign-in", query_string=True),
     ),
     path("console/admin/", admin.site.urls),
+    path("console/deliveries/", include("tracking.delivery.console_urls")),
+    path("console/audit/", include("tracking.audit.urls"), {"list_sites": registry.list_sites}),
     path("console/", include("tracking.insights.urls")),
 ]
 

@@ -15,6 +15,7 @@ from consentmgr.demo import endpoint_secrets
 from consentmgr.demo.catalogue import read_catalogue
 from consentmgr.demo.places import SITE, Places
 from consentmgr.roles import ROLES
+from tracking.audit.types import COMMAND_LINE
 from tracking.delivery import operations as delivery
 from tracking.delivery.types import ConfirmsBy
 from tracking.notices import operations as notices
@@ -63,6 +64,8 @@ def seed(
             # The receivers are on this machine and nowhere else.
             allow_loopback=True,
             confirms_by=ConfirmsBy(one.confirms_by),
+            actor=COMMAND_LINE,
+            now=now,
         )
     return Seeded(
         notice=notice,

@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from consentmgr.local import environment, processes, servers
 from tests.factories.registry import SITE, make_site
 from tests.fakes import FakePartner, Say, fake_partner
 from tests.visitors import Visitor
+from tracking.audit.types import COMMAND_LINE
 from tracking.delivery import operations, settlements
 from tracking.outbox.models import OutboxEvent
 
@@ -48,6 +50,8 @@ def visitor(partner: FakePartner) -> Visitor:
         secret=partner.secrets[0],
         keys=settings.CONSENT_KEYS,
         allow_loopback=True,
+        actor=COMMAND_LINE,
+        now=timezone.now(),
     )
     return visitor
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from tracking.audit import operations as audit
 from tracking.delivery import models, rules
 from tracking.delivery.settlements import breaker_fields
 from tracking.delivery.transports import TRANSPORTS, base, webhook
@@ -164,6 +165,8 @@ def set_endpoint(
     secret: str | None,
     keys: Keys,
     allow_loopback: bool,
+    actor: str,
+    now: datetime,
     transport: Transport = Transport.WEBHOOK,
     settings: Mapping[str, str] | None = None,
     confirms_by: ConfirmsBy | None = None,
@@ -172,7 +175,7 @@ def set_endpoint(
 ) -> None:
     """
     Say where and how a partner is told. Replaces an earlier endpoint; `secret=None` keeps its
-    secret, `confirms_by=None` is the transport's usual way.
+    secret where it goes to the same place, `confirms_by=None` is the transport's usual way.
 
     Another URL or transport makes a partner that was gone active again. Use `rotate_secret` to
     change the secret of a partner that is being told.
@@ -182,8 +185,10 @@ def set_endpoint(
     """
     row = _partner(site, partner)
     known = models.Endpoint.objects.select_for_update().filter(partner_id=row.id).first()
-    keeps_secret = secret is None and known is not None and known.transport == transport
     settings = {code: value for code, value in (settings or {}).items() if value}
+    keeps_secret = secret is None and may_keep_secret(
+        known, transport=transport, url=url, settings=settings
+    )
     fields = check_endpoint(
         url=url,
         secret=secret,
@@ -197,6 +202,8 @@ def set_endpoint(
     if fields:
         raise EndpointInvalid(fields=fields)
     endpoint = known or models.Endpoint(partner_id=row.id)
+    before = {} if known is None else _described(known)
+    has_new_secret = not keeps_secret and _secret_in_use(endpoint, keys=keys) != (secret or "")
     if (endpoint.url, endpoint.transport) != (url, transport):
         endpoint.state = EndpointState.ACTIVE if _is_gone(endpoint) else endpoint.state
         _assign(endpoint, breaker_fields(Breaker()))
@@ -210,6 +217,122 @@ def set_endpoint(
         endpoint.secret_sealed = _seal(secret, endpoint, keys=keys) if secret else b""
         endpoint.previous_secret_sealed = b""
     endpoint.save()
+    details = _changes(before, _described(endpoint)) | (
+        {"secret": "new" if secret else "none"} if has_new_secret else {}
+    )
+    if details:
+        audit.append(
+            actor=actor,
+            action="endpoint.added" if known is None else "endpoint.changed",
+            site=site,
+            object=partner,
+            details=details,
+            now=now,
+        )
+
+
+def may_keep_secret(
+    known: models.Endpoint | None, *, transport: Transport, url: str, settings: Mapping[str, str]
+) -> bool:
+    """
+    Tell whether an endpoint's secret may serve a changed one: only where it goes to the same place.
+
+    Else whoever may change addresses could have it sent to one of their own, and read it there.
+    """
+    if known is None or known.transport != transport:
+        return False
+    if not TRANSPORTS[transport].profile.has_url:
+        return dict(known.settings) == dict(settings)
+    # Scheme and host.
+    return known.url.split("/")[:3] == url.split("/")[:3]
+
+
+def _described(endpoint: models.Endpoint) -> dict[str, object]:
+    """Return what an endpoint says of itself, without its secrets."""
+    return {
+        "transport": str(endpoint.transport),
+        "url": endpoint.url,
+        "settings": dict(endpoint.settings),
+        "confirms_by": str(endpoint.confirms_by),
+        "concurrency": endpoint.concurrency,
+        "is_for_erasures_only": endpoint.is_for_erasures_only,
+    }
+
+
+def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    """Return what is new, or what was and what is."""
+    if not before:
+        return dict(after)
+    return {
+        name: {"was": before[name], "is": value}
+        for name, value in after.items()
+        if before[name] != value
+    }
+
+
+@transaction.atomic
+def begin_test(
+    *,
+    site: str,
+    partner: str,
+    url: str,
+    secret: str | None,
+    transport: Transport,
+    settings: Mapping[str, str],
+    keys: Keys,
+    allow_loopback: bool,
+    actor: str,
+    now: datetime,
+) -> Place:
+    """
+    Note that somebody sends a test message, and return where it goes; nothing else is kept.
+
+    `secret=None` takes the endpoint's own, where `set_endpoint` would keep it.
+
+    :raises UnknownPartner: 404
+    :raises EndpointInvalid: 400
+    """
+    row = _partner(site, partner)
+    known = models.Endpoint.objects.filter(partner_id=row.id).first()
+    settings = {code: value for code, value in settings.items() if value}
+    keeps_secret = secret is None and may_keep_secret(
+        known, transport=transport, url=url, settings=settings
+    )
+    fields = check_endpoint(
+        url=url,
+        secret=secret,
+        keeps_secret=keeps_secret,
+        transport=transport,
+        settings=settings,
+        confirms_by=None,
+        concurrency=1,
+        allow_loopback=allow_loopback,
+    )
+    if TRANSPORTS[transport].profile.is_pulled:
+        fields["transport"] = ["The partner fetches its messages; there is nothing to send."]
+    secrets: tuple[str, ...] = () if secret is None else (secret,)
+    if known is not None and keeps_secret:
+        try:
+            secrets = _open_secrets(known, keys=keys)
+        except sealing.CannotOpen:
+            fields["secret"] = ["The key that sealed the secret is not here; enter it again."]
+    if fields:
+        raise EndpointInvalid(fields=fields)
+    audit.append(
+        actor=actor,
+        action="endpoint.tested",
+        site=site,
+        object=partner,
+        details={"transport": str(transport), "url": url, "settings": settings},
+        now=now,
+    )
+    return Place(partner=partner, url=url, settings=settings, secrets=secrets)
+
+
+def propose_secret(transport: Transport) -> str:
+    """Return a fresh secret where we make it, or "" where the partner gives a credential."""
+    is_ours = TRANSPORTS[transport].is_usable_secret is webhook.is_usable_secret
+    return new_secret() if is_ours else ""
 
 
 def check_endpoint(
@@ -239,7 +362,7 @@ def check_endpoint(
             fields["secret"] = ["This way of reaching a partner has no secret; leave it empty."]
     elif secret is None:
         if not keeps_secret and wanted.is_required:
-            fields["secret"] = ["A new endpoint needs a secret."]
+            fields["secret"] = ["A new endpoint needs a secret, and so does another address."]
     elif not _is_usable(way, secret):
         fields["secret"] = [f"Write: {wanted.help['en']}"]
     known = {setting.code: setting for setting in way.profile.settings}
@@ -265,7 +388,9 @@ def _is_usable(way: base.Way, secret: str) -> bool:
 
 
 @transaction.atomic
-def rotate_secret(*, site: str, partner: str, secret: str, keys: Keys) -> None:
+def rotate_secret(
+    *, site: str, partner: str, secret: str, keys: Keys, actor: str, now: datetime
+) -> None:
     """
     Sign with a new secret, and with the present one beside it until `finish_rotation`.
 
@@ -279,10 +404,11 @@ def rotate_secret(*, site: str, partner: str, secret: str, keys: Keys) -> None:
     endpoint.previous_secret_sealed = endpoint.secret_sealed
     endpoint.secret_sealed = _seal(secret, endpoint, keys=keys)
     endpoint.save(update_fields=["secret_sealed", "previous_secret_sealed"])
+    audit.append(actor=actor, action="endpoint.secret_rotated", site=site, object=partner, now=now)
 
 
 @transaction.atomic
-def finish_rotation(*, site: str, partner: str) -> None:
+def finish_rotation(*, site: str, partner: str, actor: str, now: datetime) -> None:
     """
     Forget the previous secret: from now on only the newest signs and verifies.
 
@@ -291,6 +417,9 @@ def finish_rotation(*, site: str, partner: str) -> None:
     endpoint = _endpoint(site, partner)
     endpoint.previous_secret_sealed = b""
     endpoint.save(update_fields=["previous_secret_sealed"])
+    audit.append(
+        actor=actor, action="endpoint.rotation_finished", site=site, object=partner, now=now
+    )
 
 
 def reseal_secrets(*, keys: Keys) -> sealing.Resealed:
@@ -315,7 +444,7 @@ def reseal_secrets(*, keys: Keys) -> sealing.Resealed:
 
 
 @transaction.atomic
-def pause(*, site: str, partner: str) -> None:
+def pause(*, site: str, partner: str, actor: str, now: datetime) -> None:
     """
     Send nothing more to a partner; its news wait, and their deadlines run on.
 
@@ -324,20 +453,29 @@ def pause(*, site: str, partner: str) -> None:
     endpoint = _endpoint(site, partner)
     endpoint.state = EndpointState.PAUSED
     endpoint.save(update_fields=["state"])
+    audit.append(actor=actor, action="endpoint.paused", site=site, object=partner, now=now)
 
 
 @transaction.atomic
-def resume(*, site: str, partner: str, now: datetime) -> int:
+def resume(*, site: str, partner: str, actor: str, now: datetime) -> int:
     """
     Tell a paused or gone partner again, starting at once; return how many events are waiting.
 
     :raises UnknownEndpoint: 404
     """
-    count = replay(site=site, partner=partner, now=now)
     endpoint = _endpoint(site, partner)
+    count = outbox.replay(site_id=_partner(site, partner).site_id, addressee=partner, now=now)
     endpoint.state = EndpointState.ACTIVE
     _assign(endpoint, breaker_fields(Breaker()))
     endpoint.save(update_fields=["state", "consecutive_failures", "openings", "opened_until"])
+    audit.append(
+        actor=actor,
+        action="endpoint.resumed",
+        site=site,
+        object=partner,
+        details={"events": count},
+        now=now,
+    )
     return count
 
 
@@ -345,6 +483,7 @@ def replay(
     *,
     site: str,
     partner: str,
+    actor: str,
     now: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -353,9 +492,24 @@ def replay(
     """
     Tell again what was given up between two moments, and with `is_told_too` what was accepted then.
 
+    Works in parts, each a transaction of its own; that somebody asked for it is kept first.
+
     :raises UnknownPartner: 404
     """
     row = _partner(site, partner)
+    with transaction.atomic():
+        audit.append(
+            actor=actor,
+            action="events.replayed",
+            site=site,
+            object=partner,
+            details={
+                "since": since and since.isoformat(),
+                "until": until and until.isoformat(),
+                "is_told_too": is_told_too,
+            },
+            now=now,
+        )
     return outbox.replay(
         site_id=row.site_id,
         addressee=row.code,
@@ -421,6 +575,14 @@ def _open_secrets(endpoint: models.Endpoint, *, keys: Keys) -> tuple[str, ...]:
         for sealed in (endpoint.secret_sealed, endpoint.previous_secret_sealed)
         if sealed
     )
+
+
+def _secret_in_use(endpoint: models.Endpoint, *, keys: Keys) -> str | None:
+    """Return the newest secret, "" for none, or None where its key is not here."""
+    try:
+        return next(iter(_open_secrets(endpoint, keys=keys)), "")
+    except sealing.CannotOpen:
+        return None
 
 
 def _context(endpoint: models.Endpoint) -> str:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Sum
+from django.db.models.functions import TruncHour
 
 from tracking.delivery import models, rules
 from tracking.delivery.types import (
@@ -12,30 +18,33 @@ from tracking.delivery.types import (
     ConfirmsBy,
     EndpointInfo,
     EndpointState,
+    EventReport,
+    HourTally,
+    Overview,
     PartnerHealth,
+    PartnerReport,
+    Standing,
     Transport,
 )
 from tracking.outbox import queries as outbox
-from tracking.outbox.types import Backlog
+from tracking.outbox.types import (
+    Backlog,
+    Cursor,
+    EventPage,
+    Punctuality,
+    Replayable,
+    Which,
+)
 from tracking.registry import queries as registry
+from tracking.registry.types import PartnerInfo, SiteInfo
+
+MOST_ATTEMPTS = 100
 
 
 def find_endpoint(*, site: str, partner: str) -> EndpointInfo | None:
     """Return where a partner is told."""
     row = models.Endpoint.objects.filter(partner__site__code=site, partner__code=partner).first()
-    if row is None:
-        return None
-    return EndpointInfo(
-        partner=partner,
-        url=row.url,
-        transport=Transport(row.transport),
-        settings=row.settings,
-        state=EndpointState(row.state),
-        confirms_by=ConfirmsBy(row.confirms_by),
-        concurrency=row.concurrency,
-        is_for_erasures_only=row.is_for_erasures_only,
-        is_rotating=bool(row.previous_secret_sealed),
-    )
+    return None if row is None else _endpoint_info(row, partner=partner)
 
 
 def list_health(*, site: str, now: datetime) -> list[PartnerHealth]:
@@ -47,24 +56,106 @@ def list_health(*, site: str, now: datetime) -> list[PartnerHealth]:
     :raises UnknownSite: 404
     """
     site_id = registry.get_site(code=site).id
-    backlogs = {row.addressee: row for row in outbox.list_backlogs(site_id=site_id, now=now)}
-    endpoints = {
-        row.partner_id: row for row in models.Endpoint.objects.filter(partner__site_id=site_id)
-    }
     return [
-        _health(
-            partner=partner.code,
-            legal_name=partner.legal_name,
-            endpoint=endpoints.get(partner.id),
-            backlog=backlogs.get(partner.code),
-            now=now,
-        )
-        for partner in registry.list_partners(site_id=site_id)
-        if partner.id in endpoints or partner.code in backlogs
+        health for _, _, health in _stand(site_id, registry.list_partners(site_id=site_id), now=now)
     ]
 
 
-def list_attempts(*, event_id: int, limit: int = 100) -> list[AttemptInfo]:
+def get_overview(*, site: str, now: datetime) -> Overview:
+    """
+    Return how all of a site's partners stand.
+
+    :raises UnknownSite: 404
+    """
+    site_id = registry.get_site(code=site).id
+    partners = registry.list_partners(site_id=site_id)
+    rows = _stand(site_id, partners, now=now)
+    punctualities = outbox.list_punctualities(
+        site_id=site_id, addressees=[partner.code for partner, _, _ in rows], now=now
+    )
+    standing = {partner.code for partner, _, _ in rows}
+    pulse = models.Pulse.objects.order_by("-beat_at").first()
+    return Overview(
+        standings=tuple(
+            _standing(endpoint, health, punctualities.get(partner.code))
+            for partner, endpoint, health in rows
+        ),
+        unaddressed={
+            partner.code: partner.legal_name for partner in partners if partner.code not in standing
+        },
+        looked_at=None if pulse is None else pulse.beat_at,
+    )
+
+
+def get_partner_report(
+    *, site: SiteInfo, partner: PartnerInfo, hours_since: datetime, now: datetime
+) -> PartnerReport:
+    """Return how one partner stands, and its hours since a moment; hours begin in the site's."""
+    backlogs = outbox.list_backlogs(site_id=site.id, addressee=partner.code, now=now)
+    endpoint = models.Endpoint.objects.filter(partner_id=partner.id).first()
+    punctualities = outbox.list_punctualities(site_id=site.id, addressees=[partner.code], now=now)
+    health = _health(
+        partner=partner.code,
+        legal_name=partner.legal_name,
+        endpoint=endpoint,
+        backlog=backlogs[0] if backlogs else None,
+        now=now,
+    )
+    return PartnerReport(
+        standing=_standing(endpoint, health, punctualities.get(partner.code)),
+        endpoint=None if endpoint is None else _endpoint_info(endpoint, partner=partner.code),
+        hours=() if endpoint is None else _hours(endpoint, since=hours_since, zone=site.zone),
+    )
+
+
+def list_events(
+    *, site_id: int, partner: str, which: Which, after: Cursor | None, now: datetime
+) -> EventPage:
+    """Return a page of one partner's events."""
+    return outbox.list_events(site_id=site_id, addressee=partner, which=which, after=after, now=now)
+
+
+def find_event_id(*, site_id: int, partner: str, message_key: UUID) -> int | None:
+    """Return the event that a message to a partner belongs to, also one of an older version."""
+    event = outbox.find_event_by_key(site_id=site_id, addressee=partner, message_key=message_key)
+    if event is not None:
+        return event.id
+    return (
+        models.Attempt.objects.filter(
+            message_key=message_key, event__site_id=site_id, event__addressee=partner
+        )
+        .values_list("event_id", flat=True)
+        .first()
+    )
+
+
+def find_event_report(*, site_id: int, partner: str, event_id: int) -> EventReport | None:
+    """Return one of a partner's events with its attempts."""
+    event = outbox.find_event(id=event_id)
+    if event is None or (event.site_id, event.addressee) != (site_id, partner):
+        return None
+    return EventReport(event=event, attempts=tuple(list_attempts(event_id=event_id)))
+
+
+def count_replayable(
+    *,
+    site_id: int,
+    partner: str,
+    since: datetime | None,
+    until: datetime | None,
+    is_told_too: bool,
+) -> Replayable:
+    """Return what a replay with these bounds would send."""
+    return outbox.count_replayable(
+        site_id=site_id,
+        addressee=partner,
+        since=since,
+        until=until,
+        is_told_too=is_told_too,
+    )
+
+
+def list_attempts(*, event_id: int, limit: int = MOST_ATTEMPTS) -> list[AttemptInfo]:
     """Return the latest sendings of one outbox event, newest first."""
     return [
         AttemptInfo(
@@ -78,6 +169,81 @@ def list_attempts(*, event_id: int, limit: int = 100) -> list[AttemptInfo]:
         )
         for row in models.Attempt.objects.filter(event_id=event_id).order_by("-pk")[:limit]
     ]
+
+
+def _stand(
+    site_id: int, partners: list[PartnerInfo], *, now: datetime
+) -> list[tuple[PartnerInfo, models.Endpoint | None, PartnerHealth]]:
+    """Return the partners that are told, or that there is something to tell."""
+    backlogs = {row.addressee: row for row in outbox.list_backlogs(site_id=site_id, now=now)}
+    endpoints = {
+        row.partner_id: row for row in models.Endpoint.objects.filter(partner__site_id=site_id)
+    }
+    return [
+        (
+            partner,
+            endpoints.get(partner.id),
+            _health(
+                partner=partner.code,
+                legal_name=partner.legal_name,
+                endpoint=endpoints.get(partner.id),
+                backlog=backlogs.get(partner.code),
+                now=now,
+            ),
+        )
+        for partner in partners
+        if partner.id in endpoints or partner.code in backlogs
+    ]
+
+
+def _standing(
+    endpoint: models.Endpoint | None, health: PartnerHealth, punctuality: Punctuality | None
+) -> Standing:
+    return Standing(
+        health=health,
+        transport=None if endpoint is None else Transport(endpoint.transport),
+        punctuality=punctuality or Punctuality(confirmed=0, in_time=0),
+    )
+
+
+def _endpoint_info(row: models.Endpoint, *, partner: str) -> EndpointInfo:
+    return EndpointInfo(
+        partner=partner,
+        url=row.url,
+        transport=Transport(row.transport),
+        settings=row.settings,
+        state=EndpointState(row.state),
+        confirms_by=ConfirmsBy(row.confirms_by),
+        concurrency=row.concurrency,
+        is_for_erasures_only=row.is_for_erasures_only,
+        is_rotating=bool(row.previous_secret_sealed),
+    )
+
+
+def _hours(endpoint: models.Endpoint, *, since: datetime, zone: str) -> tuple[HourTally, ...]:
+    rows = (
+        models.Tally.objects.filter(endpoint=endpoint, since__gte=since)
+        .annotate(hour=TruncHour("since", tzinfo=ZoneInfo(zone)))
+        .values("hour", "outcome")
+        .annotate(
+            request_count=Sum("requests"),
+            message_count=Sum("messages"),
+            time_spent=Sum("total_ms"),
+        )
+        .order_by("hour", "outcome")
+    )
+    hours: dict[datetime, list[Any]] = {}
+    for row in rows:
+        hours.setdefault(row["hour"], []).append(row)
+    return tuple(
+        HourTally(
+            hour=hour,
+            requests={AttemptOutcome(row["outcome"]): row["request_count"] for row in parts},
+            messages=sum(row["message_count"] for row in parts),
+            total_ms=sum(row["time_spent"] for row in parts),
+        )
+        for hour, parts in hours.items()
+    )
 
 
 def _health(

@@ -14,12 +14,24 @@ from tracking.delivery.types import (
     Breaker,
     BreakerState,
     ConfirmsBy,
+    EventStanding,
+    Message,
+    Profile,
     Recent,
     Reply,
     Verdict,
 )
 from tracking.lib import strict_json
-from tracking.outbox.types import ClaimedEvent, Outcome, Settlement
+from tracking.outbox.types import (
+    ClaimedEvent,
+    Cursor,
+    EventInfo,
+    EventState,
+    Outcome,
+    Punctuality,
+    Settlement,
+    Which,
+)
 
 # Full jitter: a random moment within 1 s * 2^n, n failures so far, so that many events that failed
 # together do not come back together.
@@ -45,6 +57,8 @@ LONGEST_OPENING = timedelta(minutes=10)
 ACKNOWLEDGEMENT_TYPE = "consent.acknowledged"
 _OUTCOMES = {"done": True, "identifier_not_held": False}
 _MESSAGE_KEY = re.compile(r"msg_[0-9a-f]{32}")
+TEST_TYPE = "consent.test"
+_CURSOR = re.compile(r"([a-z]{1,20})\.(\d{8}T\d{6}\.\d{6})\.(\d{1,18})", re.ASCII)
 
 # Answers about us or our address, not about one message: every message would get them.
 _MISDIRECTED = frozenset({401, 403, 404, 405, 407})
@@ -170,6 +184,10 @@ _FINAL = {
     AttemptOutcome.NOT_HELD: Outcome.IDENTIFIER_NOT_HELD,
     AttemptOutcome.NOT_NEEDED: Outcome.NOT_NEEDED,
 }
+_LAST_WORDS = {
+    Outcome.IDENTIFIER_NOT_HELD: EventStanding.NOT_HELD,
+    Outcome.NOT_NEEDED: EventStanding.NOT_NEEDED,
+}
 _FAILURES = {
     AttemptOutcome.REJECTED: Outcome.REJECTED,
     AttemptOutcome.UNREACHABLE: Outcome.UNREACHABLE,
@@ -260,6 +278,81 @@ def after_failure(
         )
     pause = min(LONGEST_OPENING, FIRST_OPENING * 2 ** min(breaker.openings, 10))
     return Breaker(failures=failures, openings=breaker.openings + 1, opened_until=now + pause)
+
+
+def event_standing(event: EventInfo) -> EventStanding:
+    """Return how far an event is."""
+    if event.confirmed_at is not None:
+        return _LAST_WORDS.get(event.outcome, EventStanding.CONFIRMED)
+    if event.state is EventState.DEAD:
+        return EventStanding.DEAD
+    if event.acked_version >= event.desired_version:
+        return EventStanding.AT_WORK if event.ticket else EventStanding.UNCONFIRMED
+    return EventStanding.RETRYING if event.attempts else EventStanding.WAITING
+
+
+def punctual_share(punctuality: Punctuality, *, overdue: int) -> float | None:
+    """
+    Return the share that was confirmed by its deadline, or None if nothing was due.
+
+    What is overdue and still open counts as not in time; what has time left does not count yet.
+    """
+    total = punctuality.confirmed + overdue
+    return punctuality.in_time / total if total else None
+
+
+def cursor_text(cursor: Cursor) -> str:
+    """Return a cursor as it stands in an address."""
+    return f"{cursor.order}.{cursor.at.astimezone(UTC):%Y%m%dT%H%M%S.%f}.{cursor.id}"
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """Return the cursor that `cursor_text` wrote, or None."""
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        at = datetime.strptime(found[2], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        return Cursor(order=Which(found[1]), at=at, id=int(found[3]))
+    except ValueError:
+        return None
+
+
+def parse_message_id(text: str) -> UUID | None:
+    """Return the key in a `webhook-id`, with or without its prefix, or None if it is none."""
+    text = text.strip()
+    try:
+        return UUID(text.removeprefix("msg_"))
+    except ValueError:
+        return None
+
+
+def test_message(*, profile: Profile, key: UUID, subject: str, now: datetime) -> Message:
+    """
+    Return a message about nobody, with the identifiers that a profile names as its sample.
+
+    Where a partner is told by identifiers of its own, none of ours harms anybody who has another:
+    there it is a withdrawal like any other. Where a partner reads the message itself, its type says
+    that it is a test.
+    """
+    return Message(
+        key=key,
+        subject=subject,
+        payload={
+            "type": "consent.revoked" if profile.sample else TEST_TYPE,
+            "timestamp": now.isoformat(timespec="seconds"),
+            "data": {
+                "subject": subject,
+                "version": 1,
+                "decided_at": now.isoformat(timespec="seconds"),
+                "due_at": (now + timedelta(days=1)).isoformat(timespec="seconds"),
+                "notice": {"number": 0, "hash": ""},
+                "withdrawn": {"purposes": ["test"], "data_items": []},
+                "granted": {"purposes": [], "data_items": []},
+            },
+        },
+        identifiers=dict(profile.sample or {}),
+    )
 
 
 def parse_acknowledgement(body: bytes) -> Acknowledgement:

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from tracking.delivery import run
+from tracking.outbox import operations as outbox
 
 
 @shared_task(name="tracking.delivery.tasks.drain", queue="delivery", ignore_result=True)
@@ -15,3 +16,9 @@ def drain(**kwargs: object) -> None:
         allow_loopback=settings.ALLOW_LOOPBACK_PARTNERS,
         clock=timezone.now,
     )
+
+
+@shared_task(name="tracking.delivery.tasks.count_confirmations", queue="delivery")
+def count_confirmations(**kwargs: object) -> None:
+    """Count what partners confirmed in the hours that are over, for the console."""
+    outbox.count_confirmations(now=timezone.now())

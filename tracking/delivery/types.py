@@ -9,6 +9,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from tracking.outbox.types import EventInfo, Punctuality
+
+# The rights to look at deliveries, and to change how partners are told.
+PERMISSION = "delivery.view_endpoint"
+CHANGE_PERMISSION = "delivery.change_endpoint"
+
 
 class EndpointState(StrEnum):
     """PAUSED by an operator; GONE since the partner answered 410."""
@@ -352,3 +358,99 @@ class AcknowledgePage:
     sent_at: datetime
     is_open: bool
     confirmed_at: datetime | None
+
+
+class EventStanding(StrEnum):
+    """
+    How far one event is.
+
+    WAITING: not tried yet. RETRYING: tried, and tried again. DEAD: given up. AT_WORK: taken, and we
+    ask until it is done. UNCONFIRMED: taken, and the partner's own word is missing. The others are
+    a partner's last word.
+    """
+
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    DEAD = "dead"
+    AT_WORK = "at_work"
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    NOT_HELD = "not_held"
+    NOT_NEEDED = "not_needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one partner stands, and how punctual it was lately; without an endpoint no transport."""
+
+    health: PartnerHealth
+    transport: Transport | None
+    punctuality: Punctuality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """
+    How a site's partners stand. `unaddressed` have no endpoint, and nothing waits for them yet:
+    names by code. `looked_at` is when work was last looked for, None = never.
+    """
+
+    standings: tuple[Standing, ...]
+    unaddressed: Mapping[str, Mapping[str, str]]
+    looked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourTally:
+    """One hour's requests to a partner by outcome, the messages in them, the time they took."""
+
+    hour: datetime
+    requests: Mapping[AttemptOutcome, int]
+    messages: int
+    total_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerReport:
+    """One partner as an operator sees it; `endpoint` is None until somebody sets it."""
+
+    standing: Standing
+    endpoint: EndpointInfo | None
+    hours: tuple[HourTally, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReport:
+    """One event and its latest attempts, newest first."""
+
+    event: EventInfo
+    attempts: tuple[AttemptInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """
+    One request and its answer as a person may see them: credentials are masked, texts are cut.
+
+    `status` is None without an answer, and `error` says why in one word.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    status: int | None
+    error: str
+    answer_headers: tuple[tuple[str, str], ...]
+    answer_body: str
+    is_answer_cut: bool
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a test message came to; `exchanges` are empty where a transport speaks no HTTP."""
+
+    outcome: AttemptOutcome
+    error: str
+    exchanges: tuple[Recorded, ...]

@@ -24,30 +24,14 @@ from tracking.insights.types import (
     OptInReport,
     Rate,
 )
+from tracking.web.parts import Select, pick, select
 
-LANGUAGES = {"ja": "日本語", "en": "English"}
 DEVICE_CLASSES = ("phone", "tablet", "desktop", "unknown")
 _OUTCOMES = ("allowed", "chosen", "refused", "ignored")
 _WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Words = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """An option of a filter."""
-
-    value: str
-    name: str
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Select:
-    name: str
-    label: str
-    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,30 +322,23 @@ class _Writer:
     ) -> list[Select]:
         text = self.text
 
-        def select(name: str, current: str, options: list[tuple[str, str]]) -> Select:
-            return Select(
-                name=name,
-                label=text[f"filter_{name}"],
-                choices=tuple(
-                    Choice(value=value, name=label, is_current=value == current)
-                    for value, label in options
-                ),
-            )
+        def choose(name: str, current: str, options: list[tuple[str, str]]) -> Select:
+            return select(name=name, label=text[f"filter_{name}"], current=current, options=options)
 
         every = ("", text["filter_all"])
         return [
-            select("site", filters.site, [(c, self.pick(name) or c) for c, name in sites.items()]),
-            select(
+            choose("site", filters.site, [(c, self.pick(name) or c) for c, name in sites.items()]),
+            choose(
                 "days",
                 str(filters.days),
                 [(str(days), text["days"].format(count=days)) for days in PERIODS],
             ),
-            select(
+            choose(
                 "language",
                 filters.language,
                 [every, *((c, text.get(f"value_{c}", c)) for c in languages)],
             ),
-            select(
+            choose(
                 "device_class",
                 filters.device_class,
                 [every, *((c, text[f"value_{c}"]) for c in DEVICE_CLASSES)],
@@ -485,4 +462,4 @@ class _Writer:
         return f"{self.day(local.date())} {local.year}, {local:%H:%M} ({where})"
 
     def pick(self, names: Mapping[str, str]) -> str:
-        return names.get(self.language) or next(iter(names.values()), "")
+        return pick(names, self.language)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
-from psycopg_pool import PoolTimeout
 
 from tracking.insights import page, queries, rules
 from tracking.insights.types import PERMISSION, Filters
 from tracking.registry.types import SiteInfo
+from tracking.web import console
 
-logger = logging.getLogger(__name__)
+
+def _words(language: str) -> page.Words:
+    return page.texts(language=language)
 
 
 class SignIn(LoginView):
@@ -28,7 +27,7 @@ class SignIn(LoginView):
     template_name = "console/sign_in.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        language = _language(request)
+        language = console.language_of(request)
         with translation.override(language):
             response = super().dispatch(request, *args, **kwargs)
             if hasattr(response, "render"):
@@ -37,28 +36,13 @@ class SignIn(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs, **_frame(self.request))
+        return super().get_context_data(**kwargs, **console.frame(self.request, words=_words))
 
 
 @require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show the opt-in rates to people who may see them."""
-    try:
-        response = _dashboard(request)
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        logger.error("database away: %s", type(error).__name__)
-        response = render(request, "console/away.html", _frame(request), status=503)
-        response["Retry-After"] = "5"
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
-@login_required
-def _dashboard(request: HttpRequest) -> HttpResponse:
-    frame = _frame(request)
-    if not request.user.has_perm(PERMISSION):
-        body = frame["text"]["forbidden_body"].format(name=request.user.get_username())
-        return render(request, "console/forbidden.html", {**frame, "body": body}, status=403)
+@console.door(permission=PERMISSION, words=_words)
+def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
+    """Show the opt-in rates."""
     sites = {site.code: site for site in queries.list_sites()}
     if not sites:
         return render(request, "insights/no_site.html", frame)
@@ -87,19 +71,3 @@ def _filters(request: HttpRequest, site: SiteInfo) -> Filters:
         language=language if language in site.languages else "",
         device_class=device_class if device_class in page.DEVICE_CLASSES else "",
     )
-
-
-def _language(request: HttpRequest) -> str:
-    asked = request.GET.get("lang", "") or request.POST.get("lang", "")
-    return asked if asked in page.LANGUAGES else "ja"
-
-
-def _frame(request: HttpRequest) -> dict[str, Any]:
-    """Return what every page of the console prints around its content."""
-    language = _language(request)
-    languages = []
-    for code, name in page.LANGUAGES.items():
-        query = request.GET.copy()
-        query["lang"] = code
-        languages.append((code, name, f"?{query.urlencode()}"))
-    return {"language": language, "languages": languages, "text": page.texts(language=language)}

@@ -14,7 +14,9 @@ import contextlib
 import io
 import re
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -234,8 +236,13 @@ class OutboundClient:
             # Nothing is unpacked: 64 kB on the wire stay 64 kB.
             auto_decompress=False,
             skip_auto_headers={"User-Agent", "Accept-Encoding"},
+            trace_configs=self._traces(),
         )
         return self
+
+    def _traces(self) -> list[aiohttp.TraceConfig]:
+        """Return who watches the session."""
+        return []
 
     async def __aexit__(
         self,
@@ -334,6 +341,74 @@ async def _connect(places: list[ResolveResult]) -> socket.socket:
         else:
             return connecting
     raise failure
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """
+    A request as it left, and what came back; `headers` are those that were really sent.
+
+    `error` is why nothing came: refused, or a reason of OutboundFailed.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    answer: Answer | None = None
+    error: str = ""
+    duration_ms: int = 0
+
+
+class RecordingClient(OutboundClient):
+    """Sends like its parent, by the same rules, and keeps all of it in `records`."""
+
+    def __init__(self, *, allow_loopback: bool = False, lookup: Lookup | None = None) -> None:
+        super().__init__(allow_loopback=allow_loopback, lookup=lookup)
+        self.records: list[Record] = []
+
+    def _traces(self) -> list[aiohttp.TraceConfig]:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_note_headers)
+        return [trace]
+
+    async def request(
+        self,
+        *,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        most_bytes: int = MAX_BODY_BYTES,
+    ) -> Answer:
+        record = Record(method=method, url=url, headers=dict(headers), body=body)
+        self.records.append(record)
+        _leaving.set(record)
+        began = time.monotonic()
+        try:
+            record.answer = await super().request(
+                method=method, url=url, headers=headers, body=body, most_bytes=most_bytes
+            )
+        except OutboundRefused:
+            record.error = "refused_address"
+            raise
+        except OutboundFailed as failure:
+            record.error = failure.reason
+            raise
+        finally:
+            record.duration_ms = int((time.monotonic() - began) * 1000)
+        return record.answer
+
+
+_leaving: ContextVar[Record] = ContextVar("leaving")
+
+
+async def _note_headers(
+    session: aiohttp.ClientSession,
+    context: object,
+    sent: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    _leaving.get().headers = dict(sent.headers)
 
 
 class _CheckedResolver(AbstractResolver):

@@ -93,6 +93,17 @@ class OutboxEvent(models.Model):
                 condition=Q(confirmed_at__isnull=True),
                 name="outbox_open",
             ),
+            # The latest confirmations of one addressee, and those not yet counted.
+            models.Index(
+                fields=["site_id", "addressee", "confirmed_at"],
+                condition=Q(confirmed_at__isnull=False),
+                name="outbox_confirmed",
+            ),
+            models.Index(
+                fields=["site_id", "addressee", "created_at"],
+                condition=Q(state=EventState.DEAD),
+                name="outbox_dead",
+            ),
             models.Index(
                 fields=["site_id", "addressee", "ticket"],
                 condition=~Q(ticket=""),
@@ -102,3 +113,30 @@ class OutboxEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site_id} {self.addressee} {self.kind} v{self.desired_version}"
+
+
+class ConfirmedHour(models.Model):
+    """
+    How many events one addressee confirmed within an hour, and how many of them by their deadline.
+
+    Events are many, and each shows its newest version only; shares over weeks read these.
+    """
+
+    site_id = models.IntegerField()
+    addressee = models.TextField()
+    hour = models.DateTimeField()
+    confirmed = models.PositiveIntegerField()
+    in_time = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site_id", "addressee", "hour"], name="confirmed_hour_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(in_time__lte=F("confirmed")), name="confirmed_hour_part_of_whole"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.addressee} {self.hour:%Y-%m-%d %H}h"

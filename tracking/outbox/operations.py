@@ -535,3 +535,46 @@ def reseal(*, keys: Mapping[str, bytes]) -> sealing.Resealed:
             same = models.OutboxEvent.objects.filter(pk=event.pk, sealed=event.sealed)
             changed += len(anew) * same.update(sealed={**event.sealed, **anew})
     return sealing.Resealed(changed=changed, unreadable=unreadable)
+
+
+# Whoever it is that events were told to, without reading every event: from one to the next in the
+# index of the unique key.
+_COUNT_CONFIRMATIONS = """
+WITH RECURSIVE known (site_id, addressee) AS (
+  (SELECT site_id, addressee FROM outbox_outboxevent ORDER BY site_id, addressee LIMIT 1)
+  UNION ALL
+  SELECT following.site_id, following.addressee
+    FROM known CROSS JOIN LATERAL (
+      SELECT event.site_id, event.addressee FROM outbox_outboxevent event
+       WHERE (event.site_id, event.addressee) > (known.site_id, known.addressee)
+       ORDER BY event.site_id, event.addressee LIMIT 1) following
+)
+INSERT INTO outbox_confirmedhour (site_id, addressee, hour, confirmed, in_time)
+SELECT known.site_id, known.addressee, date_trunc('hour', event.confirmed_at, 'UTC'), count(*),
+       count(*) FILTER (WHERE event.confirmed_at <= event.due_at)
+  FROM known
+  JOIN outbox_outboxevent event
+    ON event.site_id = known.site_id AND event.addressee = known.addressee
+   AND event.confirmed_at >= %(since)s AND event.confirmed_at < %(until)s
+ GROUP BY known.site_id, known.addressee, date_trunc('hour', event.confirmed_at, 'UTC')
+ON CONFLICT DO NOTHING
+"""
+# A settlement carries its own `now`, and is committed a moment later.
+_UNSETTLED = timedelta(minutes=5)
+_KEEP_HOURS = timedelta(days=40)
+
+
+def count_confirmations(*, now: datetime) -> None:
+    """
+    Count what was confirmed in the hours that are over and not counted yet; safe to repeat.
+
+    One event counts in the hour in which its present version was confirmed.
+    """
+    until = (now - _UNSETTLED).replace(minute=0, second=0, microsecond=0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT max(hour) + interval '1 hour' FROM outbox_confirmedhour")
+        [(since,)] = cursor.fetchall()
+        cursor.execute(
+            _COUNT_CONFIRMATIONS, {"since": since or until - _KEEP_HOURS, "until": until}
+        )
+        cursor.execute("DELETE FROM outbox_confirmedhour WHERE hour < %s", [until - _KEEP_HOURS])

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Collate, Now
 
 from tracking.outbox import models
-from tracking.outbox.types import Backlog, EventState, EventStatus, Latest, Outcome, TicketStatus
+from tracking.outbox.types import (
+    Backlog,
+    Cursor,
+    EventInfo,
+    EventPage,
+    EventState,
+    EventStatus,
+    Latest,
+    Outcome,
+    Punctuality,
+    Replayable,
+    TicketStatus,
+    Which,
+)
+
+PUNCTUALITY_PERIOD = timedelta(days=30)
 
 
 def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[EventStatus]:
@@ -66,16 +82,17 @@ SELECT addressee,
   FROM (SELECT addressee, state, created_at, due_at, accepted_at,
                acked_version < desired_version AS is_unsaid
           FROM outbox_outboxevent
-         WHERE site_id = %(site_id)s AND confirmed_at IS NULL) open_events
+         WHERE site_id = %(site_id)s AND confirmed_at IS NULL
+           AND (%(addressee)s::text IS NULL OR addressee = %(addressee)s)) open_events
  GROUP BY addressee
  ORDER BY addressee
 """
 
 
-def list_backlogs(*, site_id: int, now: datetime) -> list[Backlog]:
-    """Return what is unsaid or unconfirmed, per addressee that has any of it."""
+def list_backlogs(*, site_id: int, now: datetime, addressee: str | None = None) -> list[Backlog]:
+    """Return what is unsaid or unconfirmed, per addressee that has any of it, or of one alone."""
     with connection.cursor() as cursor:
-        cursor.execute(_BACKLOGS, {"site_id": site_id, "now": now})
+        cursor.execute(_BACKLOGS, {"site_id": site_id, "addressee": addressee, "now": now})
         return [
             Backlog(
                 addressee=row[0],
@@ -119,4 +136,167 @@ def get_ticket(*, site_id: int, addressee: str, ticket: str) -> TicketStatus:
     )  # fmt: skip
     return TicketStatus(
         events=found["events"], confirmed_at=None if found["open"] else found["confirmed_at"]
+    )
+
+
+def find_event(*, id: int) -> EventInfo | None:
+    """Return one event."""
+    row = models.OutboxEvent.objects.filter(pk=id).first()
+    return None if row is None else _event_info(row)
+
+
+def find_event_by_key(*, site_id: int, addressee: str, message_key: UUID) -> EventInfo | None:
+    """Return the addressee's event whose newest version carries this key."""
+    row = models.OutboxEvent.objects.filter(
+        message_key=message_key, site_id=site_id, addressee=addressee
+    ).first()
+    return None if row is None else _event_info(row)
+
+
+# An order is an index: its rows, its column, and whether it runs backwards.
+_ORDERS = {
+    Which.OPEN: (Q(confirmed_at__isnull=True), "due_at", ""),
+    Which.OVERDUE: (Q(confirmed_at__isnull=True), "due_at", ""),
+    Which.DEAD: (Q(state=EventState.DEAD), "created_at", ""),
+    Which.CONFIRMED: (Q(confirmed_at__isnull=False), "confirmed_at", "-"),
+}
+
+
+def list_events(
+    *,
+    site_id: int,
+    addressee: str,
+    which: Which,
+    now: datetime,
+    after: Cursor | None = None,
+    limit: int = 50,
+) -> EventPage:
+    """Return one addressee's events, page by page; whatever the table's size, a page is quick."""
+    orders: list[Which] = [Which.OPEN, Which.CONFIRMED] if which is Which.ALL else [which]
+    if after is not None and after.order in orders:
+        orders = orders[orders.index(after.order) :]
+    found: list[tuple[Which, models.OutboxEvent]] = []
+    for order in orders:
+        rows, column, back = _ORDERS[order]
+        events: QuerySet[models.OutboxEvent] = models.OutboxEvent.objects.filter(
+            rows, site_id=site_id, addressee=addressee
+        )
+        if order is Which.OVERDUE:
+            events = events.filter(due_at__lt=now)
+        if after is not None and after.order is order:
+            way = "lt" if back else "gt"
+            events = events.filter(
+                Q(**{f"{column}__{way}e": after.at})
+                & (Q(**{f"{column}__{way}": after.at}) | Q(**{f"pk__{way}": after.id}))
+            )
+        missing = limit + 1 - len(found)
+        found += [
+            (order, event) for event in events.order_by(f"{back}{column}", f"{back}pk")[:missing]
+        ]
+        if len(found) > limit:
+            break
+    last = found[limit - 1] if len(found) > limit else None
+    return EventPage(
+        events=tuple(_event_info(event) for _, event in found[:limit]),
+        after=None
+        if last is None
+        else Cursor(order=last[0], at=getattr(last[1], _ORDERS[last[0]][1]), id=last[1].pk),
+    )
+
+
+_PUNCTUALITY = """
+WITH counted AS (SELECT max(hour) + interval '1 hour' AS until FROM outbox_confirmedhour)
+SELECT addressee, sum(confirmed), sum(in_time)
+  FROM (SELECT addressee, confirmed, in_time
+          FROM outbox_confirmedhour
+         WHERE site_id = %(site_id)s AND addressee = ANY(%(addressees)s) AND hour >= %(since)s
+        UNION ALL
+        SELECT asked.addressee, rest.confirmed, rest.in_time
+          FROM unnest(%(addressees)s::text[]) AS asked (addressee)
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS confirmed,
+                      count(*) FILTER (WHERE confirmed_at <= due_at) AS in_time
+                 FROM outbox_outboxevent event
+                WHERE event.site_id = %(site_id)s AND event.addressee = asked.addressee
+                  AND event.confirmed_at >= GREATEST((SELECT until FROM counted), %(since)s)) rest
+       ) parts
+ GROUP BY addressee
+"""
+
+
+def list_punctualities(
+    *, site_id: int, addressees: Sequence[str], now: datetime
+) -> dict[str, Punctuality]:
+    """
+    Return what each addressee confirmed in the last thirty days, and how much of it in time.
+
+    Whole hours are counted beforehand (`operations.count_confirmations`); only what came after the
+    last of them is looked at here.
+    """
+    since = now.replace(minute=0, second=0, microsecond=0) - PUNCTUALITY_PERIOD
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PUNCTUALITY, {"site_id": site_id, "addressees": list(addressees), "since": since}
+        )
+        return {
+            row[0]: Punctuality(confirmed=int(row[1]), in_time=int(row[2]))
+            for row in cursor.fetchall()
+        }
+
+
+def count_replayable(
+    *,
+    site_id: int,
+    addressee: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    is_told_too: bool = False,
+) -> Replayable:
+    """Return what `operations.replay` would make due with the same bounds."""
+
+    def between(column: str) -> Q:
+        bounds = Q()
+        if since is not None:
+            bounds &= Q(**{f"{column}__gte": since})
+        if until is not None:
+            bounds &= Q(**{f"{column}__lt": until})
+        return bounds
+
+    events = models.OutboxEvent.objects.filter(site_id=site_id, addressee=addressee)
+    # What is unsaid is not confirmed either; said so, an index holds no more than that.
+    counts = events.filter(
+        between("created_at"), confirmed_at__isnull=True, acked_version__lt=F("desired_version")
+    ).aggregate(
+        dead=Count("pk", filter=Q(state=EventState.DEAD)),
+        waiting=Count("pk", filter=~Q(state=EventState.DEAD)),
+    )
+    told = 0
+    if is_told_too:
+        said = events.filter(between("accepted_at"), acked_version=F("desired_version"))
+        # A confirmation never comes before the acceptance.
+        confirmed = Q(confirmed_at__isnull=False)
+        if since is not None:
+            confirmed &= Q(confirmed_at__gte=since)
+        told = said.filter(confirmed_at__isnull=True).count() + said.filter(confirmed).count()
+    return Replayable(dead=counts["dead"], waiting=counts["waiting"], told=told)
+
+
+def _event_info(row: models.OutboxEvent) -> EventInfo:
+    return EventInfo(
+        id=row.pk,
+        site_id=row.site_id,
+        addressee=row.addressee,
+        kind=row.kind,
+        message_key=row.message_key,
+        state=EventState(row.state),
+        outcome=Outcome(row.outcome),
+        desired_version=row.desired_version,
+        acked_version=row.acked_version,
+        attempts=row.attempts,
+        ticket=row.ticket,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        next_attempt_at=row.next_attempt_at,
+        accepted_at=row.accepted_at,
+        confirmed_at=row.confirmed_at,
     )

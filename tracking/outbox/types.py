@@ -174,3 +174,79 @@ class TicketStatus:
 
     events: int
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventInfo:
+    """
+    One event as an operator sees it: neither the subject nor what is told. Times are UTC.
+
+    `next_attempt_at` is None when nothing is left to do by itself; `ticket` is the addressee's name
+    for what it has taken; `created_at` is when the oldest unsaid version was appended.
+    """
+
+    id: int
+    site_id: int
+    addressee: str
+    kind: str
+    message_key: UUID
+    state: EventState
+    outcome: Outcome
+    desired_version: int
+    acked_version: int
+    attempts: int
+    ticket: str
+    created_at: datetime
+    due_at: datetime
+    next_attempt_at: datetime | None
+    accepted_at: datetime | None
+    confirmed_at: datetime | None
+
+
+class Which(StrEnum):
+    """
+    Which events of an addressee to list, and in which order.
+
+    OPEN: not confirmed, the nearest deadline first. OVERDUE: those past it. DEAD: given up, the
+    oldest first. CONFIRMED: the latest first. ALL: the open ones, then the confirmed.
+    """
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    DEAD = "dead"
+    CONFIRMED = "confirmed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """The last event of a page: the order it was in, its time in that order, its id."""
+
+    order: Which
+    at: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """`after` leads on to the next page, None = there is none."""
+
+    events: tuple[EventInfo, ...]
+    after: Cursor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Punctuality:
+    """Events that were confirmed in a time, and those of them by their deadline."""
+
+    confirmed: int
+    in_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayable:
+    """What a replay would send: given up, waiting anyway, and accepted before."""
+
+    dead: int
+    waiting: int
+    told: int

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, fake_partner
+from tracking.audit.types import COMMAND_LINE
 from tracking.delivery import operations, run
 from tracking.delivery.types import ConfirmsBy, Drained
 from tracking.notices.types import Notice
@@ -91,9 +92,16 @@ def set_endpoint(fake: FakePartner, partner: str = ADCO, **fields: Any) -> None:
             "keys": settings.CONSENT_KEYS,
             "allow_loopback": True,
             "confirms_by": ConfirmsBy.RESPONSE,
+            "actor": COMMAND_LINE,
+            "now": timezone.now(),
             **fields,
         }
     )
+
+
+def by_hand() -> dict[str, Any]:
+    """Return who acts, and when."""
+    return {"actor": COMMAND_LINE, "now": timezone.now()}
 
 
 def deliver(**how: Any) -> Drained:

@@ -14,7 +14,14 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import SECRET, FakePartner, Received, Say
-from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell, deliver, set_endpoint
+from tests.integration.delivery.conftest import (
+    ADCO,
+    RETARGETER,
+    Tell,
+    by_hand,
+    deliver,
+    set_endpoint,
+)
 from tracking.delivery import operations, rules
 from tracking.delivery.transports import webhook
 from tracking.delivery.types import ConfirmsBy
@@ -110,7 +117,9 @@ def test_a_word_about_a_replaced_version_changes_nothing(tell: Tell) -> None:
 def test_both_secrets_count_while_they_change(tell: Tell) -> None:
     event = tell()
     new = operations.new_secret()
-    operations.rotate_secret(site=SITE, partner=ADCO, secret=new, keys=settings.CONSENT_KEYS)
+    operations.rotate_secret(
+        site=SITE, partner=ADCO, secret=new, keys=settings.CONSENT_KEYS, **by_hand()
+    )
     body = word(rules.message_id(event.message_key))
     for secret in (SECRET, new):
         assert send(body, headers=signed(body, secret=secret)).status_code == 204

@@ -10,7 +10,14 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, Received, Say, fake_partner
-from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell, deliver, set_endpoint
+from tests.integration.delivery.conftest import (
+    ADCO,
+    RETARGETER,
+    Tell,
+    by_hand,
+    deliver,
+    set_endpoint,
+)
 from tracking.delivery import operations, rules, settlements
 from tracking.delivery.models import Attempt, Endpoint
 from tracking.delivery.run import _Desk, _Flight
@@ -124,7 +131,7 @@ def test_410_ends_the_telling_and_keeps_every_event(partner: FakePartner, tell: 
     assert Endpoint.objects.get().state == EndpointState.GONE
 
     partner.answering = lambda _: Say()
-    assert operations.resume(site=SITE, partner=ADCO, now=timezone.now()) == 2
+    assert operations.resume(site=SITE, partner=ADCO, **by_hand()) == 2
     assert deliver().accepted == 2
     assert sorted(partner.keys[1:]) == sorted(
         rules.message_id(event.message_key) for event in (first, second)
@@ -144,7 +151,7 @@ def test_after_72_hours_an_event_is_dead_and_a_replay_revives_it(
     assert deliver().sent == 0
 
     partner.answering = lambda _: Say()
-    assert operations.replay(site=SITE, partner=ADCO, now=timezone.now()) == 1
+    assert operations.replay(site=SITE, partner=ADCO, **by_hand()) == 1
     deliver()
     event.refresh_from_db()
     assert (event.state, event.outcome) == (EventState.PENDING, Outcome.CONFIRMED)
@@ -168,12 +175,9 @@ def test_replay_since_tells_again_what_was_accepted(partner: FakePartner, tell: 
     event = tell()
     start = timezone.now()
     deliver()
-    assert operations.replay(site=SITE, partner=ADCO, now=timezone.now()) == 0
+    assert operations.replay(site=SITE, partner=ADCO, **by_hand()) == 0
     assert (
-        operations.replay(
-            site=SITE, partner=ADCO, now=timezone.now(), since=start, is_told_too=True
-        )
-        == 1
+        operations.replay(site=SITE, partner=ADCO, **by_hand(), since=start, is_told_too=True) == 1
     )
     event.refresh_from_db()
     assert outbox.list_overdue_addressees(site_id=event.site_id) == frozenset()
@@ -332,10 +336,10 @@ def test_without_an_endpoint_news_wait(tell: Tell) -> None:
 
 
 def test_a_paused_partner_is_left_alone_and_catches_up(partner: FakePartner, tell: Tell) -> None:
-    operations.pause(site=SITE, partner=ADCO)
+    operations.pause(site=SITE, partner=ADCO, **by_hand())
     tell()
     assert deliver().sent == 0
-    operations.resume(site=SITE, partner=ADCO, now=timezone.now())
+    operations.resume(site=SITE, partner=ADCO, **by_hand())
     assert deliver().accepted == 1
 
 
@@ -357,12 +361,14 @@ def test_loopback_is_refused_without_the_switch(partner: FakePartner, tell: Tell
 
 def test_while_secrets_change_both_sign(partner: FakePartner, tell: Tell) -> None:
     old, new = partner.secrets[0], operations.new_secret()
-    operations.rotate_secret(site=SITE, partner=ADCO, secret=new, keys=settings.CONSENT_KEYS)
+    operations.rotate_secret(
+        site=SITE, partner=ADCO, secret=new, keys=settings.CONSENT_KEYS, **by_hand()
+    )
     for known in ([old], [new]):
         partner.secrets = known
         tell()
         assert deliver().accepted == 1
-    operations.finish_rotation(site=SITE, partner=ADCO)
+    operations.finish_rotation(site=SITE, partner=ADCO, **by_hand())
     partner.secrets = [old]
     tell()
     assert deliver().accepted == 0

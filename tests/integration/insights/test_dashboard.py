@@ -218,7 +218,7 @@ def test_the_database_away_is_said_plainly(
 
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
-    assert "No number is lost" in response.content.decode()
+    assert "Nothing is lost" in response.content.decode()
 
 
 def test_the_dashboards_reads_are_few(
