@@ -31,6 +31,7 @@ app.conf.update(
             "options": {"expires": 3},
         },
         "months": {"task": "tracking.consents.tasks.make_months", "schedule": 6 * 3600.0},
+        "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
     },
 )
 app.autodiscover_tasks(["tracking.consents", "tracking.delivery"])

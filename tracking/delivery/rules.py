@@ -41,6 +41,8 @@ WINDOW_LEAST_SENT = 10
 WINDOW_MOST_FAILED = 0.7
 FIRST_OPENING = timedelta(seconds=30)
 LONGEST_OPENING = timedelta(minutes=10)
+# A year, and a month to compare it with.
+KEEP_TALLIES_FOR = timedelta(days=400)
 
 ACKNOWLEDGEMENT_TYPE = "consent.acknowledged"
 _OUTCOMES = {"done": True, "identifier_not_held": False}

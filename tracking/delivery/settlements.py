@@ -111,15 +111,24 @@ def _keep_attempts(ended: Sequence[Ended]) -> None:
         cursor.execute(_KEEP_ATTEMPTS, {"attempts": json.dumps(rows)})
 
 
-_TALLY = """
-INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
-SELECT %(endpoint)s, since, outcome, requests, messages, total_ms
-  FROM jsonb_to_recordset(%(counts)s::jsonb)
-       AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
-ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
-   SET requests = tally.requests + EXCLUDED.requests,
-       messages = tally.messages + EXCLUDED.messages,
-       total_ms = tally.total_ms + EXCLUDED.total_ms
+_COUNT = """
+WITH counted AS (
+  SELECT since, outcome, requests, messages, total_ms
+    FROM jsonb_to_recordset(%(counts)s::jsonb)
+         AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
+), tallied AS (
+  INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
+  SELECT %(endpoint)s, since, outcome, requests, messages, total_ms FROM counted
+  ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
+     SET requests = tally.requests + EXCLUDED.requests,
+         messages = tally.messages + EXCLUDED.messages,
+         total_ms = tally.total_ms + EXCLUDED.total_ms
+)
+INSERT INTO delivery_total AS total (endpoint_id, outcome, requests, total_ms)
+SELECT %(endpoint)s, outcome, sum(requests), sum(total_ms) FROM counted GROUP BY outcome
+ON CONFLICT (endpoint_id, outcome) DO UPDATE
+   SET requests = total.requests + EXCLUDED.requests,
+       total_ms = total.total_ms + EXCLUDED.total_ms
 """
 
 
@@ -139,7 +148,7 @@ def _note_requests(endpoint_id: int, requests: Sequence[Ended], *, now: datetime
         counted[2] += one.replies[0].duration_ms
     with connection.cursor() as cursor:
         cursor.execute(
-            _TALLY,
+            _COUNT,
             {
                 "endpoint": endpoint_id,
                 "counts": json.dumps(
