@@ -25,6 +25,7 @@ DECLARED: dict[str, str] = {
     "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
+    "METRICS_TOKEN": "Bearer token that `/metrics` asks for; without one there is no such page.",
     "LOG_LEVEL": "Least severe level logged (INFO).",
 }
 

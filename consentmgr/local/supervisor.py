@@ -187,7 +187,11 @@ class Service:
                 ("External transmission", f"{base}/external-transmission/kloset/"),
                 ("Partner receivers", f"http://127.0.0.1:{self.partner_port}/"),
             ]
-        lines += [("Console", f"{base}/console/"), ("API", f"{base}/v1/docs/")]
+        lines += [
+            ("Console", f"{base}/console/"),
+            ("API", f"{base}/v1/docs/"),
+            ("Metrics", f"{base}/metrics (token in {_shown(self.data / 'metrics-token')})"),
+        ]
         if self.has_demo:
             password = environment.console_password(self.data)
             lines.append(("Console account", f"admin, password {password}"))

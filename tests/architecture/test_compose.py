@@ -34,6 +34,10 @@ def test_secrets_come_from_the_environment_only(services: dict[str, Any]) -> Non
                 assert re.search(r"://\w+:\$\{[A-Z_]+:\?[^}]+\}@", value), name
 
 
+def test_the_metrics_are_shut_unless_a_token_is_set(services: dict[str, Any]) -> None:
+    assert services["web"]["environment"]["METRICS_TOKEN"] == "${METRICS_TOKEN:-}"
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_are_closed(services: dict[str, Any], name: str) -> None:
     service = services[name]

@@ -11,6 +11,8 @@ from tracking.outbox.models import OutboxEvent
 from tracking.registry.models import Partner
 
 MOST_AT_ONCE = 64
+# The pulse of telling partners.
+PULSE = "delivery"
 
 
 class Endpoint(models.Model):

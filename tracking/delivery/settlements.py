@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 # Three times the longest sending: what a killed process held is free again after that.
 LEASE_SECONDS = 3 * TOTAL_SECONDS
-PULSE = "delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +225,7 @@ def claim_in_turn(
 
 def beat(*, now: datetime) -> None:
     """Note that somebody looked for work just now."""
-    models.Pulse.objects.update_or_create(name=PULSE, defaults={"beat_at": now})
+    models.Pulse.objects.update_or_create(name=models.PULSE, defaults={"beat_at": now})
 
 
 def breaker_of(endpoint: models.Endpoint) -> Breaker:

@@ -31,6 +31,7 @@ OWN = {
     "REDIS_URL",
     "SECRET_KEY",
     "CONSENT_KEYS",
+    "METRICS_TOKEN",
     "ALLOWED_HOSTS",
     "DEMO",
     "COOKIE_SECURE",
@@ -82,10 +83,10 @@ class Up:
         assert ended() is None, self.text
         assert "Ready after" in self.text, self.text
 
-    def get(self, path: str) -> int:
+    def get(self, path: str, **headers: str) -> int:
         connection = http.client.HTTPConnection("localhost", self.port, timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             return connection.getresponse().status
         finally:
             connection.close()
@@ -159,7 +160,11 @@ def test_up_from_start_to_end(up: Up) -> None:
         assert up.get(path) == 200, path
     password = (up.data / "console-password").read_text("utf-8").strip()
     assert f"admin, password {password}" in up.text
-    for private in ("keys.env", "console-password"):
+    assert f"{base}/metrics (token in {up.data}/metrics-token)" in up.text
+    token = (up.data / "metrics-token").read_text("utf-8").strip()
+    assert up.get("/metrics") == 401
+    assert up.get("/metrics", Authorization=f"Bearer {token}") == 200
+    for private in ("keys.env", "console-password", "metrics-token"):
         assert (up.data / private).stat().st_mode & 0o777 == 0o600
 
     second = Up(data=up.data, port=up.port, partner_port=up.partner_port, output=up.data / "second")
