@@ -16,6 +16,7 @@ handler500 = "consentmgr.error_pages.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("workz", health.workz),
     path("metrics", metrics.metrics),
     path("b/", include(banner.script_urlpatterns)),
     path("v1/", include("tracking.banner.urls")),

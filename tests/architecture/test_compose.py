@@ -83,6 +83,15 @@ def test_everything_that_stays_has_a_health_check(services: dict[str, Any], name
     assert services[name]["restart"] == "unless-stopped"
 
 
+@pytest.mark.parametrize("name", ["worker", "beat-1", "beat-2"])
+def test_who_does_no_work_is_not_healthy(services: dict[str, Any], name: str) -> None:
+    how, command = services[name]["healthcheck"]["test"]
+    assert how == "CMD-SHELL"
+    own, asked = command.split(" && ")
+    assert own.startswith(("celery -A consentmgr inspect ping", "python docker/healthcheck.py"))
+    assert asked == "python manage.py workz"
+
+
 def test_the_broker_keeps_its_messages(services: dict[str, Any]) -> None:
     command = services["redis"]["command"]
     options = dict(zip(command[1::2], command[2::2], strict=True))
