@@ -67,7 +67,7 @@ def list_backlogs(*, site_id: int | None = None, now: datetime) -> list[Backlog]
     """
     Return what is unsaid or unconfirmed, per addressee of a site, or of all, that has any of it.
 
-    Reads every open event, told ones excepted: about 15 ms for 10,000, 600 ms for a million.
+    Reads every event that is not confirmed: about 20 ms for 10,000, 0.7 s for a million.
     """
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOGS, {"site_id": site_id, "now": now})
