@@ -28,6 +28,7 @@ DECLARED: dict[str, str] = {
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
     "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",
     "EMAIL_FROM": "Sender of those mails, `Shop <privacy@shop.example>`.",
+    "METRICS_TOKEN": "Bearer token that `/metrics` asks for; without one there is no such page.",
     "LOG_LEVEL": "Least severe level logged (INFO).",
 }
 

@@ -520,6 +520,14 @@ def replay(
     )
 
 
+# --- what time does
+
+
+def drop_old_tallies(*, now: datetime) -> int:
+    """Drop tallies that no chart reaches back to, and return how many; totals stay."""
+    return models.Tally.objects.filter(since__lt=now - rules.KEEP_TALLIES_FOR).delete()[0]
+
+
 def _partner(site: str, partner: str) -> PartnerInfo:
     known = registry.find_site(code=site)
     for info in registry.list_partners(site_id=known.id) if known else ():

@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 # Three times the longest sending: what a killed process held is free again after that.
 LEASE_SECONDS = 3 * TOTAL_SECONDS
-PULSE = "delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +109,24 @@ def _keep_attempts(ended: Sequence[Ended]) -> None:
         prepared.execute(cursor, _KEEP_ATTEMPTS, {"attempts": json.dumps(rows)})
 
 
-_TALLY = """
-INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
-SELECT %(endpoint)s, since, outcome, requests, messages, total_ms
-  FROM jsonb_to_recordset(%(counts)s::jsonb)
-       AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
-ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
-   SET requests = tally.requests + EXCLUDED.requests,
-       messages = tally.messages + EXCLUDED.messages,
-       total_ms = tally.total_ms + EXCLUDED.total_ms
+_COUNT = """
+WITH counted AS (
+  SELECT since, outcome, requests, messages, total_ms
+    FROM jsonb_to_recordset(%(counts)s::jsonb)
+         AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
+), tallied AS (
+  INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
+  SELECT %(endpoint)s, since, outcome, requests, messages, total_ms FROM counted
+  ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
+     SET requests = tally.requests + EXCLUDED.requests,
+         messages = tally.messages + EXCLUDED.messages,
+         total_ms = tally.total_ms + EXCLUDED.total_ms
+)
+INSERT INTO delivery_total AS total (endpoint_id, outcome, requests, total_ms)
+SELECT %(endpoint)s, outcome, sum(requests), sum(total_ms) FROM counted GROUP BY outcome
+ON CONFLICT (endpoint_id, outcome) DO UPDATE
+   SET requests = total.requests + EXCLUDED.requests,
+       total_ms = total.total_ms + EXCLUDED.total_ms
 """
 
 
@@ -179,7 +187,7 @@ def _tally(endpoint_id: int, requests: Sequence[Request]) -> None:
         for (since, outcome), counted in counts.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_TALLY, {"endpoint": endpoint_id, "counts": json.dumps(rows)})
+        cursor.execute(_COUNT, {"endpoint": endpoint_id, "counts": json.dumps(rows)})
 
 
 def _recent(endpoint_id: int, *, now: datetime) -> Recent:
@@ -217,7 +225,7 @@ def claim_in_turn(
 
 def beat(*, now: datetime) -> None:
     """Note that somebody looked for work just now."""
-    models.Pulse.objects.update_or_create(name=PULSE, defaults={"beat_at": now})
+    models.Pulse.objects.update_or_create(name=models.PULSE, defaults={"beat_at": now})
 
 
 def breaker_of(endpoint: models.Endpoint) -> Breaker:

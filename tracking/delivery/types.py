@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tracking.outbox.types import EventInfo, Punctuality
+from tracking.outbox.types import Backlog, EventInfo, Punctuality
 
 # The rights to look at deliveries, and to change how partners are told.
 PERMISSION = "delivery.view_endpoint"
@@ -290,6 +290,67 @@ class PartnerHealth:
     oldest_due_at: datetime | None
     unconfirmed: int
     oldest_unconfirmed_at: datetime | None
+
+
+class WorkStatus(StrEnum):
+    """
+    Whether partners are being told.
+
+    NOT_LOOKED_FOR: no process has looked for something to tell of late. NOT_DONE: it is looked for,
+    and yet what could be sent is not.
+    """
+
+    OK = "ok"
+    NOT_LOOKED_FOR = "nobody looks for work"
+    NOT_DONE = "due work is not done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """
+    What is known of the processes that tell partners, whoever they are.
+
+    `looked_for_at` is when work was last looked for, None = never; `undone_since` is since when
+    nobody has done anything about something that could be sent, None = all is being done.
+    """
+
+    status: WorkStatus
+    looked_for_at: datetime | None
+    undone_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTotal:
+    """All requests to one partner that ended alike, since the first one."""
+
+    outcome: AttemptOutcome
+    requests: int
+    total_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerFigures:
+    """
+    One partner's numbers for monitoring. `state` is None without an endpoint.
+
+    `due_since` is since when something could have been sent and was not; None = nothing could.
+    """
+
+    site: str
+    partner: str
+    state: EndpointState | None
+    breaker: BreakerState
+    backlog: Backlog
+    due_since: datetime | None
+    totals: tuple[RequestTotal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What monitoring reads; partners by site and code. `looked_for_at` as in `Work`."""
+
+    looked_for_at: datetime | None
+    partners: tuple[PartnerFigures, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

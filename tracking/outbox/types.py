@@ -135,14 +135,28 @@ class Backlog:
     confirmation; `overdue` is any of it past its deadline.
     """
 
+    site_id: int
     addressee: str
-    waiting: int
-    dead: int
-    overdue: int
-    oldest_unsaid_at: datetime | None
-    oldest_due_at: datetime | None
-    unconfirmed: int
-    oldest_unconfirmed_at: datetime | None
+    waiting: int = 0
+    dead: int = 0
+    overdue: int = 0
+    oldest_unsaid_at: datetime | None = None
+    oldest_due_at: datetime | None = None
+    unconfirmed: int = 0
+    oldest_unconfirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """
+    What one addressee could be told, or be asked, at this moment.
+
+    `since` is when the oldest of it became due, None = nothing is; `is_leased` says that somebody
+    is telling the addressee something else just now.
+    """
+
+    since: datetime | None = None
+    is_leased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
