@@ -6,19 +6,19 @@ from django.utils import timezone
 from tracking.consents import erasures, identifiers, operations
 
 
-@shared_task(queue="delivery")
+@shared_task
 def make_months(**kwargs: object) -> None:
     """Create the record tables of the coming months."""
     operations.make_months(now=timezone.now())
 
 
-@shared_task(queue="delivery")
+@shared_task
 def forget_expired_identifiers(**kwargs: object) -> None:
     """Delete what was kept while a grant stood that has expired."""
     identifiers.forget_expired(now=timezone.now())
 
 
-@shared_task(queue="delivery")
+@shared_task
 def forget_erasures(**kwargs: object) -> None:
     """Delete what is kept of erasures that are over."""
     erasures.forget_erasures(now=timezone.now())

@@ -8,7 +8,7 @@ from tracking.delivery import operations, run
 from tracking.outbox import operations as outbox
 
 
-@shared_task(name="tracking.delivery.tasks.drain", queue="delivery", ignore_result=True)
+@shared_task(name="tracking.delivery.tasks.drain", ignore_result=True)
 def drain(**kwargs: object) -> None:
     """Tell partners everything that is due. What fails here is due again by its own schedule."""
     run.deliver_due(
@@ -18,13 +18,13 @@ def drain(**kwargs: object) -> None:
     )
 
 
-@shared_task(name="tracking.delivery.tasks.count_confirmations", queue="delivery")
+@shared_task(name="tracking.delivery.tasks.count_confirmations")
 def count_confirmations(**kwargs: object) -> None:
     """Count what partners confirmed in the hours that are over, for the console."""
     outbox.count_confirmations(now=timezone.now())
 
 
-@shared_task(queue="delivery")
+@shared_task
 def drop_old_tallies(**kwargs: object) -> None:
     """Drop the request counts of long ago."""
     operations.drop_old_tallies(now=timezone.now())
