@@ -150,6 +150,16 @@ def test_a_partner_that_lost_its_grant_long_ago_is_told(visitor: Visitor) -> Non
     assert {event.desired_version for event in news("consent").values()} == {2}
 
 
+def test_a_grant_of_long_ago_counts_though_its_messages_are_gone(visitor: Visitor) -> None:
+    visitor.allow()
+    visitor.refuse()
+    OutboxEvent.objects.all().delete()
+
+    erase(visitor)
+
+    assert set(news("erasure")) == EVERYBODY
+
+
 def test_a_partner_that_the_notice_names_no_more_is_told(visitor: Visitor) -> None:
     visitor.allow()
     tags = [tag for tag in catalogue()["tags"] if tag["partner"] != "adco"]

@@ -258,3 +258,23 @@ def test_the_cookie_is_short_and_says_everything() -> None:
 )
 def test_a_user_agent_leaves_only_a_class(user_agent: str, device_class: DeviceClass) -> None:
     assert rules.classify_device(user_agent) is device_class
+
+
+def test_history_of_a_device_that_is_not_there_refuses_and_grants_nothing() -> None:
+    sent = submission(
+        granted=frozenset({"purpose:a"}), refused=frozenset({"purpose:b"}), is_history=True
+    )
+    merged = rules.merge(
+        before=None, submission=sent, asked=frozenset(IDS), held=frozenset(), meanings=MEANINGS
+    )
+
+    assert (merged.granted, merged.refused) == (frozenset(), {"purpose:b"})
+    assert merged.is_superseded
+
+
+def test_the_number_of_a_decision_is_above_the_last_whatever_the_clocks_say() -> None:
+    milliseconds = int(NOW.timestamp() * 1000)
+    ahead = choices(frozenset(), frozenset(), seq=milliseconds + 5)
+
+    assert rules.next_seq(choices=None, now=NOW) == milliseconds
+    assert rules.next_seq(choices=ahead, now=NOW) == milliseconds + 6
