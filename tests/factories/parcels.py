@@ -1,102 +1,158 @@
-"""Parcels as the engine makes them, handed to one transport over real HTTP."""
+"""Parcels as the engine makes them, handed to one transport over a real client."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import pytest
 
 from tests.partner_apis.base import Answer
-from tracking.delivery.transports.base import Way
+from tracking.delivery.transports.base import Send, Way
 from tracking.delivery.types import Message, Parcel, Place, Reply
-from tracking.lib import outbound_http
-from tracking.lib.outbound_http import OutboundClient
+from tracking.lib.outbound_http import MAX_BODY_BYTES, OutboundClient
 
 REVOKED, ERASED = "consent.revoked", "device.erased"
 DECIDED_AT = datetime(2026, 4, 1, 15, 0, tzinfo=UTC)
 ATTEMPTED_AT = datetime(2026, 4, 1, 15, 0, 2, tzinfo=UTC)
 
-# Each is a well-formed HTTP answer that no contract of a partner promises.
+# What comes over HTTP though no partner's contract promises it: another program answers, or only
+# half of the answer arrives.
 NONSENSE = [
-    Answer(status=200),
-    Answer(status=200, content=b"<html><title>Sign in</title></html>"),
-    Answer(status=200, content=b'{"data": ' + b"[" * 70_000),
-    Answer(status=200, content=b'{"data": {"id": "' + b"x" * 70_000),
-    Answer(status=200, content=b"\xff\xfe\x00"),
-    Answer(status=200, content="yes"),
-    Answer(status=200, content=[]),
-    Answer(status=200, content=[{"status": 1}, None]),
-    Answer(status=200, content={}),
-    Answer(status=200, content={"data": None, "results": 7, "status": [], "deleted": "many"}),
-    Answer(
-        status=201,
-        content={
-            "data": {"regulateId": {"a": 1}, "regulation": {"overallStatus": ["FINISHED"]}},
-            "results": {"task_id": 7, "status": {}},
-            "day": 7,
-            "amplitude_ids": "x",
-            "invalid_ids": 3,
-            "subject_request_id": None,
-            "request_status": {},
-            "acJWT": 1,
-        },
-    ),
+    pytest.param(Answer(status=status, content=content), id=name)
+    for name, status, content in [
+        ("nothing", 200, None),
+        ("html", 200, b"<!doctype html><title>Sign in</title>"),
+        ("not utf-8", 200, b'{"data": "\xff\xfe\x00"}'),
+        ("deep", 200, b"[" * 50_000),
+        ("deep and cut", 200, b'{"data": ' + b"[" * MAX_BODY_BYTES),
+        ("cut", 200, b'{"data": {"id": "' + b"x" * MAX_BODY_BYTES + b'"}}'),
+        ("null", 200, b"null"),
+        ("text", 200, "yes"),
+        ("empty list", 200, []),
+        ("list", 200, [{"status": 1}, None]),
+        ("empty object", 200, {}),
+        (
+            "wrong types",
+            200,
+            {
+                "data": None,
+                "results": 7,
+                "status": [],
+                "deleted": "many",
+                "requestId": 7,
+                "requestStatusPerDestination": "SUCCESS",
+            },
+        ),
+        (
+            "wrong types inside",
+            201,
+            {
+                "data": {"regulateId": {"a": 1}, "regulation": {"overallStatus": ["FINISHED"]}},
+                "results": {"task_id": 7, "status": {}},
+                "day": 7,
+                "amplitude_ids": "x",
+                "invalid_ids": 3,
+                "subject_request_id": None,
+                "request_status": {},
+                "requestStatusPerDestination": ["SUCCESS"],
+                "acJWT": 1,
+            },
+        ),
+    ]
 ]
-NONSENSE_NAMES = [str(number) for number in range(len(NONSENSE))]
 
 
 def message(
-    type: str = REVOKED, *, ticket: str = "", key: UUID | None = None, **ids: str
+    type: str = REVOKED,
+    *,
+    number: int | None = None,
+    subject: str = "",
+    ticket: str = "",
+    due_at: str = "2026-04-02T15:00:00+00:00",
+    purposes: Sequence[str] = ("advertising",),
+    **identifiers: str,
 ) -> Message:
-    """`ids` are the partner's identifiers by their kind."""
+    """
+    Return what one device's partner is told; `identifiers` are the partner's own by their kind.
+
+    The same `number` is the same message, with its key, its subject and its minute; without one,
+    every message is another.
+    """
+    subject = subject or f"subject{number or 0:04}"
+    decided_at = (DECIDED_AT + timedelta(minutes=number or 0)).isoformat()
     return Message(
-        key=key or uuid4(),
-        subject="subject",
+        key=uuid4() if number is None else uuid5(NAMESPACE_URL, f"message-{number}"),
+        subject=subject,
         payload={
             "type": type,
-            "timestamp": DECIDED_AT.isoformat(timespec="seconds"),
-            "data": {"subject": "subject", "version": 2},
+            "timestamp": decided_at,
+            "data": {
+                "subject": subject,
+                "version": 3,
+                "decided_at": decided_at,
+                "due_at": due_at,
+                "withdrawn": {"purposes": list(purposes), "data_items": ["activity.url"]},
+                "granted": {"purposes": [], "data_items": []},
+            },
         },
-        identifiers=ids,
+        identifiers=identifiers,
         ticket=ticket,
     )
 
 
-def parcel(*messages: Message, url: str, secret: str, **settings: str) -> Parcel:
+def parcel(
+    *messages: Message,
+    url: str = "",
+    secret: str = "",
+    attempted_at: datetime = ATTEMPTED_AT,
+    **settings: str,
+) -> Parcel:
+    """Return a parcel for the place `adco`; without messages it holds message number 1."""
     return Parcel(
-        place=Place(partner="partner", url=url, settings=settings, secrets=(secret,)),
-        messages=messages,
-        attempted_at=ATTEMPTED_AT,
+        place=Place(
+            partner="adco",
+            url=url,
+            settings=settings,
+            secrets=(secret,) if secret else (),
+            site_id=1,
+        ),
+        messages=messages or (message(number=1),),
+        attempted_at=attempted_at,
     )
 
 
-def send(way: Way, what: Parcel) -> list[Reply]:
-    async def run() -> list[Reply]:
-        async with OutboundClient(allow_loopback=True) as client:
-            return list(await way.send(parcel=what, client=client))
-
-    return asyncio.run(run())
+def send(way: Way, what: Parcel, **how: Any) -> list[Reply]:
+    """Hand a parcel over; `how` is that of `_replies`."""
+    return _replies(way.send, what, **how)
 
 
-def check(way: Way, what: Parcel) -> list[Reply]:
-    async def run() -> list[Reply]:
-        assert way.check is not None
-        async with OutboundClient(allow_loopback=True) as client:
-            return list(await way.check(parcel=what, client=client))
-
-    return asyncio.run(run())
+def check(way: Way, what: Parcel, **how: Any) -> list[Reply]:
+    """Ask what became of a parcel; `how` is that of `_replies`."""
+    assert way.check is not None
+    return _replies(way.check, what, **how)
 
 
-def ask(
-    url: str, *, method: str = "POST", headers: dict[str, str], body: Any = b""
-) -> outbound_http.Answer:
-    """Call a partner's API without a transport; a body that is not bytes is sent as JSON."""
+def _replies(
+    call: Send, what: Parcel, *, times: int = 1, at_once: int = 1, **client: Any
+) -> list[Reply]:
+    """
+    Call `times` times in a row, each by `at_once` together, and return the last replies.
 
-    async def run() -> outbound_http.Answer:
-        async with OutboundClient(allow_loopback=True) as client:
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            return await client.request(method=method, url=url, headers=headers, body=content)
+    `client` are settings of the client, which may reach this machine unless they say otherwise.
+    """
 
-    return asyncio.run(run())
+    async def run() -> Sequence[Reply]:
+        async with OutboundClient(**{"allow_loopback": True, **client}) as opened:
+            for _ in range(times):
+                *_, replies = await asyncio.gather(
+                    *(call(parcel=what, client=opened) for _ in range(at_once))
+                )
+        return replies
+
+    replies = list(asyncio.run(run()))
+    assert len(replies) == len(what.messages)
+    return replies

@@ -8,13 +8,11 @@ https://amplitude.com/docs/apis/analytics/dashboard-rest#user-search (2026-11)
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 SECRET = "api-key:secret-key"
 DAY = date(2026, 4, 12)
@@ -25,7 +23,7 @@ FIELDS = {"user_ids", "amplitude_ids", "requester", "ignore_invalid_id", "delete
 
 
 @dataclass(kw_only=True)
-class Amplitude:
+class Amplitude(Partner):
     """
     `people` are numbers by user id, `devices` numbers by device id. `job` is who is to be deleted
     on DAY, and `status` how far it is.
@@ -35,11 +33,6 @@ class Amplitude:
     devices: dict[str, list[int]] = field(default_factory=dict)
     job: list[dict[str, Any]] = field(default_factory=list)
     status: str = "staging"
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def handle(self, request: Request) -> Answer:
         basic = base64.b64encode(SECRET.encode()).decode()
@@ -123,10 +116,3 @@ class Amplitude:
 
 def refusal(status: int) -> Answer:
     return Answer(status=status, content={"error": {"http_code": status, "message": "no"}})
-
-
-@contextmanager
-def amplitude() -> Iterator[Amplitude]:
-    partner = Amplitude()
-    with listening(partner.handle) as partner.api:
-        yield partner

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -102,3 +104,44 @@ def listening(handle: Callable[[Request], Answer]) -> Iterator[FakeApi]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@dataclass(kw_only=True)
+class Partner(ABC):
+    """What every fake API has: its contract in `handle`, and the `api` that listens."""
+
+    api: FakeApi = field(init=False)
+
+    @abstractmethod
+    def handle(self, request: Request) -> Answer: ...
+
+    @property
+    def url(self) -> str:
+        return self.api.url
+
+    @contextmanager
+    def here(self) -> Iterator[Self]:
+        """Listen for as long as the block runs."""
+        with listening(self.handle) as self.api:
+            yield self
+
+
+def ask(url: str, *, method: str = "POST", headers: Mapping[str, str], body: Any = b"") -> Answer:
+    """
+    Ask a fake directly, past every transport and our own client.
+
+    A body that is not bytes is sent as JSON; the answer's content is always bytes.
+    """
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    try:
+        connection.request(
+            method,
+            url.removeprefix(f"http://{parts.netloc}"),
+            body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers=dict(headers),
+        )
+        response = connection.getresponse()
+        return Answer(status=response.status, content=response.read())
+    finally:
+        connection.close()

@@ -7,12 +7,10 @@ post_update_user_subscription_group_status_v2 and …/endpoints/user_data/post_u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 KEY = "rest-api-key"
 GROUPS = ["aaaaaaaa-1111-4111-8111-111111111111", "bbbbbbbb-2222-4222-8222-222222222222"]
@@ -20,17 +18,12 @@ IDENTIFIERS = {"external_ids", "emails", "phones"}
 
 
 @dataclass(kw_only=True)
-class Braze:
+class Braze(Partner):
     """`members` are the profiles it has; `unsubscribed` and `deleted` what it was told."""
 
     members: set[str] = field(default_factory=set)
     unsubscribed: set[tuple[str, str]] = field(default_factory=set)
     deleted: list[str] = field(default_factory=list)
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def handle(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {KEY}":
@@ -86,10 +79,3 @@ def is_list(ids: Any) -> bool:
 
 def refusal(status: int, message: str) -> Answer:
     return Answer(status=status, content={"message": message})
-
-
-@contextmanager
-def braze() -> Iterator[Braze]:
-    partner = Braze()
-    with listening(partner.handle) as partner.api:
-        yield partner

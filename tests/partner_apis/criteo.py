@@ -8,14 +8,12 @@ and https://developers.criteo.com/marketing-solutions/docs/contact-list
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 PATH = re.compile(r"/2026-07/marketing-solutions/audience-segments/(\d+)/contact-list")
 MOST = 50_000
@@ -40,7 +38,7 @@ def problem(status: int, kind: str, code: str) -> Answer:
 
 
 @dataclass(kw_only=True)
-class Criteo:
+class Criteo(Partner):
     """`removed` are the accepted requests: list, type, identifiers; `asked` counts tokens."""
 
     client_id: str = field(default_factory=lambda: uuid4().hex)
@@ -50,16 +48,10 @@ class Criteo:
     asked: int = 0
     samples: int = 5
     removed: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    api: FakeApi = field(init=False)
 
     @property
     def secret(self) -> str:
         return f"{self.client_id}:{self.client_secret}"
-
-    @contextmanager
-    def here(self) -> Iterator[Criteo]:
-        with listening(self.handle) as self.api:
-            yield self
 
     def handle(self, request: Request) -> Answer:
         if request.path == "/oauth2/token":

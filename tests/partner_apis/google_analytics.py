@@ -7,13 +7,11 @@ Built from the discovery document of `analyticsadmin` v1alpha (revision 20261102
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tests.partner_apis import google_accounts
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 from tests.partner_apis.google_accounts import GoogleAccounts, error
 
 SCOPE = "https://www.googleapis.com/auth/analytics.edit"
@@ -22,23 +20,17 @@ FIELDS = {"userId", "clientId", "appInstanceId", "userProvidedData"}
 
 
 @dataclass(kw_only=True)
-class GoogleAnalytics:
+class GoogleAnalytics(Partner):
     """`deleted` are the ids as they came: property, field, id."""
 
     accounts: GoogleAccounts = field(default_factory=lambda: GoogleAccounts(scope=SCOPE))
     property_id: str = "123456789"
     most_a_day: int = 500
     deleted: list[tuple[str, str, str]] = field(default_factory=list)
-    api: FakeApi = field(init=False)
 
     @property
     def secret(self) -> str:
-        return self.accounts.secret(self.api.url)
-
-    @contextmanager
-    def here(self) -> Iterator[GoogleAnalytics]:
-        with listening(self.handle) as self.api:
-            yield self
+        return self.accounts.secret(self.url)
 
     def handle(self, request: Request) -> Answer:
         if request.path == google_accounts.PATH:

@@ -8,14 +8,12 @@ https://developers.google.com/data-manager/api/devguides/limits
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from tests.partner_apis import google_accounts
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 from tests.partner_apis.google_accounts import GoogleAccounts, error
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
@@ -26,7 +24,7 @@ SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(kw_only=True)
-class GoogleDataManager:
+class GoogleDataManager(Partner):
     """
     `removed` are the accepted requests by their id, `states` what is said of one: a state for each
     destination, PROCESSING until it is set.
@@ -37,16 +35,10 @@ class GoogleDataManager:
     audiences: set[str] = field(default_factory=lambda: {"111", "222"})
     removed: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: dict[str, list[str]] = field(default_factory=dict)
-    api: FakeApi = field(init=False)
 
     @property
     def secret(self) -> str:
-        return self.accounts.secret(self.api.url)
-
-    @contextmanager
-    def here(self) -> Iterator[GoogleDataManager]:
-        with listening(self.handle) as self.api:
-            yield self
+        return self.accounts.secret(self.url)
 
     def handle(self, request: Request) -> Answer:
         if request.path == google_accounts.PATH:

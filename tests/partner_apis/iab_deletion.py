@@ -7,8 +7,6 @@ framework leaves the wrapping of tokens open: this one takes and gives JSON, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 SITE, SITE_KEY_ID, OWN_KEY_ID = "shop.example", "2026-1", "partner-1"
 ENDPOINT = "/api/delete"
@@ -53,7 +51,7 @@ class Refused(Exception):
 
 
 @dataclass(kw_only=True)
-class Recipient:
+class Recipient(Partner):
     """
     `site_key` is the key in the site's own dsrdelete.json. `taken` are the claims of the requests
     that were accepted; `file` is laid over its own dsrdelete.json, `claims` over each acJWT, and
@@ -69,11 +67,6 @@ class Recipient:
     signs_with: Key | bytes | None = None
     status: int | None = None
     now: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     @property
     def fetches(self) -> int:
@@ -175,10 +168,3 @@ class Recipient:
             headers = {"Content-Type": "application/jwt"}
             return Answer(status=status, content=acknowledgement.encode(), headers=headers)
         return Answer(status=status, content={"acJWT": acknowledgement})
-
-
-@contextmanager
-def recipient(*, key: Key, site_key: Key) -> Iterator[Recipient]:
-    partner = Recipient(key=key, site_key=site_key)
-    with listening(partner.handle) as partner.api:
-        yield partner

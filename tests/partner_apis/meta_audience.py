@@ -8,13 +8,11 @@ the error table of https://developers.facebook.com/docs/graph-api/guides/error-h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 PATH = re.compile(r"/v26\.0/(\d+)/users")
 MOST = 10_000
@@ -40,18 +38,12 @@ def error(code: int, *, status: int = 400, **more: Any) -> Answer:
 
 
 @dataclass(kw_only=True)
-class MetaAudience:
+class MetaAudience(Partner):
     """`removed` are the accepted requests: audience, schema, data."""
 
     token: str = field(default_factory=lambda: f"EAA{uuid4().hex}")
     audiences: set[str] = field(default_factory=lambda: {"111", "222"})
     removed: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    api: FakeApi = field(init=False)
-
-    @contextmanager
-    def here(self) -> Iterator[MetaAudience]:
-        with listening(self.handle) as self.api:
-            yield self
 
     def handle(self, request: Request) -> Answer:
         found = PATH.fullmatch(request.path)

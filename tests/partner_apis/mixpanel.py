@@ -7,12 +7,10 @@ https://docs.mixpanel.com/reference/gdpr-api (2026-11)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 OAUTH, PROJECT = "oauth-token", "591b3354bb2bdd96f72f23bf56911673"
 PATH = "/api/app/data-deletions/v3.0"
@@ -20,16 +18,11 @@ FIELDS = {"distinct_ids", "compliance_type", "subject_request_id", "status_callb
 
 
 @dataclass(kw_only=True)
-class Mixpanel:
+class Mixpanel(Partner):
     """`tasks` are the bodies it took, by number; `status` how far all of them are."""
 
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     status: str = "PENDING"
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def handle(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {OAUTH}":
@@ -83,10 +76,3 @@ class Mixpanel:
 
 def refusal(status: int) -> Answer:
     return Answer(status=status, content={"error": "no", "status": "error"})
-
-
-@contextmanager
-def mixpanel() -> Iterator[Mixpanel]:
-    partner = Mixpanel()
-    with listening(partner.handle) as partner.api:
-        yield partner

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import NameOID
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 SECRET = "key:secret"
 PROPERTY = "website-shop.example"
@@ -68,18 +66,13 @@ def certificate(key: SigningKey) -> str:
 
 
 @dataclass(kw_only=True)
-class Processor:
+class Processor(Partner):
     """`requests` are what it took, by id; `status` is how far all of them are."""
 
     dialect: str
     key: SigningKey | None = None
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
     status: str = "pending"
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def handle(self, request: Request) -> Answer:
         token = f"Basic {base64.b64encode(SECRET.encode()).decode()}"
@@ -204,10 +197,3 @@ class Processor:
 
 def identities(body: dict[str, Any]) -> Any:
     return body.get("subject_identities"), body.get("extensions")
-
-
-@contextmanager
-def processor(dialect: str, *, key: SigningKey | None = None) -> Iterator[Processor]:
-    partner = Processor(dialect=dialect, key=key)
-    with listening(partner.handle) as partner.api:
-        yield partner

@@ -11,13 +11,12 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 KEY_ID, KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION, BUCKET = "ap-northeast-1", "adco-suppressions"
@@ -35,12 +34,21 @@ class Stored:
 
 
 @dataclass(kw_only=True)
-class Bucket:
+class Bucket(Partner):
     """`objects` by key; `writes` counts every PUT that was taken."""
 
-    api: FakeApi
     objects: dict[str, Stored] = field(default_factory=dict)
     writes: int = 0
+
+    def handle(self, request: Request) -> Answer:
+        refusal = _refusal(request)
+        if refusal is not None:
+            return _error(*refusal)
+        _, _, key = request.path[1:].partition("/")
+        self.objects[key] = Stored(body=request.body, content_type=request.headers["content-type"])
+        self.writes += 1
+        etag = hashlib.md5(request.body, usedforsecurity=False).hexdigest()
+        return Answer(status=200, content=b"", headers={"ETag": f'"{etag}"'})
 
 
 def signature(
@@ -76,25 +84,6 @@ def signature(
     for part in (moment[:8], region, "s3", "aws4_request"):
         derived = hmac.digest(derived, part.encode(), "sha256")
     return hmac.digest(derived, text.encode(), "sha256").hex()
-
-
-@contextmanager
-def bucket() -> Iterator[Bucket]:
-    """Listen with one empty bucket for as long as the block runs."""
-
-    def handle(request: Request) -> Answer:
-        refusal = _refusal(request)
-        if refusal is not None:
-            return _error(*refusal)
-        _, _, key = request.path[1:].partition("/")
-        made.objects[key] = Stored(body=request.body, content_type=request.headers["content-type"])
-        made.writes += 1
-        etag = hashlib.md5(request.body, usedforsecurity=False).hexdigest()
-        return Answer(status=200, content=b"", headers={"ETag": f'"{etag}"'})
-
-    with listening(handle) as api:
-        made = Bucket(api=api)
-        yield made
 
 
 def _refusal(request: Request) -> tuple[int, str] | None:

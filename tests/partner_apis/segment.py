@@ -6,12 +6,10 @@ Source: https://docs.segmentapis.com/tag/Deletion-and-Suppression (2026-11)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.partner_apis.base import Answer, FakeApi, Request, listening
+from tests.partner_apis.base import Answer, Partner, Request
 
 TOKEN = "sgp_token"
 SOURCE = "rh5BDZp6QDHvXFCkibm1pR"
@@ -21,16 +19,11 @@ REGULATIONS = {"SUPPRESS_ONLY", "UNSUPPRESS", "SUPPRESS_WITH_DELETE", "DELETE_ON
 
 
 @dataclass(kw_only=True)
-class Segment:
+class Segment(Partner):
     """`regulations` hold what was asked for, by number; `statuses` what to say of each."""
 
     regulations: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
-    api: FakeApi = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.api.url
 
     def handle(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -89,10 +82,3 @@ class Segment:
 
 def refusal(status: int, type: str) -> Answer:
     return Answer(status=status, content={"errors": [{"type": type, "message": type}]})
-
-
-@contextmanager
-def segment() -> Iterator[Segment]:
-    partner = Segment()
-    with listening(partner.handle) as partner.api:
-        yield partner

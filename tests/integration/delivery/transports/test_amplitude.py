@@ -13,10 +13,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.factories import parcels
-from tests.factories.parcels import ERASED, NONSENSE, NONSENSE_NAMES, message
-from tests.partner_apis import amplitude as partner_api
+from tests.factories.parcels import ERASED, NONSENSE, message
 from tests.partner_apis.amplitude import DAY, DELETIONS, SEARCH, SECRET, Amplitude
-from tests.partner_apis.base import Answer
+from tests.partner_apis.base import Answer, ask
 from tracking.delivery.transports import TRANSPORTS, amplitude, base
 from tracking.delivery.types import AttemptOutcome, Message, Reply, Transport
 
@@ -29,7 +28,7 @@ DEVICE = "0b5d6f0a-7c1e-4b1f-9a53-6d6a4b8f2c11"
 @pytest.fixture
 def partner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Amplitude]:
     monkeypatch.setattr(amplitude, "PROFILE", replace(amplitude.PROFILE, pause=timedelta(0)))
-    with partner_api.amplitude() as listening:
+    with Amplitude().here() as listening:
         listening.people = {"alice": 1, "bob": 2}
         listening.devices = {DEVICE: [7], "family": [1, 8], "kiosk": [11, 12, 13, 14, 15, 16]}
         yield listening
@@ -75,7 +74,7 @@ def test_the_fake_refuses_what_the_contract_refuses(
     partner: Amplitude, status: int, path: str, change: dict[str, Any]
 ) -> None:
     asked = {"method": "POST", "headers": HEADERS, "body": BODY, **change}
-    assert parcels.ask(partner.url + path, **asked).status == status
+    assert ask(partner.url + path, **asked).status == status
 
 
 def test_the_transport_is_in_the_table() -> None:
@@ -234,7 +233,7 @@ def test_a_refusal_is_left_to_the_status(partner: Amplitude, status: int) -> Non
     assert [(reply.status, reply.outcome) for reply in replies] == [(status, None)] * 2
 
 
-@pytest.mark.parametrize("answer", NONSENSE, ids=NONSENSE_NAMES)
+@pytest.mark.parametrize("answer", NONSENSE)
 def test_nonsense_is_no_yes(partner: Amplitude, answer: Answer) -> None:
     partner.api.instead = [answer]
     [sent] = send(partner, message(user_id="alice"))

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from tests.factories import parcels
-from tests.factories.parcels import ERASED, NONSENSE, NONSENSE_NAMES, message
-from tests.partner_apis import braze as partner_api
-from tests.partner_apis.base import Answer
+from tests.factories.parcels import ERASED, NONSENSE, message
+from tests.partner_apis.base import Answer, ask
 from tests.partner_apis.braze import GROUPS, KEY, Braze
 from tracking.delivery.transports import TRANSPORTS, braze
 from tracking.delivery.types import AttemptOutcome, Message, Reply, Transport
@@ -26,7 +25,7 @@ SET, DELETE = "/v2/subscription/status/set", "/users/delete"
 
 @pytest.fixture
 def partner() -> Iterator[Braze]:
-    with partner_api.braze() as listening:
+    with Braze().here() as listening:
         listening.members = {"m1", "m2", "m3"}
         yield listening
 
@@ -65,7 +64,7 @@ def test_the_fake_refuses_what_the_contract_refuses(
     partner: Braze, status: int, path: str, change: dict[str, Any]
 ) -> None:
     asked = {"method": "POST", "headers": HEADERS, "body": {}, **change}
-    assert parcels.ask(partner.url + path, **asked).status == status
+    assert ask(partner.url + path, **asked).status == status
 
 
 def test_the_transport_is_in_the_table() -> None:
@@ -142,7 +141,7 @@ def test_a_refusal_is_left_to_the_status(partner: Braze, status: int, kind: str)
 
 
 @pytest.mark.parametrize("kind", [parcels.REVOKED, ERASED])
-@pytest.mark.parametrize("answer", NONSENSE, ids=NONSENSE_NAMES)
+@pytest.mark.parametrize("answer", NONSENSE)
 def test_nonsense_is_no_yes(partner: Braze, answer: Answer, kind: str) -> None:
     partner.api.instead = [answer]
     [reply] = send(partner, message(kind, user_id="m1"))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.factories import sendings
-from tests.factories.sendings import NONSENSE, message
-from tests.integration.delivery.transports.asking import ask
-from tests.partner_apis.base import Answer
+from tests.factories import parcels
+from tests.factories.parcels import NONSENSE, message
+from tests.partner_apis.base import Answer, ask
 from tests.partner_apis.criteo import Criteo, problem
 from tracking.delivery.transports.criteo import PROFILE, WAY
 from tracking.delivery.types import AttemptOutcome, Effect, Message, Reply
@@ -30,12 +28,9 @@ def criteo() -> Iterator[Criteo]:
         yield listening
 
 
-def send(criteo: Criteo, *messages: Message, **how: Any) -> list[Reply]:
-    return sendings.send(
-        WAY.send,
-        messages,
-        **{"url": criteo.api.url, "secret": criteo.secret, "settings": SETTINGS, **how},
-    )
+def send(criteo: Criteo, *messages: Message, **how: str) -> list[Reply]:
+    place = {"url": criteo.url, "secret": criteo.secret, **SETTINGS, **how}
+    return parcels.send(WAY, parcels.parcel(*messages, **place))
 
 
 def bring_token(criteo: Criteo) -> None:
@@ -83,11 +78,11 @@ def test_the_fake_refuses_what_the_contract_refuses(
         "attributes": AMENDMENT | change.get("attributes", {}),
     }
     answer = ask(
-        criteo.api.url + change.get("path", PATH),
+        criteo.url + change.get("path", PATH),
         method=change.get("method", "PATCH"),
         headers={"Authorization": "Bearer good", "Content-Type": "application/json"}
         | change.get("headers", {}),
-        body=change.get("body", json.dumps({"data": data | change.get("data", {})}).encode()),
+        body=change.get("body", {"data": data | change.get("data", {})}),
     )
     assert answer.status == status
     assert len(criteo.removed) == (status == 200)
@@ -103,7 +98,7 @@ def test_the_fake_refuses_what_the_contract_refuses(
 )
 def test_the_fake_gives_tokens_to_its_client_only(criteo: Criteo, form: str) -> None:
     answer = ask(
-        criteo.api.url + "/oauth2/token",
+        criteo.url + "/oauth2/token",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         body=form.encode(),
     )
@@ -126,7 +121,7 @@ def test_kinds_are_kept_apart_and_every_list_is_asked(criteo: Criteo) -> None:
         message(email_sha256=EMAIL, fbp="fb.1.2.3"),
         message(criteo_gum=GUM),
         message(madid=MADID.upper(), criteo_gum=f" {GUM} "),
-        settings=SETTINGS | {"audience_ids": "111,222"},
+        audience_ids="111,222",
     )
     assert {reply.outcome for reply in replies} == {AttemptOutcome.ACCEPTED}
     assert criteo.removed == [
@@ -148,7 +143,7 @@ def test_without_a_caller_id_no_cookie_id_is_sent(criteo: Criteo) -> None:
         criteo,
         message(criteo_gum=GUM),
         message(email_sha256=EMAIL),
-        settings=SETTINGS | {"gum_caller_id": ""},
+        gum_caller_id="",
     )
     assert [(reply.outcome, reply.error) for reply in replies] == [
         (AttemptOutcome.REJECTED, "setting_missing"),
@@ -158,7 +153,7 @@ def test_without_a_caller_id_no_cookie_id_is_sent(criteo: Criteo) -> None:
 
 
 def test_the_version_can_be_changed(criteo: Criteo) -> None:
-    send(criteo, message(email_sha256=EMAIL), settings=SETTINGS | {"api_version": "2027-01"})
+    send(criteo, message(email_sha256=EMAIL), api_version="2027-01")
     assert criteo.api.requests[-1].path == PATH.replace("2026-07", "2027-01")
 
 
@@ -241,6 +236,15 @@ def test_refusals_speak_by_their_status(criteo: Criteo, status: int) -> None:
     criteo.api.instead = [problem(status, "x", "y")]
     [reply] = send(criteo, message(email_sha256=EMAIL))
     assert (reply.status, reply.outcome) == (status, None)
+
+
+def test_one_token_is_for_all_who_send_at_once_and_later(criteo: Criteo) -> None:
+    what = parcels.parcel(
+        message(email_sha256=EMAIL), url=criteo.url, secret=criteo.secret, **SETTINGS
+    )
+    [reply] = parcels.send(WAY, what, times=2, at_once=5)
+    assert reply.outcome is AttemptOutcome.ACCEPTED
+    assert (criteo.asked, len(criteo.removed)) == (1, 10)
 
 
 def test_a_token_that_ended_early_is_replaced(criteo: Criteo) -> None:

@@ -18,7 +18,7 @@ from django.conf import settings as django_settings
 
 from tests.factories import parcels
 from tests.factories.certificates import self_signed
-from tests.factories.withdrawals import AT, parcel, withdrawal
+from tests.factories.parcels import ATTEMPTED_AT, message, parcel
 from tests.partner_apis import smtp
 from tracking.delivery import links
 from tracking.delivery.transports import email, listing
@@ -53,7 +53,7 @@ def send(what: Parcel) -> list[Reply]:
 
 
 def to_partner(*messages: Any, **settings: str) -> Parcel:
-    return parcel(*messages, settings={**SETTINGS, **settings})
+    return parcel(*messages, **SETTINGS | settings)
 
 
 def body_of(mail: smtp.Received) -> str:
@@ -69,9 +69,9 @@ def rows_of(mail: smtp.Received) -> list[dict[str, str]]:
 
 def test_one_mail_tells_all(box: smtp.MailBox) -> None:
     messages = [
-        withdrawal(1, ga_client_id="12.34"),
-        withdrawal(2, due_at="2026-04-02T09:30:00+00:00", purposes=["analytics"]),
-        withdrawal(3, type="device.erased"),
+        message(number=1, ga_client_id="12.34"),
+        message(number=2, due_at="2026-04-02T09:30:00+00:00", purposes=["analytics"]),
+        message(number=3, type="device.erased"),
     ]
     replies = send(to_partner(*messages))
     [mail] = box.mails
@@ -106,14 +106,16 @@ def test_the_link_is_ours_and_says_what_the_mail_was_about(box: smtp.MailBox) ->
     [address] = re.findall(r"https://\S+", body_of(box.mails[0]))
     prefix = f"https://consent.shop.example{links.PATH}"
     assert address.startswith(prefix)
-    link = links.read(address.removeprefix(prefix), keys=django_settings.CONSENT_KEYS, now=AT)
+    link = links.read(
+        address.removeprefix(prefix), keys=django_settings.CONSENT_KEYS, now=ATTEMPTED_AT
+    )
     assert link is not None
     assert (link.site_id, link.partner, link.ticket, link.messages, link.sent_at) == (
         1,
         "adco",
         reply.ticket,
         1,
-        AT,
+        ATTEMPTED_AT,
     )
 
 
@@ -135,9 +137,9 @@ def test_english_another_zone_and_an_address_for_questions(box: smtp.MailBox) ->
 
 
 def test_a_mail_that_is_sent_again_says_that_it_is_the_same(box: smtp.MailBox) -> None:
-    one, two = withdrawal(1), withdrawal(2)
+    one, two = message(number=1), message(number=2)
     first = send(to_partner(one, two))
-    again = send(parcel(two, one, settings=SETTINGS, attempted_at=AT + timedelta(minutes=9)))
+    again = send(parcel(two, one, attempted_at=ATTEMPTED_AT + timedelta(minutes=9), **SETTINGS))
     other = send(to_partner(one))
     assert first[0].ticket == again[0].ticket != other[0].ticket
     ids = [mail.message["Message-ID"] for mail in box.mails]
@@ -198,7 +200,7 @@ def test_refusals_of_the_server(
     box: smtp.MailBox, command: str, answer: str, error: str, outcome: AttemptOutcome
 ) -> None:
     box.answers[command] = answer
-    for reply in send(to_partner(withdrawal(1), withdrawal(2))):
+    for reply in send(to_partner(message(number=1), message(number=2))):
         assert (reply.status, reply.error, reply.outcome, reply.ticket) == (
             None,
             error,
@@ -267,5 +269,5 @@ def test_nothing_is_tried_where_no_server_is_named(settings: Any) -> None:
 
 
 def test_missing_settings_are_a_reply_too(box: smtp.MailBox) -> None:
-    [reply] = send(parcel(settings={}))
+    [reply] = send(parcel())
     assert (reply.status, reply.error, box.mails) == (None, "KeyError", [])

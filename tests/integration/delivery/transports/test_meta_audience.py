@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import sendings
-from tests.factories.sendings import NONSENSE, message
-from tests.integration.delivery.transports.asking import ask
-from tests.partner_apis.base import Answer
+from tests.factories import parcels
+from tests.factories.parcels import NONSENSE, message
+from tests.partner_apis.base import Answer, ask
 from tests.partner_apis.meta_audience import MetaAudience, error
 from tracking.delivery.transports.meta_audience import PROFILE, WAY
 from tracking.delivery.types import AttemptOutcome, Effect, Message, Reply
@@ -31,12 +30,9 @@ def meta() -> Iterator[MetaAudience]:
         yield listening
 
 
-def send(meta: MetaAudience, *messages: Message, **how: Any) -> list[Reply]:
-    return sendings.send(
-        WAY.send,
-        messages,
-        **{"url": meta.api.url, "secret": meta.token, "settings": SETTINGS, **how},
-    )
+def send(meta: MetaAudience, *messages: Message, **how: str) -> list[Reply]:
+    place = {"url": meta.url, "secret": meta.token, **SETTINGS, **how}
+    return parcels.send(WAY, parcels.parcel(*messages, **place))
 
 
 # --- the fake keeps the contract -------------------------------------------------------------
@@ -71,13 +67,13 @@ def test_the_fake_refuses_what_the_contract_refuses(
         "access_token": change.get("token", meta.token),
     }
     answer = ask(
-        meta.api.url + change.get("path", "/v26.0/111/users"),
+        meta.url + change.get("path", "/v26.0/111/users"),
         method=change.get("method", "DELETE"),
         headers={"Content-Type": change.get("type", "application/json")},
-        body=change.get("body", json.dumps(body).encode()),
+        body=change.get("body", body),
     )
     assert answer.status == (400 if code else 200)
-    assert json.loads(answer.body).get("error", {}).get("code") == code
+    assert json.loads(answer.content).get("error", {}).get("code") == code
     assert len(meta.removed) == (code is None)
 
 
@@ -99,7 +95,7 @@ def test_kinds_are_kept_apart_and_every_audience_is_asked(meta: MetaAudience) ->
         message(email_sha256=EMAIL, fbp="fb.1.2.3"),
         message(phone_sha256=PHONE),
         message(email_sha256=EMAIL, madid=MADID.upper()),
-        settings=BOTH,
+        **BOTH,
     )
     assert {reply.outcome for reply in replies} == {AttemptOutcome.ACCEPTED}
     assert meta.removed == [
@@ -124,7 +120,7 @@ def test_a_whole_parcel_stays_within_the_limit(meta: MetaAudience) -> None:
 
 
 def test_the_version_can_be_changed(meta: MetaAudience) -> None:
-    send(meta, message(email_sha256=EMAIL), settings=SETTINGS | {"api_version": "v27.0"})
+    send(meta, message(email_sha256=EMAIL), api_version="v27.0")
     assert meta.api.requests[0].path == "/v27.0/111/users"
 
 
@@ -154,7 +150,7 @@ def test_the_good_half_of_a_message_is_removed_all_the_same(meta: MetaAudience) 
 
 
 def test_a_lost_audience_does_not_keep_the_others(meta: MetaAudience) -> None:
-    [reply] = send(meta, message(email_sha256=EMAIL), settings={"audience_ids": "9,111"})
+    [reply] = send(meta, message(email_sha256=EMAIL), audience_ids="9,111")
     assert (reply.status, reply.outcome) == (400, None)
     assert meta.removed == [("111", "EMAIL_SHA256", [EMAIL])]
 
@@ -165,7 +161,7 @@ def test_a_lost_audience_does_not_keep_the_others(meta: MetaAudience) -> None:
 )
 def test_trouble_that_would_repeat_ends_it(meta: MetaAudience, answer: Answer) -> None:
     meta.api.instead = [answer]
-    replies = send(meta, message(email_sha256=EMAIL), message(phone_sha256=PHONE), settings=BOTH)
+    replies = send(meta, message(email_sha256=EMAIL), message(phone_sha256=PHONE), **BOTH)
     assert replies[0] == replies[1]
     assert replies[0].outcome is not AttemptOutcome.ACCEPTED
     assert len(meta.api.requests) == 1

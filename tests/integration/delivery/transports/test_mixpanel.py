@@ -13,9 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.factories import parcels
-from tests.factories.parcels import ERASED, NONSENSE, NONSENSE_NAMES, message
-from tests.partner_apis import mixpanel as partner_api
-from tests.partner_apis.base import Answer
+from tests.factories.parcels import ERASED, NONSENSE, message
+from tests.partner_apis.base import Answer, ask
 from tests.partner_apis.mixpanel import OAUTH, PATH, PROJECT, Mixpanel
 from tracking.delivery.transports import TRANSPORTS, mixpanel
 from tracking.delivery.types import AttemptOutcome, Message, Parcel, Reply, Transport
@@ -27,7 +26,7 @@ QUERY = f"?token={PROJECT}"
 @pytest.fixture
 def partner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mixpanel]:
     monkeypatch.setattr(mixpanel, "PROFILE", replace(mixpanel.PROFILE, pause=timedelta(0)))
-    with partner_api.mixpanel() as listening:
+    with Mixpanel().here() as listening:
         yield listening
 
 
@@ -68,7 +67,7 @@ def test_the_fake_refuses_what_the_contract_refuses(
     partner: Mixpanel, status: int, path: str, change: dict[str, Any]
 ) -> None:
     asked = {"method": "POST", "headers": HEADERS, "body": {"distinct_ids": ["d1"]}, **change}
-    assert parcels.ask(partner.url + path, **asked).status == status
+    assert ask(partner.url + path, **asked).status == status
 
 
 def test_the_transport_is_in_the_table() -> None:
@@ -157,7 +156,7 @@ def test_a_task_that_is_gone_is_a_failure(partner: Mixpanel) -> None:
 
 def test_a_second_lies_between_two_questions() -> None:
     assert mixpanel.PROFILE.pause == timedelta(seconds=1)
-    with partner_api.mixpanel() as partner:
+    with Mixpanel().here() as partner:
         began = time.monotonic()
         check(partner, message(ticket="task-1"), message(ticket="task-2"))
         assert time.monotonic() - began >= 1
@@ -173,7 +172,7 @@ def test_a_refusal_is_left_to_the_status(partner: Mixpanel, status: int) -> None
     assert [(reply.status, reply.outcome) for reply in replies] == [(status, None)] * 2
 
 
-@pytest.mark.parametrize("answer", NONSENSE, ids=NONSENSE_NAMES)
+@pytest.mark.parametrize("answer", NONSENSE)
 def test_nonsense_is_no_yes(partner: Mixpanel, answer: Answer) -> None:
     partner.api.instead = [answer] * 2
     replies = [
@@ -186,9 +185,11 @@ def test_nonsense_is_no_yes(partner: Mixpanel, answer: Answer) -> None:
 
 
 def test_a_secret_that_cannot_be_one_is_not_sent(partner: Mixpanel) -> None:
-    what = replace(
-        parcel(partner, message(mixpanel_distinct_id="d1", ticket="task-1")),
-        place=replace(parcel(partner).place, secrets=("two words",)),
+    what = parcels.parcel(
+        message(mixpanel_distinct_id="d1", ticket="task-1"),
+        url=partner.url,
+        secret="two words",
+        project_token=PROJECT,
     )
     for replies in (parcels.send(mixpanel.WAY, what), parcels.check(mixpanel.WAY, what)):
         assert [(reply.status, reply.error) for reply in replies] == [(None, "secret_unreadable")]

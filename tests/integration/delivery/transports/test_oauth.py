@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.factories.sendings import NONSENSE
+from tests.factories.parcels import NONSENSE
 from tests.partner_apis.base import Answer
 from tests.partner_apis.google_accounts import PATH, GoogleAccounts, private_key
 from tests.partner_apis.google_analytics import SCOPE, GoogleAnalytics
@@ -31,7 +31,7 @@ def grant(
     google: GoogleAnalytics, *, scope: str = SCOPE, at: datetime | None = None, **changes: Any
 ) -> oauth.Grant:
     found = oauth.service_account(
-        secret=google.accounts.secret(google.api.url, **changes),
+        secret=google.accounts.secret(google.url, **changes),
         scope=scope,
         at=at or datetime.now(tz=UTC),
     )
@@ -55,7 +55,7 @@ async def _call(
     return await oauth.call(
         client,
         grant=one,
-        url=f"{google.api.url}/v1alpha/properties/123456789:submitUserDeletion",
+        url=f"{google.url}/v1alpha/properties/123456789:submitUserDeletion",
         headers={"Content-Type": "application/json"},
         body=b'{"userId":"member-7"}',
     )

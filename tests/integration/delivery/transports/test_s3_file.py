@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories.parcels import ask, send
-from tests.factories.withdrawals import parcel, withdrawal
+from tests.factories.parcels import message, parcel, send
 from tests.partner_apis import s3
-from tests.partner_apis.base import Answer
+from tests.partner_apis.base import Answer, ask
 from tracking.delivery.transports import files, s3_file
 from tracking.delivery.types import AttemptOutcome, Message, Parcel, Reply
 
@@ -25,7 +24,7 @@ SECRET = f"{s3.KEY_ID}:{s3.KEY}"
 
 @pytest.fixture
 def bucket() -> Iterator[s3.Bucket]:
-    with s3.bucket() as made:
+    with s3.Bucket().here() as made:
         yield made
 
 
@@ -34,9 +33,9 @@ def for_bucket(
 ) -> Parcel:
     return parcel(
         *messages,
-        url=there.api.url,
+        url=there.url,
         secret=secret,
-        settings={"bucket": s3.BUCKET, "region": s3.REGION, **settings},
+        **{"bucket": s3.BUCKET, "region": s3.REGION, **settings},
     )
 
 
@@ -134,21 +133,21 @@ def test_the_fake_computes_the_published_signature() -> None:
 def test_the_fake_refuses_what_s3_refuses(
     bucket: s3.Bucket, changes: dict[str, Any], status: int, code: str
 ) -> None:
-    host = bucket.api.url.removeprefix("http://")
+    host = bucket.url.removeprefix("http://")
     path = changes.get("path", f"/{s3.BUCKET}/a.csv")
-    answer = ask(bucket.api.url + path, **signed(host=host, **changes))
+    answer = ask(bucket.url + path, **signed(host=host, **changes))
     assert answer.status == status
-    assert code.encode() in answer.body
+    assert code.encode() in answer.content
 
 
 def test_the_fake_wants_every_request_signed(bucket: s3.Bucket) -> None:
-    url = f"{bucket.api.url}/{s3.BUCKET}/a.csv"
+    url = f"{bucket.url}/{s3.BUCKET}/a.csv"
     assert ask(url, method="PUT", headers={}, body=b"x").status == 403
     assert ask(url, method="PUT", headers={"Authorization": "Bearer x"}, body=b"x").status == 400
 
 
 def test_one_object_holds_all(bucket: s3.Bucket) -> None:
-    messages = [withdrawal(1, ga_client_id="12.34"), withdrawal(2)]
+    messages = [message(number=1, ga_client_id="12.34"), message(number=2)]
     replies = put(bucket, *messages)
     assert [(reply.status, reply.error, reply.outcome) for reply in replies] == [
         (200, "", None)
@@ -160,15 +159,15 @@ def test_one_object_holds_all(bucket: s3.Bucket) -> None:
 
 
 def test_sent_again_it_is_the_same_object(bucket: s3.Bucket) -> None:
-    put(bucket, withdrawal(1), withdrawal(2))
-    put(bucket, withdrawal(2), withdrawal(1))
+    put(bucket, message(number=1), message(number=2))
+    put(bucket, message(number=2), message(number=1))
     assert (len(bucket.objects), bucket.writes) == (1, 2)
-    put(bucket, withdrawal(3))
+    put(bucket, message(number=3))
     assert len(bucket.objects) == 2
 
 
 def test_lines_of_json_under_a_name_of_ones_own(bucket: s3.Bucket) -> None:
-    put(bucket, withdrawal(1), format="jsonl", name="shop/{date}/{digest}")
+    put(bucket, message(number=1), format="jsonl", name="shop/{date}/{digest}")
     [(key, stored)] = bucket.objects.items()
     assert re.fullmatch(r"shop/2026-04-01/[0-9a-f]{16}\.jsonl", key)
     assert json.loads(stored.body)["data"]["subject"] == "subject0001"
@@ -176,7 +175,7 @@ def test_lines_of_json_under_a_name_of_ones_own(bucket: s3.Bucket) -> None:
 
 
 def test_ten_thousand_fit_into_one(bucket: s3.Bucket) -> None:
-    messages = [withdrawal(number, ga_client_id=f"{number}.1") for number in range(10_000)]
+    messages = [message(number=number, ga_client_id=f"{number}.1") for number in range(10_000)]
     replies = put(bucket, *messages)
     assert len(replies) == 10_000
     assert {reply.status for reply in replies} == {200}
@@ -196,7 +195,7 @@ def test_ten_thousand_fit_into_one(bucket: s3.Bucket) -> None:
 def test_refusals_are_named(
     bucket: s3.Bucket, changes: dict[str, str], status: int, error: str
 ) -> None:
-    [reply] = put(bucket, withdrawal(), **changes)
+    [reply] = put(bucket, message(), **changes)
     assert (reply.status, reply.error) == (status, error)
     assert bucket.objects == {}
 
@@ -239,7 +238,7 @@ def test_other_answers(
     outcome: AttemptOutcome | None,
 ) -> None:
     bucket.api.instead.append(answer)
-    [reply] = put(bucket, withdrawal())
+    [reply] = put(bucket, message())
     assert (reply.status, reply.error, reply.outcome) == (status, error, outcome)
     assert len(bucket.api.requests) == 1
 
@@ -248,13 +247,13 @@ def test_other_answers(
     "secret", ["", "no-colon", "key:short", "key:has a blank in it", "clé:12345678"]
 )
 def test_an_unusable_credential_sends_nothing(bucket: s3.Bucket, secret: str) -> None:
-    [reply] = put(bucket, withdrawal(), secret=secret)
+    [reply] = put(bucket, message(), secret=secret)
     assert (reply.error, bucket.api.requests) == ("secret_unreadable", [])
 
 
 def test_without_the_library_it_says_so(bucket: s3.Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore.auth", None)
-    [reply] = put(bucket, withdrawal())
+    [reply] = put(bucket, message())
     assert (reply.error, bucket.api.requests) == ("library_missing", [])
 
 
@@ -262,7 +261,8 @@ def test_a_forbidden_address_is_not_called(bucket: s3.Bucket) -> None:
     what = parcel(
         url="https://169.254.169.254",
         secret=SECRET,
-        settings={"bucket": s3.BUCKET, "region": s3.REGION},
+        bucket=s3.BUCKET,
+        region=s3.REGION,
     )
     [reply] = send(s3_file.WAY, what)
     assert (reply.status, reply.error) == (None, "refused_address")

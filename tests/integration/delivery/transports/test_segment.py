@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.factories import parcels
-from tests.factories.parcels import ERASED, NONSENSE, NONSENSE_NAMES, message
-from tests.partner_apis import segment as partner_api
-from tests.partner_apis.base import Answer
+from tests.factories.parcels import ERASED, NONSENSE, message
+from tests.partner_apis.base import Answer, ask
 from tests.partner_apis.segment import CONTENT_TYPE, SOURCE, TOKEN, Segment
 from tracking.delivery.transports import TRANSPORTS, segment
 from tracking.delivery.types import AttemptOutcome, Message, Parcel, Reply, Transport
@@ -24,7 +23,7 @@ BODY = {"regulationType": "SUPPRESS_ONLY", "subjectType": "USER_ID", "subjectIds
 @pytest.fixture
 def partner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Segment]:
     monkeypatch.setattr(segment, "PROFILE", replace(segment.PROFILE, pause=timedelta(0)))
-    with partner_api.segment() as listening:
+    with Segment().here() as listening:
         yield listening
 
 
@@ -63,7 +62,7 @@ def test_the_fake_refuses_what_the_contract_refuses(
 ) -> None:
     asked = {"method": "POST", "headers": HEADERS, "body": BODY, **change}
     path = asked.pop("path", "/regulations")
-    assert parcels.ask(partner.url + path, **asked).status == status
+    assert ask(partner.url + path, **asked).status == status
 
 
 def test_the_transport_is_in_the_table() -> None:
@@ -148,7 +147,7 @@ def test_a_partner_that_counts_is_not_asked_for_the_rest(partner: Segment) -> No
     assert len(partner.api.requests) == 1
 
 
-@pytest.mark.parametrize("answer", NONSENSE, ids=NONSENSE_NAMES)
+@pytest.mark.parametrize("answer", NONSENSE)
 def test_nonsense_is_no_yes(partner: Segment, answer: Answer) -> None:
     partner.api.instead = [answer, answer]
     replies = [*send(partner, message(user_id="u1")), *check(partner, message(ticket="t"))]

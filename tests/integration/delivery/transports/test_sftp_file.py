@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import sys
@@ -12,12 +11,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from tests.factories.parcels import send
-from tests.factories.withdrawals import parcel, withdrawal
+from tests.factories.parcels import message, parcel, send
 from tests.partner_apis import sftp
 from tracking.delivery.transports import files, sftp_file
 from tracking.delivery.types import AttemptOutcome, Message, Parcel, Reply
-from tracking.lib.outbound_http import OutboundClient
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def for_server(
     return parcel(
         *messages,
         secret=secret,
-        settings={
+        **{
             "host": "localhost",
             "port": str(server.port),
             "user": sftp.USER,
@@ -58,7 +55,7 @@ TAKEN = ("", AttemptOutcome.ACCEPTED)
 
 
 def test_one_whole_file_holds_all(server: sftp.Server) -> None:
-    messages = [withdrawal(1, ga_client_id="12.34"), withdrawal(2)]
+    messages = [message(number=1, ga_client_id="12.34"), message(number=2)]
     assert outcome_of(put(server, *messages)) == TAKEN
     [path] = (server.folder / "incoming").iterdir()
     assert re.fullmatch(r"withdrawals-20260401T150200Z-[0-9a-f]{16}\.csv", path.name)
@@ -71,11 +68,11 @@ def test_one_whole_file_holds_all(server: sftp.Server) -> None:
 def test_sent_again_it_takes_the_place_of_the_first(tmp_path: Path, has_posix_rename: bool) -> None:
     with sftp.listening(tmp_path, has_posix_rename=has_posix_rename) as server:
         for order in ((1, 2), (2, 1)):
-            messages = [withdrawal(number) for number in order]
+            messages = [message(number=number) for number in order]
             assert outcome_of(put(server, *messages, folder="/")) == TAKEN
         [path] = tmp_path.iterdir()
         assert path.read_bytes() == files.content(for_server(server, *messages))
-        assert outcome_of(put(server, withdrawal(3), folder="/")) == TAKEN
+        assert outcome_of(put(server, message(number=3), folder="/")) == TAKEN
         assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -84,7 +81,7 @@ def test_a_private_key_signs_in_too(server: sftp.Server) -> None:
 
 
 def test_ten_thousand_fit_into_one(server: sftp.Server) -> None:
-    messages = [withdrawal(number, ga_client_id=f"{number}.1") for number in range(10_000)]
+    messages = [message(number=number, ga_client_id=f"{number}.1") for number in range(10_000)]
     assert outcome_of(put(server, *messages, format="jsonl")) == TAKEN
     [path] = (server.folder / "incoming").iterdir()
     assert path.read_bytes().count(b"\n") == 10_000
@@ -155,14 +152,8 @@ def test_a_broken_writing_leaves_no_file_under_the_name(
 def test_who_is_away_silent_or_no_ssh_server(server: sftp.Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
-
-        async def briefly() -> list[Reply]:
-            async with OutboundClient(allow_loopback=True, total_seconds=0.3) as client:
-                return list(
-                    await sftp_file.WAY.send(parcel=for_server(server, port=port), client=client)
-                )
-
-        assert outcome_of(asyncio.run(briefly())) == ("timeout", AttemptOutcome.UNREACHABLE)
+        replies = send(sftp_file.WAY, for_server(server, port=port), total_seconds=0.3)
+        assert outcome_of(replies) == ("timeout", AttemptOutcome.UNREACHABLE)
     assert outcome_of(put(server, port=port)) == ("connect", AttemptOutcome.UNREACHABLE)
 
 
@@ -170,13 +161,8 @@ def test_who_is_away_silent_or_no_ssh_server(server: sftp.Server) -> None:
     "host", ["10.0.0.1", "169.254.169.254", "127.0.0.1", "localhost", "intranet", "127.1"]
 )
 def test_the_connection_goes_to_public_addresses_only(server: sftp.Server, host: str) -> None:
-    async def run() -> list[Reply]:
-        async with OutboundClient() as client:
-            return list(
-                await sftp_file.WAY.send(parcel=for_server(server, host=host), client=client)
-            )
-
-    assert outcome_of(asyncio.run(run())) == ("refused_address", AttemptOutcome.UNREACHABLE)
+    replies = send(sftp_file.WAY, for_server(server, host=host), allow_loopback=False)
+    assert outcome_of(replies) == ("refused_address", AttemptOutcome.UNREACHABLE)
     assert server.logins == 0
 
 
@@ -187,18 +173,12 @@ def test_a_name_is_looked_up_once_and_every_address_checked(server: sftp.Server)
         asked.append(host)
         return ["127.0.0.1"] if host == "sftp.adco.example" else ["127.0.0.1", "10.0.0.1"]
 
-    async def run(host: str) -> list[Reply]:
-        async with OutboundClient(allow_loopback=True, lookup=lookup) as client:
-            return list(
-                await sftp_file.WAY.send(parcel=for_server(server, host=host), client=client)
-            )
+    def to(host: str) -> tuple[str, AttemptOutcome | None]:
+        return outcome_of(send(sftp_file.WAY, for_server(server, host=host), lookup=lookup))
 
-    assert outcome_of(asyncio.run(run("sftp.adco.example"))) == TAKEN
+    assert to("sftp.adco.example") == TAKEN
     assert asked == ["sftp.adco.example"]
-    assert outcome_of(asyncio.run(run("mixed.adco.example"))) == (
-        "refused_address",
-        AttemptOutcome.UNREACHABLE,
-    )
+    assert to("mixed.adco.example") == ("refused_address", AttemptOutcome.UNREACHABLE)
 
 
 @pytest.mark.parametrize(
