@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -74,10 +76,17 @@ def play(name: str, *, size: Size, mutation: str = "") -> Outcome:
                 scenarios.ALL[name].run(run)
             finally:
                 outcome.verdict, outcome.kills = run.verdict, stack.kills
-                outcome.notes += [f"ended by itself: {words}" for words in stack.deaths]
+                outcome.notes += _obituaries(stack.deaths)
     except Skipped as reason:
         outcome.skipped = str(reason)
     except (Broken, TimeoutError, OSError, psycopg.Error) as error:
         outcome.trouble = f"{type(error).__name__}: {error}"
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _obituaries(deaths: Sequence[tuple[str, str]]) -> list[str]:
+    """Return one line per part that ended by itself."""
+    counts = Counter(name for name, _ in deaths)
+    words = dict(reversed(deaths))
+    return [f"{name} ended by itself {n} x: {words[name]}" for name, n in counts.items()]

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from unittest.mock import patch
@@ -142,12 +143,12 @@ class Run:
         """Let things happen."""
         self.wait(lambda: False, seconds=seconds)
 
-    def wait(self, happens: Callable[[], object], *, seconds: float) -> float:
+    def wait(self, happens: Callable[[], object], *, seconds: float, every_s: float = 0.1) -> float:
         """Wait for something, at most so long, and return how many seconds it took."""
         began = time.monotonic()
         while not happens() and time.monotonic() - began < seconds:
             self.stack.tend()
-            time.sleep(0.05)
+            time.sleep(every_s)
         return time.monotonic() - began
 
     def wait_for_messages(self, *, more_than: int, seconds: float = 30.0) -> float:
@@ -212,6 +213,24 @@ class Run:
     def expect_no_deaths(self) -> None:
         """Hold all parts to not having ended by themselves."""
         self.expect("processes that ended by themselves", len(self.stack.deaths), at_most=0)
+
+    def expect_each_recorded_once(self) -> None:
+        """
+        Ask the service for every device's history and compare it with what was acknowledged.
+
+        A record without an acknowledgement cannot be: the load goes on until each has one.
+        """
+        given: dict[int, set[str]] = defaultdict(set)
+        tokens = {}
+        for one in self.decisions():
+            if one.is_acknowledged:
+                given[one.device].add(one.receipt)
+                tokens[one.device] = one.token
+        wrong = sum(
+            sorted(self.stack.history(tokens[device])) != sorted(receipts)
+            for device, receipts in given.items()
+        )
+        self.expect(f"of {len(given):,} devices, history not exactly that", wrong, at_most=0)
 
     def decisions(self, *, since: float = 0.0, until: float = float("inf")) -> list[Try]:
         """Return the decisions' requests that were sent in a time."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,11 +31,13 @@ from consentmgr.local.bootstrap import ROOT
 from consentmgr.local.processes import Program, Running
 from tests.fakes import SECRET
 from tests.faults import ledger
+from tests.faults.load import HEADER, SITE
 
 PARTNERS = ("p1", "p2", "p3", "p4")
 POSTGRES, VALKEY, LOOP = "postgres", "valkey", "loop"
 READY_LIMIT_S = 60.0
 RESTART_PAUSE_S = 0.5
+_TROUBLE = re.compile(r"CRITICAL|PANIC|FATAL|^\w[\w.]*(Error|Exception)\b")
 
 
 class Broken(Exception):
@@ -46,7 +49,7 @@ class Stack:
     Two servers, any number of hosts (each with `web-N`, `worker-N`, `beat-N`), four partners.
 
     Use it as `with Stack() as stack`; nothing survives the block. `kills` counts SIGKILLs of parts,
-    `deaths` holds the last words of those that ended by themselves.
+    `deaths` names those that ended by themselves, with their last words.
     """
 
     def __init__(self) -> None:
@@ -54,7 +57,7 @@ class Stack:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{testing.PREFIX}{os.getpid()}-"))
         self.place = servers.Place(data=self.folder, run=self.folder)
         self.kills = 0
-        self.deaths: list[str] = []
+        self.deaths: list[tuple[str, str]] = []
         self.ports = {name: free_port() for name in ("web-1", "web-2", *PARTNERS)}
         self.site: dict[str, Any] = {}
         self._launches: dict[str, Callable[[], Running]] = {}
@@ -149,11 +152,16 @@ class Stack:
             now = time.monotonic()
             if name not in self._due_at:
                 processes.kill_group(one)
-                self.deaths.append(f"{name}: {processes.tail(one.program.log, lines=3)}")
+                self.deaths.append((name, _last_words(one.program.log)))
                 self._due_at[name] = now + RESTART_PAUSE_S
             elif now >= self._due_at[name]:
                 del self._due_at[name]
                 self._running[name] = self._launches[name]()
+
+    @property
+    def running(self) -> list[Running]:
+        """Return what was started and neither killed nor ended."""
+        return list(self._running.values())
 
     def count_threads(self, name: str) -> int:
         """Return how many threads all processes of a part have together."""
@@ -191,6 +199,12 @@ class Stack:
         answer: dict[str, Any] = json.loads(self._run("-m", "tests.faults.site", *arguments))
         return answer
 
+    def history(self, token: str) -> list[str]:
+        """Return the keys of a device's records, as the service tells the device itself."""
+        request = Request(f"{self.url('web-1')}/v1/consents?site={SITE}", headers={HEADER: token})
+        with urlopen(request, timeout=10) as answer:
+            return [record["key"] for record in json.load(answer)["records"]]
+
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query, asked as the database's administrator."""
         url = environment.database_url(environment.ADMIN_ROLE, run=self.folder)
@@ -217,17 +231,17 @@ class Stack:
         self._running[program.name] = running
         return running
 
-    @contextlib.contextmanager
-    def on_small_disk(self, folder: Path, *, megabytes: int) -> Iterator[None]:
-        """Put a folder's content on a disk of its own for as long as the block runs; needs root."""
+    def put_on_small_disk(self, folder: Path, *, megabytes: int) -> None:
+        """Move a folder to a disk of its own that is gone with the stack; needs root."""
         aside = folder.with_name(f"{folder.name}.aside")
         folder.rename(aside)
         folder.mkdir()
-        options = f"size={megabytes}m,mode=0700"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+        size = f"size={megabytes}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
         self._mounts.append(folder)
-        shutil.copytree(aside, folder, dirs_exist_ok=True)
-        yield
+        # Owners and modes too, the folder's own included.
+        subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
+        shutil.rmtree(aside)
 
     # --- inside
 
@@ -309,6 +323,25 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """Leave no space on a folder's disk while the block runs."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65_536))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def _last_words(log: Path) -> str:
+    """Return the last line that names a trouble, or else the last one."""
+    lines = processes.tail(log, lines=200).splitlines()
+    return next((line for line in reversed(lines) if _TROUBLE.search(line)), "".join(lines[-1:]))
 
 
 def _signal(running: Running, number: signal.Signals) -> None:

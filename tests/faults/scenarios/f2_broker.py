@@ -13,7 +13,7 @@ def run(run: Run) -> None:
     stack.use_valkey(is_durable=False)
     stack.start(VALKEY, "web-1", "worker-1", "beat-1")
     resumed = []
-    with run.load(devices=run.size.pick(short=60, whole=1100), webs=("web-1",)):
+    with run.load(devices=run.size.pick(short=60, whole=900), webs=("web-1",)):
         for turn in range(run.size.pick(short=2, whole=10)):
             run.pause(4)
             stack.kill(VALKEY)
