@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 GATE = "gate"
 
@@ -98,5 +98,5 @@ def read(path: Path, kind: type[Entry]) -> list[Entry]:
     return [kind(**_values(json.loads(line))) for line in lines]
 
 
-def _values(values: dict[str, object]) -> dict[str, object]:
+def _values(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

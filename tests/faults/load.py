@@ -101,7 +101,7 @@ class Crowd:
                     asked = float(answered.retry_after or PAUSE_S)
                     await asyncio.sleep(asked * chance.uniform(1.0, 1.5))
             self._token = token = answered.token or token
-            await asyncio.sleep(chance.expovariate(1.2))
+            await asyncio.sleep(chance.expovariate(2.0))
 
     def _life(self, chance: random.Random) -> Iterator[str]:
         yield "allow"

@@ -55,7 +55,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One bound with what was measured."""
+    """One bound with what was measured; `unit` is s (seconds) or x (times as long as before)."""
 
     name: str
     measured: float
@@ -74,6 +74,11 @@ class Criterion:
         return cls(
             name=name, measured=measured, bound=f">= {least:g}", is_met=measured >= least, unit=unit
         )
+
+    @property
+    def is_timed(self) -> bool:
+        """Tell whether a busy machine alone can miss it."""
+        return bool(self.unit)
 
     def line(self) -> str:
         """Return it as one line of a table."""

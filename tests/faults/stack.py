@@ -8,17 +8,16 @@ bundled servers, with data that is kept as safely as in production.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -30,14 +29,13 @@ from consentmgr.local import environment, processes, servers, supervisor, testin
 from consentmgr.local.bootstrap import ROOT
 from consentmgr.local.processes import Program, Running
 from tests.fakes import SECRET
-from tests.faults import ledger
+from tests.faults import ledger, machine
 from tests.faults.load import HEADER, SITE
 
 PARTNERS = ("p1", "p2", "p3", "p4")
 POSTGRES, VALKEY, LOOP = "postgres", "valkey", "loop"
 READY_LIMIT_S = 60.0
 RESTART_PAUSE_S = 0.5
-_TROUBLE = re.compile(r"CRITICAL|PANIC|FATAL|^\w[\w.]*(Error|Exception)\b")
 
 
 class Broken(Exception):
@@ -58,7 +56,7 @@ class Stack:
         self.place = servers.Place(data=self.folder, run=self.folder)
         self.kills = 0
         self.deaths: list[tuple[str, str]] = []
-        self.ports = {name: free_port() for name in ("web-1", "web-2", *PARTNERS)}
+        self.ports = {name: machine.free_port() for name in ("web-1", "web-2", *PARTNERS)}
         self.site: dict[str, Any] = {}
         self._launches: dict[str, Callable[[], Running]] = {}
         self._running: dict[str, Running] = {}
@@ -105,7 +103,7 @@ class Stack:
     def close(self) -> None:
         """End everything at once and remove its folder."""
         for one in self._running.values():
-            _signal(one, signal.SIGKILL)
+            machine.send(one, signal.SIGKILL)
         for one in self._running.values():
             one.process.wait()
         os.close(self._lock)
@@ -128,7 +126,7 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """End a part with all its processes at once, as a power cut would."""
-        _signal(self._running[name], signal.SIGKILL)
+        machine.send(self._running[name], signal.SIGKILL)
         self._running.pop(name).process.wait()
         self.kills += 1
 
@@ -138,11 +136,11 @@ class Stack:
 
     def freeze(self, name: str) -> None:
         """Stop a part's clock (SIGSTOP): it keeps all it has and does nothing."""
-        _signal(self._running[name], signal.SIGSTOP)
+        machine.send(self._running[name], signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         """Let a frozen part go on."""
-        _signal(self._running[name], signal.SIGCONT)
+        machine.send(self._running[name], signal.SIGCONT)
 
     def tend(self) -> None:
         """Start again what ended by itself, as every operator's supervisor does, and note it."""
@@ -152,7 +150,7 @@ class Stack:
             now = time.monotonic()
             if name not in self._due_at:
                 processes.kill_group(one)
-                self.deaths.append((name, _last_words(one.program.log)))
+                self.deaths.append((name, machine.last_words(one.program.log)))
                 self._due_at[name] = now + RESTART_PAUSE_S
             elif now >= self._due_at[name]:
                 del self._due_at[name]
@@ -166,7 +164,7 @@ class Stack:
     def count_threads(self, name: str) -> int:
         """Return how many threads all processes of a part have together."""
         total = 0
-        for pid in _family(self._running[name].process.pid):
+        for pid in machine.family(self._running[name].process.pid):
             with contextlib.suppress(OSError):
                 total += len(list(Path(f"/proc/{pid}/task").iterdir()))
         return total
@@ -259,23 +257,21 @@ class Stack:
         self.use_valkey(is_durable=True)
         for number in range(1, 5):
             for name, program in self._host(number).items():
-                self._launches[f"{name}-{number}"] = lambda program=program: processes.start(
-                    program
-                )
+                self._launches[f"{name}-{number}"] = functools.partial(processes.start, program)
         loop = self.program(LOOP, str(ROOT / "manage.py"), "deliver", "--loop")
-        self._launches[LOOP] = lambda: processes.start(loop)
+        self._launches[LOOP] = functools.partial(processes.start, loop)
         for name in PARTNERS:
             program = self.program(
                 name, "-m", "tests.faults.partner",
                 str(self.ports[name]), str(self.folder / f"{name}.jsonl"),
             )  # fmt: skip
-            self._launches[name] = lambda program=program: processes.start(program)
+            self._launches[name] = functools.partial(processes.start, program)
 
     def use_valkey(self, *, is_durable: bool) -> None:
         """Say whether Valkey keeps its data over a restart; holds from its next start."""
         place = replace(self.place, is_durable=is_durable)
         program = servers.valkey_program(place, self.environ)
-        self._launches[VALKEY] = lambda: processes.start(program)
+        self._launches[VALKEY] = functools.partial(processes.start, program)
 
     def _host(self, number: int) -> Mapping[str, Program]:
         """Return the programs of one machine, exactly as `manage.py up` runs them."""
@@ -315,60 +311,3 @@ class Stack:
         if done.returncode:
             raise Broken(f"{' '.join(arguments[:3])} failed:\n{done.stderr}")
         return done.stdout
-
-
-def free_port() -> int:
-    """Return a port of this machine's that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-@contextlib.contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Leave no space on a folder's disk while the block runs."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(65_536))
-    try:
-        yield
-    finally:
-        ballast.unlink()
-
-
-def _last_words(log: Path) -> str:
-    """Return the last line that names a trouble, or else the last one."""
-    lines = processes.tail(log, lines=200).splitlines()
-    return next((line for line in reversed(lines) if _TROUBLE.search(line)), "".join(lines[-1:]))
-
-
-def _signal(running: Running, number: signal.Signals) -> None:
-    """
-    Signal every process of a part.
-
-    PostgreSQL's children lead groups of their own; the second look catches who forked meanwhile.
-    """
-    family = _family(running.process.pid) if running.process.poll() is None else set()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(running.process.pid, number)
-    for pid in family and family | _family(running.process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def _family(pid: int) -> set[int]:
-    """Return a process and all its descendants; Linux only."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The name before the last bracket may hold anything; state and parent follow it.
-            parent = int(path.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(path.parent.name))
-    found, waiting = set(), [pid]
-    while waiting:
-        one = waiting.pop()
-        found.add(one)
-        waiting += children.get(one, [])
-    return found

@@ -18,7 +18,7 @@ from consentmgr.local.bootstrap import ROOT
 from tests.fakes import SECRET
 from tests.faults import ledger
 from tests.faults.ledger import Receipt
-from tests.faults.stack import free_port
+from tests.faults.machine import free_port
 from tracking.delivery.transports import webhook
 from tracking.lib import canonical_json
 

@@ -18,7 +18,12 @@ def decision(index: int, what: str, *, device: int = 1, status: int = 201) -> Tr
 
 
 def receipt(version: int, *, granted: tuple[str, ...] = (), **fields: Any) -> Receipt:
-    values = {"at": version + 0.5, "key": f"m{version}", "subject": "s1", "answer": "204"}
+    values: dict[str, Any] = {
+        "at": version + 0.5,
+        "key": f"m{version}",
+        "subject": "s1",
+        "answer": "204",
+    }
     return Receipt(version=version, granted=granted, **(values | fields))
 
 

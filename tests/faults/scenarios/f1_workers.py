@@ -14,10 +14,10 @@ def run(run: Run) -> None:
     for partner in PARTNERS:
         # As far away as partners are, so that a kill meets messages on their way.
         stack.answer(partner, delay_s=0.05)
-    kills = run.size.pick(short=3, whole=20)
+    kills = run.size.pick(short=2, whole=20)
     with run.load(devices=run.size.pick(short=60, whole=1500), webs=("web-1", "web-2")):
         for _ in range(kills):
-            run.pause(5)
+            run.pause(run.size.pick(short=2, whole=5))
             stack.kill("worker-1")
             stack.start("worker-1")
         restarts_at = run.now()

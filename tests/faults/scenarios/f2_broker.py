@@ -15,7 +15,7 @@ def run(run: Run) -> None:
     resumed = []
     with run.load(devices=run.size.pick(short=60, whole=900), webs=("web-1",)):
         for turn in range(run.size.pick(short=2, whole=10)):
-            run.pause(4)
+            run.pause(run.size.pick(short=2, whole=4))
             stack.kill(VALKEY)
             run.pause(0.5 + turn % 4)
             stack.start(VALKEY)

@@ -35,7 +35,7 @@ def run(run: Run) -> None:
     base = percentile((w.seconds for w in waits if from_at <= w.sent_at < black_at), 99)
     beside = percentile((w.seconds for w in waits if black_at <= w.sent_at < healed_at), 99)
     run.note(f"the others' p99 from revocation to 2xx: {base:.3f} s, beside it {beside:.3f} s")
-    run.expect("the others' p99 beside it / before", beside / base, at_most=1.2)
+    run.expect("the others' p99 beside it / before", beside / base, at_most=1.2, unit="x")
     run.expect("all told, after it is back", heals, at_most=HEALS_IN_S, unit="s")
 
 

@@ -16,9 +16,9 @@ def run(run: Run) -> None:
     stack.start("web-1", "worker-1", "beat-1")
     stack.answer(BAD, {"500": 0.10, "reset": 0.05, "hang": 0.02, "429": 0.03, "302": 0.02})
     with run.load(devices=run.size.pick(short=60, whole=700), webs=("web-1",)):
-        run.pause(run.size.pick(short=4, whole=20))
+        run.pause(run.size.pick(short=3, whole=20))
         stack.answer(GONE, {"410": 1.0})
-        run.pause(run.size.pick(short=4, whole=20))
+        run.pause(run.size.pick(short=3, whole=20))
     silent_since = run.now()
     run.pause(QUIET_S)
     kept = stack.ask(

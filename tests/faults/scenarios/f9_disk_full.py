@@ -7,8 +7,9 @@ import psycopg
 
 from tests.faults import ledger
 from tests.faults.ledger import Try
+from tests.faults.machine import full_disk
 from tests.faults.run import Run, Skipped
-from tests.faults.stack import POSTGRES, VALKEY, full_disk
+from tests.faults.stack import POSTGRES, VALKEY
 
 TITLE = "disk full: the broker's (16 MB), then PostgreSQL's write-ahead log"
 WAL_MB = 128
