@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     if sys.platform != "linux":
         say("The scenarios need Linux: they freeze and count processes through /proc.")
         return 1
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     size = Size(is_short=chosen.short, scale=chosen.scale)
     try:
