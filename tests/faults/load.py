@@ -29,7 +29,7 @@ ORIGIN = "https://faults.example"
 SITE = "faults"
 HEADER = "X-Consent-Device"
 ANSWER_LIMIT_S = 10.0
-PAUSE_S = 0.5
+FIRST_S, LONGEST_S = 2.0, 300.0
 SYNC_EVERY_S = 0.25
 
 
@@ -91,15 +91,17 @@ class Crowd:
             path, body = self._body(what)
             if token == "new":
                 body["device_seed"] = seed
-            answered = None
+            answered, failures = None, 0
             while answered is None or not answered.is_acknowledged:
                 answered = await self._send(device, index, what, path, body, token)
                 if 400 <= answered.status < 500:
                     # Never expected; the decision stays unanswered and is counted as such.
                     return
                 if not answered.is_acknowledged:
-                    asked = float(answered.retry_after or PAUSE_S)
-                    await asyncio.sleep(asked * chance.uniform(1.0, 1.5))
+                    # As the page's script waits: full jitter, never sooner than it is asked to.
+                    backoff = chance.random() * min(LONGEST_S, FIRST_S * 2**failures)
+                    await asyncio.sleep(max(1.0, float(answered.retry_after or 0), backoff))
+                    failures += 1
             self._token = token = answered.token or token
             await asyncio.sleep(chance.expovariate(2.0))
 

@@ -26,8 +26,8 @@ def run(run: Run) -> None:
     gate = [one for one in run.tries if one.what == GATE and still_at <= one.sent_at < on_at]
     denied = sum(one.status == 200 and not one.allowed for one in gate)
     run.expect_some(f"of {len(gate)} questions to the gate, denied", denied, at_least=len(gate))
-    allowed = sum(one.allowed > 0 for one in gate)
-    run.expect("of them, allowed", allowed, at_most=0)
+    blind = sum(one.allowed > 0 for one in gate if one.ended_at < on_at)
+    run.expect("of them, allowed without a look", blind, at_most=0)
     slowest = max(one.seconds for one in gate)
     run.expect("the gate's longest answer", slowest, at_most=0.25, unit="s")
     decisions = run.decisions(since=still_at, until=on_at)
