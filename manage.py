@@ -4,6 +4,7 @@ Run the project's commands.
 
 ``python3 manage.py up``    everything on this machine: database, cache, web, worker, demo shop
 ``python3 manage.py test``  every check; with arguments: pytest with these arguments only
+``python3 manage.py faults``  kill, cut and freeze the parts under load, and count at the end
 anything else               Django's own commands
 
 The first run makes ``.venv`` (or the folder that CONSENT_VENV names) and installs the locked
@@ -24,7 +25,7 @@ def main() -> None:
                 *OLDEST, sys.version.split()[0], sys.executable
             )
         )
-    if os.name == "nt" and sys.argv[1:2] in (["up"], ["test"]):
+    if os.name == "nt" and sys.argv[1:2] in (["up"], ["test"], ["faults"]):
         sys.exit("On Windows run this inside WSL2: the bundled servers are for Linux and macOS.")
     from consentmgr.local import bootstrap
 

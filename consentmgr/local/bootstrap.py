@@ -74,6 +74,8 @@ def run(argv: Sequence[str]) -> None:
             ensure(venv=venv, lock="runtime")
         elif command == "test":
             ensure(venv=venv, lock=test_lock(argv[2:]))
+        elif command == "faults":
+            ensure(venv=venv, lock="test")
         elif not is_inside(venv) and importlib.util.find_spec("django") is None:
             # A container image has its packages installed already and needs no environment.
             ensure(venv=venv, lock="runtime")
@@ -98,6 +100,10 @@ def hand_over(argv: Sequence[str]) -> None:
         from consentmgr.local import checks
 
         sys.exit(checks.run(argv[2:]))
+    if command == "faults":
+        # A program of its own, outside the product, as the tests are.
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "-m", "tests.faults", *argv[2:]])
     from consentmgr.local import environment
 
     environment.apply_local_defaults(os.environ)

@@ -1,0 +1,1 @@
+"""Faults under load: kill, cut and restart the parts, then count what every partner was told."""
