@@ -23,7 +23,13 @@ app.conf.update(
     broker_connection_max_retries=None,
     # A hint published while Redis is away is dropped at once: the sweep finds its row.
     task_publish_retry=False,
-    broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 1},
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        # A hint that is lost costs nothing, and a worker that must give some back to a broker that
+        # has gone ends itself.
+        "ack_emulation": False,
+    },
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {

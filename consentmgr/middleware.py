@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -15,6 +17,7 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
+from psycopg_pool import PoolTimeout
 
 from tracking.registry import queries as registry
 
@@ -43,6 +46,14 @@ _FOREIGN_POLICY = (
 
 def cross_origin(get_response: View) -> View:
     """Let our sites' pages, and no others, call the API with the cookie; scripts are for all."""
+    known: frozenset[str] = frozenset()
+
+    def origins() -> frozenset[str]:
+        # With the database away it is the last known ones: a page must be able to read the 503.
+        nonlocal known
+        with contextlib.suppress(OperationalError, InterfaceError, PoolTimeout):
+            known = frozenset(origin for site in registry.list_sites() for origin in site.origins)
+        return known
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path.startswith(_SCRIPTS):
@@ -53,7 +64,7 @@ def cross_origin(get_response: View) -> View:
         if not request.path.startswith(_PUBLIC):
             return get_response(request)
         origin = request.headers.get("Origin", "")
-        is_ours = any(origin in site.origins for site in registry.list_sites()) if origin else False
+        is_ours = bool(origin) and origin in origins()
         is_preflight = (
             request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         )

@@ -53,7 +53,8 @@ WINDOW = timedelta(minutes=5)
 WINDOW_LEAST_SENT = 10
 WINDOW_MOST_FAILED = 0.7
 FIRST_OPENING = timedelta(seconds=30)
-LONGEST_OPENING = timedelta(minutes=10)
+# One probe is cheap; who is back should not wait long for what was kept for it.
+LONGEST_OPENING = timedelta(seconds=40)
 
 # How often the sweep finds what hints missed.
 SWEEP = timedelta(seconds=3)

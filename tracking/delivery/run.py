@@ -45,7 +45,7 @@ RUN_SECONDS = 10.0
 MOST_ON_THEIR_WAY = 1024
 _MOST_IN_PARCELS = 2000
 # While something is on its way, look this often for what has become due meanwhile.
-_LOOK_AGAIN_SECONDS = 0.25
+_LOOK_AGAIN_SECONDS = 0.1
 # Replies that come together are settled together.
 _GATHER_SECONDS = 0.003
 # Endpoints change by an operator's hand and by what comes back; this old they may be.
@@ -254,7 +254,11 @@ class _Desk:
             if not endpoint.way.profile.pause and (slot := endpoint.slot(now=now)).limit
         ]
         events = outbox.claim(
-            slots=slots, limit=most, lease_seconds=settlements.LEASE_SECONDS, now=now
+            slots=slots,
+            limit=most,
+            lease_seconds=settlements.LEASE_SECONDS,
+            longest_seconds=TOTAL_SECONDS,
+            now=now,
         )
         # Who takes one parcel in a while is looked after less often.
         for endpoint in endpoints.values() if is_fresh and most > 0 else ():

@@ -217,6 +217,7 @@ def claim_in_turn(
         )
         if not is_my_turn:
             return []
+        # A file or a mail may take longer than one request: its lease ends by time alone.
         events = outbox.claim(slots=[slot], limit=limit, lease_seconds=LEASE_SECONDS, now=now)
         if events:
             models.Endpoint.objects.filter(pk=endpoint_id).update(next_request_at=now + pause)

@@ -37,6 +37,8 @@ class OutboxEvent(models.Model):
     ticket = models.TextField(default="", blank=True)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    # The database connection that claimed it: once that is gone, so is whoever was telling.
+    lease_holder = models.IntegerField(null=True)
     # When the oldest version that is still unsaid was appended.
     created_at = models.DateTimeField()
     # The clock of giving up; a replay starts it anew.

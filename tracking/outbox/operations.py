@@ -109,23 +109,30 @@ def append(*, site_id: int, news: Sequence[News], now: datetime) -> None:
 
 # What is leased is the oldest that is due, so it stands in front: whoever looks at no more than a
 # slot allows sees how much of that is taken, and no index must know of leases. So a claim changes
-# no index either.
+# no index either. What a dead process held counts against nobody, and is free as soon as nothing
+# of its can be on the way any more.
 _CLAIM = """
 WITH slot AS (
   SELECT * FROM unnest(%(sites)s::int[], %(addressees)s::text[], %(limits)s::int[])
                 AS slot (site_id, addressee, most)
+), living AS MATERIALIZED (
+  SELECT array_agg(pid) AS pids FROM pg_stat_activity
 ), pick AS MATERIALIZED (
   SELECT due.id, slot.site_id, slot.addressee, due.next_attempt_at
-    FROM slot CROSS JOIN LATERAL (
+    FROM living CROSS JOIN slot CROSS JOIN LATERAL (
       SELECT id, next_attempt_at FROM outbox_outboxevent
        WHERE id = ANY (ARRAY(
                SELECT id FROM outbox_outboxevent
                 WHERE site_id = slot.site_id AND addressee = slot.addressee
                   AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
+                  AND (lease_until IS NULL OR lease_until < %(gone_before)s::timestamptz
+                       OR lease_holder IS NULL OR lease_holder = ANY (living.pids))
                 ORDER BY next_attempt_at, id LIMIT slot.most))
          -- Of the row as it is once locked: another claim may have come in between.
          AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
-         AND (lease_until IS NULL OR lease_until < %(now)s::timestamptz)
+         AND (lease_until IS NULL OR lease_until < %(now)s::timestamptz
+              OR (lease_until < %(gone_before)s::timestamptz
+                  AND lease_holder <> ALL (living.pids)))
        ORDER BY next_attempt_at, id LIMIT %(limit)s::int
          FOR UPDATE SKIP LOCKED) due
 ), fair AS (
@@ -136,7 +143,7 @@ WITH slot AS (
 )
 UPDATE outbox_outboxevent event
    SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s::timestamptz,
-       attempts = attempts + 1
+       lease_holder = pg_backend_pid(), attempts = attempts + 1
  WHERE event.id = ANY (ARRAY(SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int))
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
@@ -145,7 +152,12 @@ RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
 
 
 def claim(
-    *, slots: Sequence[Slot], limit: int, lease_seconds: float, now: datetime
+    *,
+    slots: Sequence[Slot],
+    limit: int,
+    lease_seconds: float,
+    now: datetime,
+    longest_seconds: float | None = None,
 ) -> list[ClaimedEvent]:
     """
     Lease what is due for these addressees, at most `limit` events, and return them.
@@ -153,11 +165,13 @@ def claim(
     One statement: two processes never get the same event, and neither waits for the other. What a
     slot allows counts the leases of every process; two claims in the same instant may exceed it
     once, and so may a newer version of what is out. A lease that ran out is free again, whatever
-    became of its holder.
+    became of its holder; that of a holder whose connection is gone after `longest_seconds`, the
+    longest that telling can take (else after the whole lease).
     """
     if not slots or limit < 1:
         return []
     lease_until = now + timedelta(seconds=lease_seconds)
+    longest_seconds = lease_seconds if longest_seconds is None else longest_seconds
     with connection.cursor() as cursor, connection.wrap_database_errors:
         rows = prepared.execute(
             cursor,
@@ -169,6 +183,7 @@ def claim(
                 "limit": limit,
                 "now": now,
                 "lease_until": lease_until,
+                "gone_before": lease_until - timedelta(seconds=longest_seconds),
             },
         ).fetchall()
     return [_claimed(row, lease_until) for row in rows]
@@ -207,7 +222,7 @@ SELECT event.id, event.desired_version, event.confirmed_at IS NULL
 # attempt, as its append wrote them; so does what the addressee has confirmed meanwhile.
 _SETTLE = """
 UPDATE outbox_outboxevent event
-   SET lease_token = NULL, lease_until = NULL,
+   SET lease_token = NULL, lease_until = NULL, lease_holder = NULL,
        acked_version = CASE WHEN done.is_told THEN GREATEST(acked_version, done.version)
                             WHEN done.is_newest THEN LEAST(acked_version, done.version - 1)
                             ELSE acked_version END,
@@ -422,7 +437,8 @@ WITH pick AS MATERIALIZED (
      FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox_outboxevent event
-   SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
+   SET lease_token = %(token)s, lease_until = %(lease_until)s, lease_holder = NULL,
+       attempts = attempts + 1
   FROM pick
  WHERE event.id = pick.id
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
@@ -466,7 +482,7 @@ WITH page AS MATERIALIZED (
      FOR UPDATE
 )
 UPDATE outbox_outboxevent event
-   SET lease_token = NULL, lease_until = NULL,
+   SET lease_token = NULL, lease_until = NULL, lease_holder = NULL,
        acked_version = desired_version, next_attempt_at = NULL,
        outcome = CASE WHEN confirmed_at IS NULL THEN %(outcome)s ELSE outcome END,
        accepted_at = COALESCE(accepted_at, %(now)s),
@@ -479,7 +495,7 @@ RETURNING event.id, event.desired_version, event.message_key
 """
 
 _RELEASE_PAGE = """
-UPDATE outbox_outboxevent SET lease_token = NULL, lease_until = NULL
+UPDATE outbox_outboxevent SET lease_token = NULL, lease_until = NULL, lease_holder = NULL
  WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
 """
 
