@@ -9,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consentmgr.settings")
 from django.conf import settings
 
 from consentmgr import env
+from tracking.delivery import rules
 
 app = Celery("consentmgr")
 app.conf.update(
@@ -27,14 +28,20 @@ app.conf.update(
     beat_schedule={
         "sweep": {
             "task": "tracking.delivery.tasks.drain",
-            "schedule": 3.0,
-            "options": {"expires": 3},
+            "schedule": rules.SWEEP.total_seconds(),
+            "options": {"expires": rules.SWEEP.total_seconds()},
         },
         "confirmations": {
             "task": "tracking.delivery.tasks.count_confirmations",
             "schedule": 3600.0,
         },
         "months": {"task": "tracking.consents.tasks.make_months", "schedule": 6 * 3600.0},
+        "identifiers": {
+            "task": "tracking.consents.tasks.forget_expired_identifiers",
+            "schedule": 6 * 3600.0,
+        },
+        "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
     },
 )
 app.autodiscover_tasks(["tracking.consents", "tracking.delivery"])

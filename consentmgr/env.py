@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +26,9 @@ DECLARED: dict[str, str] = {
     "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
+    "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",
+    "EMAIL_FROM": "Sender of those mails, `Shop <privacy@shop.example>`.",
+    "METRICS_TOKEN": "Bearer token that `/metrics` asks for; without one there is no such page.",
     "LOG_LEVEL": "Least severe level logged (INFO).",
 }
 
@@ -97,6 +101,59 @@ def database(name: str, *, default: str | None = None) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """Where mails are handed over; an empty host = nowhere. The password is not in its repr."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = field(default="", repr=False)
+    is_starttls: bool = False
+    is_tls: bool = False
+
+
+# Scheme: its usual port, STARTTLS, TLS from the first byte.
+_MAIL_SCHEMES = {
+    "smtp": (587, True, False),
+    "smtps": (465, False, True),
+    "smtp+plain": (25, False, False),
+}
+
+
+def mail_server(name: str) -> MailServer:
+    """
+    Return the server that `smtp://user:password@host:port` names; the variable may be empty.
+
+    `smtp` insists on STARTTLS, `smtps` is TLS from the start, `smtp+plain` has none and is for a
+    relay on the same machine or network.
+
+    :raises ImproperlyConfigured: for another scheme or without a host; it does not show the value
+    """
+    value = text(name, default="")
+    if not value:
+        return MailServer()
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.scheme not in _MAIL_SCHEMES:
+        raise ImproperlyConfigured(
+            f"{name} must look like smtp://user:password@host:587 or smtps://user:password@host; "
+            "smtp+plain://host is without encryption. Write / @ : in a password as %2F %40 %3A."
+        )
+    usual_port, is_starttls, is_tls = _MAIL_SCHEMES[parts.scheme]
+    return MailServer(
+        host=host,
+        port=port or usual_port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        is_starttls=is_starttls,
+        is_tls=is_tls,
+    )
 
 
 def celery_broker(url: str) -> str:

@@ -17,6 +17,7 @@ DEMO = env.flag("DEMO", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default="localhost,127.0.0.1")
 TRUSTED_COUNTRY_HEADER = env.text("TRUSTED_COUNTRY_HEADER", default="")
 ALLOW_LOOPBACK_PARTNERS = env.flag("ALLOW_LOOPBACK_PARTNERS", default=False)
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 
 INSTALLED_APPS = [
     "consentmgr.apps.ConsentmgrConfig",
@@ -99,6 +100,14 @@ CACHES = {
 
 # The task that carries what the outbox holds; the outbox itself knows only this name.
 OUTBOX_HINT_TASK = "tracking.delivery.tasks.drain"
+
+_mail_server = env.mail_server("EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.is_starttls, _mail_server.is_tls
+# As long as any other call to a partner may take.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", default="")
 
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語"), ("en", "English")]

@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from consentmgr import health
+from consentmgr import health, metrics
 from tracking.banner import urls as banner
 from tracking.registry import queries as registry
 
@@ -17,6 +17,8 @@ handler500 = "consentmgr.error_pages.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("workz", health.workz),
+    path("metrics", metrics.metrics),
     path("b/", include(banner.script_urlpatterns)),
     path("v1/", include("tracking.banner.urls")),
     path("v1/", include("tracking.consents.urls")),
@@ -26,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("tracking.preferences.urls")),
+    path("", include("tracking.delivery.page_urls")),
     # One sign-in for the console and its admin.
     path(
         "console/admin/login/",

@@ -47,7 +47,8 @@ Answering = Callable[[Received], Say]
 class FakePartner:
     """
     `received` holds every well-signed message in order of arrival, `refused` why others were not
-    taken, `state` what the partner believes about each subject: the highest version wins.
+    taken, `state` what the partner believes about each subject: the highest version wins. Of the
+    `erased` ones it keeps no more than that version.
     """
 
     secrets: list[str]
@@ -55,6 +56,7 @@ class FakePartner:
     received: list[Received] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
     requests: int = 0
     most_at_once: int = 0
     url: str = ""
@@ -93,10 +95,19 @@ class FakePartner:
         answer = self.answering(message)
         if 200 <= answer.status < 300 and not answer.is_rude:
             with self._lock:
-                known = self.state.get(message.data["subject"])
-                if known is None or known["version"] < message.data["version"]:
-                    self.state[message.data["subject"]] = message.data
+                self._believe(message)
         return answer
+
+    def _believe(self, message: Received) -> None:
+        subject, version = message.data["subject"], message.data["version"]
+        if subject in self.state and self.state[subject]["version"] >= version:
+            return
+        if message.type == "device.erased":
+            self.erased.add(subject)
+            self.state[subject] = {"version": version}
+        else:
+            self.erased.discard(subject)
+            self.state[subject] = message.data
 
     @contextmanager
     def here(self) -> Iterator[None]:

@@ -112,10 +112,12 @@ def generated_keys(data: Path) -> dict[str, str]:
 
 def console_password(data: Path) -> str:
     """Return the password of the console's `admin` account, made at the first call."""
-    file = data / "console-password"
-    if not file.exists():
-        _write_private(file, secrets.token_urlsafe(12) + "\n")
-    return file.read_text(encoding="utf-8").strip()
+    return _kept_secret(data / "console-password", length=12)
+
+
+def metrics_token(data: Path) -> str:
+    """Return the token that `/metrics` asks for, made at the first call."""
+    return _kept_secret(data / "metrics-token", length=32)
 
 
 def local_variables(data: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -129,6 +131,7 @@ def local_variables(data: Path, environ: Mapping[str, str]) -> dict[str, str]:
     defaults = {
         "DATA_DIR": str(data),
         **generated_keys(data),
+        "METRICS_TOKEN": metrics_token(data),
         "REDIS_URL": redis_url(run),
         "DEMO": "1",
         "COOKIE_SECURE": "0",
@@ -157,6 +160,13 @@ def apply_local_defaults(environ: MutableMapping[str, str]) -> None:
     if environ.get("DATABASE_URL") or not os.access(data / "keys.env", os.R_OK):
         return
     environ.update(local_variables(data, environ))
+
+
+def _kept_secret(file: Path, *, length: int) -> str:
+    """Return what a file holds; where it is missing it is made of `length` random bytes."""
+    if not file.exists():
+        _write_private(file, secrets.token_urlsafe(length) + "\n")
+    return file.read_text(encoding="utf-8").strip()
 
 
 def _write_private(file: Path, text: str) -> None:

@@ -2,7 +2,8 @@
 `manage.py up`: every process of the service on one machine, started, watched and stopped.
 
 Order: servers → roles → migrate → web, worker, beat → demo data → partner receivers. What dies is
-started again; what starts here ends here, whatever happens to this process.
+started again, and so is what is up and does no work; what starts here ends here, whatever happens
+to this process.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ READY_LIMIT_S = 60.0
 # A killed run's processes end within this time; longer means that one of them hangs.
 LEFTOVER_LIMIT_S = 20.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+# So often /workz is asked, and so long it may say no before those who should work are replaced.
+ASK_FOR_WORK_S, NO_WORK_LIMIT_S = 5.0, 60.0
+WORKING = ("worker", "beat")
 # Having run this long, a process counts as healthy: its next failure starts with a short pause.
 HEALTHY_AFTER_S = 60.0
 
@@ -109,6 +113,8 @@ class Service:
         self._lock = lock
         self._servers: dict[str, Watched] = {}
         self._apps: dict[str, Watched] = {}
+        self._ask_for_work_at = 0.0
+        self._no_work_since: float | None = None
 
     def start(self) -> None:
         """
@@ -187,7 +193,11 @@ class Service:
                 ("External transmission", f"{base}/external-transmission/kloset/"),
                 ("Partner receivers", f"http://127.0.0.1:{self.partner_port}/"),
             ]
-        lines += [("Console", f"{base}/console/"), ("API", f"{base}/v1/docs/")]
+        lines += [
+            ("Console", f"{base}/console/"),
+            ("API", f"{base}/v1/docs/"),
+            ("Metrics", f"{base}/metrics (token in {_shown(self.data / 'metrics-token')})"),
+        ]
         if self.has_demo:
             password = environment.console_password(self.data)
             lines.append(("Console account", f"admin, password {password}"))
@@ -198,6 +208,7 @@ class Service:
         while True:
             for name, one in (self._servers | self._apps).items():
                 self._tend(name, one)
+            self._tend_work()
             time.sleep(0.2)
 
     def stop(self) -> None:
@@ -348,6 +359,24 @@ class Service:
                 one.due_at = now + one.pause_s
                 say(f"{name} could not be started: {error}")
 
+    def _tend_work(self) -> None:
+        """Notice that nobody tells partners any more, and replace those who should."""
+        now = time.monotonic()
+        if now < self._ask_for_work_at:
+            return
+        self._ask_for_work_at = now + ASK_FOR_WORK_S
+        if not says_no_work(self.port, host=self.host):
+            self._no_work_since = None
+            return
+        if self._no_work_since is None:
+            self._no_work_since = now
+        if now - self._no_work_since >= NO_WORK_LIMIT_S:
+            say(f"{' and '.join(WORKING)} are up and do no work; ending them.")
+            for name in WORKING:
+                if (running := self._apps[name].running) is not None:
+                    processes.kill_group(running)
+            self._no_work_since = None
+
     def _wait_until_ready(self) -> None:
         """
         Wait for /readyz and the partner receivers.
@@ -455,6 +484,19 @@ def answers_ready(port: int, *, host: str) -> bool:
         connection.request("GET", "/readyz", headers={"Host": host})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def says_no_work(port: int, *, host: str) -> bool:
+    """Tell whether /workz says that no work is done; a database that is away is no such answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/workz", headers={"Host": host})
+        answer = connection.getresponse()
+        return answer.status == 503 and json.load(answer)["status"] != "database away"
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return False
     finally:
         connection.close()

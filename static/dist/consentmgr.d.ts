@@ -55,6 +55,8 @@ export interface ConsentManager {
   show(): Promise<void>;
   why(tag: string): ConsentDecision;
   set(maps: ConsentMaps): Promise<{ recorded: boolean; ignored: string[] }>;
+  /** Partner → kind → value. Answers the partners for which they are kept. */
+  identify(identifiers: Record<string, Record<string, string>>): Promise<{ kept: string[] }>;
 }
 
 declare global {

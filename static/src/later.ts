@@ -9,12 +9,14 @@ import { fromMaps } from "./core/apply.ts";
 import { idsToAsk } from "./core/asking.ts";
 import { changes } from "./core/changes.ts";
 import { askedIds } from "./core/state.ts";
-import type { ChoiceId, Maps } from "./core/types.ts";
+import type { ChoiceId, Identifiers, Maps } from "./core/types.ts";
 import type { Outcome } from "./decision.ts";
+import { announce } from "./effects/announce.ts";
 import { inOrder } from "./effects/in_order.ts";
 import type { InOrder } from "./effects/tags.ts";
 import type { Placeholder } from "./effects/watch_tags.ts";
 import { warner, watch } from "./effects/watch.ts";
+import { createApi } from "./io/api.ts";
 import { join, known, loadCatalogue, namesOf } from "./io/catalogue.ts";
 import type { Part } from "./loader.ts";
 import { addStyles } from "./ui/nodes.ts";
@@ -31,6 +33,7 @@ export interface Question {
 export interface Later {
   inOrder: InOrder;
   set(maps: Partial<Maps>, isByPerson: boolean): Promise<{ recorded: boolean; ignored: ChoiceId[] }>;
+  identify(identifiers: Identifiers): Promise<{ kept: string[] }>;
   explain(): Promise<Question>;
   /** Fill the place of an embed that may not load. */
   placeholder: Placeholder;
@@ -71,6 +74,24 @@ resolve({
       host.decided(outcome);
     }
     return { recorded: answers.size > 0, ignored };
+  },
+  async identify(identifiers) {
+    // The service goes by what it has recorded.
+    for (const kept of [...host.made]) await (await host.send()).send(kept);
+    // What may receive nothing is not told to the service either.
+    const granted = new Set<string>();
+    for (const [code, { needed }] of Object.entries(config.tags)) {
+      if (device.decide(code).reason === "granted") granted.add(needed[0]!);
+    }
+    const kept = Object.keys(identifiers).filter((code) => granted.has("partner:" + code));
+    if (!kept[0]) return { kept };
+    const { status } = await createApi(host.endpoint).call("/v1/identifiers", {
+      site: config.site,
+      identifiers: Object.fromEntries(kept.map((code) => [code, identifiers[code]])),
+    });
+    if (status === 204) return { kept };
+    announce("error", { code: "identifiers_not_kept", status });
+    return { kept: [] };
   },
   async explain() {
     const names = namesOf(await loadCatalogue(host));

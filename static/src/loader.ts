@@ -268,7 +268,9 @@ function start(config: Config): void {
   }
 
   Object.defineProperty(window, "consentManager", {
-    value: pageApi(device, () => (begin(), ready), show, set),
+    value: pageApi(device, () => (begin(), ready), show, set, async (identifiers) =>
+      (await host.later()).identify(identifiers),
+    ),
   });
   // As soon as there is a body, so that the first frame has the question.
   const look = () => {

@@ -2,7 +2,7 @@
 
 import type { Device } from "./device.ts";
 import type { Events } from "./core/events.ts";
-import type { ChoiceId, Choices, Decision, Maps } from "./core/types.ts";
+import type { ChoiceId, Choices, Decision, Identifiers, Maps } from "./core/types.ts";
 import { on } from "./effects/announce.ts";
 
 export interface ConsentManager {
@@ -17,6 +17,7 @@ export interface ConsentManager {
   show(): Promise<void>;
   why(tag: string): Decision;
   set(maps: Partial<Maps>): Promise<{ recorded: boolean; ignored: ChoiceId[] }>;
+  identify(identifiers: Identifiers): Promise<{ kept: string[] }>;
 }
 
 export function pageApi(
@@ -24,6 +25,7 @@ export function pageApi(
   ready: ConsentManager["ready"],
   show: ConsentManager["show"],
   set: ConsentManager["set"],
+  identify: ConsentManager["identify"],
 ): ConsentManager {
   return Object.freeze({
     get: () => ({
@@ -37,5 +39,6 @@ export function pageApi(
     show,
     why: device.decide,
     set,
+    identify,
   });
 }

@@ -7,6 +7,7 @@ import type { Choices } from "./core/types.ts";
 import type { Decisions } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
 import { deleteCookie, forgetDenied } from "./effects/cookies.ts";
+import { readIdentifiers } from "./effects/identifiers.ts";
 import { createApi } from "./io/api.ts";
 import type { Kept } from "./io/database.ts";
 import { createOutbox } from "./io/outbox.ts";
@@ -82,19 +83,31 @@ async function start(): Promise<void> {
   if (choices?.is_unsent && !entries.some((entry) => entry.choices.seq === choices.seq)) {
     await host.keep(choices, choices.granted[0] ? "choose" : "refuse", config.presentation);
   }
-  await outbox.flush();
+  await forget();
 }
 
-host.forget = () => forgetDenied(device);
-host.forget();
+/** What is deleted here goes with the refusal first: partners are told whom to forget. */
+async function forget(): Promise<void> {
+  const found = attempt(() => readIdentifiers(device));
+  const refusal = found && (await store.all()).find((one) => one.refuses && !one.is_sent);
+  if (refusal) {
+    refusal.body.identifiers = { ...refusal.body.identifiers, ...found };
+    await store.replace(refusal.idempotency_key, refusal);
+  }
+  forgetDenied(device);
+}
+
 void host.act().then((found) => {
   act = found;
+  let forgotten = start();
+  host.forget = () => void (forgotten = forget());
   resolve({
     async send({ idempotency_key: key }) {
+      await forgotten;
       const entry = (await store.all()).find((one) => one.idempotency_key === key);
       // What is not there any more was sent meanwhile.
       return !entry || outbox.send(entry);
     },
   });
-  void start();
+  void forgotten.then(outbox.flush);
 });

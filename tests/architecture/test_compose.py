@@ -34,6 +34,10 @@ def test_secrets_come_from_the_environment_only(services: dict[str, Any]) -> Non
                 assert re.search(r"://\w+:\$\{[A-Z_]+:\?[^}]+\}@", value), name
 
 
+def test_the_metrics_are_shut_unless_a_token_is_set(services: dict[str, Any]) -> None:
+    assert services["web"]["environment"]["METRICS_TOKEN"] == "${METRICS_TOKEN:-}"
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_containers_are_closed(services: dict[str, Any], name: str) -> None:
     service = services[name]
@@ -77,6 +81,15 @@ def test_only_migrate_knows_the_owner(services: dict[str, Any]) -> None:
 def test_everything_that_stays_has_a_health_check(services: dict[str, Any], name: str) -> None:
     assert services[name]["healthcheck"]["test"]
     assert services[name]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", ["worker", "beat-1", "beat-2"])
+def test_who_does_no_work_is_not_healthy(services: dict[str, Any], name: str) -> None:
+    how, command = services[name]["healthcheck"]["test"]
+    assert how == "CMD-SHELL"
+    own, asked = command.split(" && ")
+    assert own.startswith(("celery -A consentmgr inspect ping", "python docker/healthcheck.py"))
+    assert asked == "python manage.py workz"
 
 
 def test_the_broker_keeps_its_messages(services: dict[str, Any]) -> None:

@@ -153,6 +153,8 @@ describe("the dialog", () => {
     delivery_progress: "{confirmed} of {total}",
     delivery_pending: "{partner} pending",
     delivery_overdue: "{partner} overdue",
+    delivery_sent: "{partner} sent",
+    delivery_nothing: "{partner} has nothing",
     on_by_notice: "{partner} runs by notice",
   };
   const answer = (more: Partial<Catalogue> = {}) => json({ ...catalogue(wording), ...more });
@@ -418,7 +420,7 @@ describe("the dialog", () => {
       total: 2,
       confirmed: 1,
       partners: [
-        { legal_name: { ja: "Google LLC" }, status: "queued", due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: { ja: "Google LLC" }, status: "queued", is_open: true, due_at: "2026-11-22T09:00:00Z" },
         { legal_name: "Criteo", status: "confirmed", due_at: "2026-11-22T09:00:00Z" },
       ],
     };
@@ -433,8 +435,8 @@ describe("the dialog", () => {
       total: 3,
       confirmed: 1,
       partners: [
-        { legal_name: "Google", status: "queued", due_at: "2026-11-22T09:00:00Z" },
-        { legal_name: "LINE", status: "queued", due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: "Google", status: "queued", is_open: true, due_at: "2026-11-22T09:00:00Z" },
+        { legal_name: "LINE", status: "queued", is_open: true, due_at: "2026-11-22T09:00:00Z" },
         { legal_name: "Criteo", status: "unreachable", due_at: "2026-11-22T09:00:00Z" },
       ],
     };
@@ -446,6 +448,28 @@ describe("the dialog", () => {
     await settle();
     expect(status()).toEqual(["saved", "3 of 3"]);
     expect(sessionStorage.getItem("cm_receipt")).toBeNull();
+    const calls = asked.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toHaveLength(calls);
+  });
+
+  test("a partner that has nothing to stop is no success, and nothing is waited for", async () => {
+    await open(everything());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const due_at = "2026-11-22T09:00:00Z";
+    let partners = [
+      { legal_name: "Google", status: "sent", is_open: true, due_at },
+      { legal_name: "LINE", status: "identifier_not_held", is_open: false, due_at },
+      { legal_name: "Criteo", status: "not_needed", is_open: false, due_at },
+    ];
+    service.revocations = () => ({ total: 3, confirmed: 0, partners });
+    await press(0);
+    await vi.advanceTimersByTimeAsync(1500);
+    await settle();
+    expect(status().slice(1)).toEqual(["0 of 3", "Google sent", "LINE、Criteo has nothing"]);
+    partners = partners.slice(1);
+    await vi.advanceTimersByTimeAsync(2500);
+    await settle();
     const calls = asked.length;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked).toHaveLength(calls);

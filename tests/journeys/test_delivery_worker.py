@@ -215,3 +215,33 @@ def test_without_any_valkey_the_loop_tells_partners(
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
     assert believes_nothing_is_granted(partner)
+
+
+def test_an_erasure_reaches_its_partner_as_two_messages_each_once(
+    visitor: Visitor, partner: FakePartner, start: Any, tmp_path: Path
+) -> None:
+    start(*worker(tmp_path / "beat"))
+    assert visitor.allow().status_code == 201
+    body = {
+        "site": SITE,
+        "idempotency_key": "an-erasure-0000001",
+        "surface": "page",
+        "language": "ja",
+    }
+    answer = visitor.post("/v1/erasures", body)
+    assert answer.status_code == 201, answer.content
+    again = visitor.post("/v1/erasures", body)
+    assert again.json()["key"] == answer.json()["key"]
+
+    eventually(lambda: told() == [True, True])
+    stranger = Visitor(visitor.notice)
+    progress = stranger.get(f"/v1/erasures/{answer.json()['key']}?site={SITE}").json()
+    assert {one["partner"]: one["status"] for one in progress["partners"]}[ADCO] == "confirmed"
+    assert sorted(message.type for message in partner.received) == [
+        "consent.revoked",
+        "device.erased",
+    ]
+    assert len(set(partner.keys)) == 2
+    [subject] = partner.erased
+    assert {message.data["subject"] for message in partner.received} == {subject}
+    assert partner.refused == []

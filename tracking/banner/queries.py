@@ -313,6 +313,7 @@ def _config(
             "refused": regime.renew_days_refused,
         },
         "tags": _page_tags(notice, regime, overdue),
+        **_identifiers(notice),
         **_hold(site, notice),
         "styles": styles_for(site.presentation, spoken),
         "parts": get_parts()[PARTS[0]].digest,
@@ -337,6 +338,16 @@ def _hold(site: SiteInfo, notice: Notice) -> dict[str, object]:
             "hosts": _hosts(notice),
         }
     }
+
+
+def _identifiers(notice: Notice) -> dict[str, object]:
+    """Return in which cookies partners keep what they call a browser; nothing where none do."""
+    found = {
+        code: cookies
+        for code, partner in notice.terms.partners.items()
+        if (cookies := {kind: name for kind, name in partner.identifiers.items() if name})
+    }
+    return {"identifiers": found} if found else {}
 
 
 def _hosts(notice: Notice) -> dict[str, list[str]]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tracking.consents import cookies, operations, queries
-from tracking.consents.types import DeliveryStatus, Method, Recorded, Submission, Surface, from_maps
+from tracking.consents import cookies, erasures, operations, queries
+from tracking.consents.types import (
+    DeliveryStatus,
+    Erased,
+    Method,
+    Recorded,
+    Stage,
+    Submission,
+    Surface,
+    from_maps,
+)
 from tracking.web.errors import errors
 from tracking.web.fields import (
     StrictBoolean,
@@ -29,6 +39,30 @@ from tracking.web.fields import (
 from tracking.web.site import SITE, named_site
 
 SURFACES = [surface.value for surface in Surface]
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 256},
+        },
+        "examples": [{"google": {"ga_client_id": "GA1.1.1000000000.1700000000"}}],
+    }
+)
+class IdentifiersField(serializers.JSONField):
+    """Partner code → kind → value. What is wrong with it is for the operation to say."""
+
+
+def _brought_along() -> IdentifiersField:
+    return IdentifiersField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Under what partners that lose something know this device: told to them, and not "
+        "kept. What is not declared or malformed is left out, if anything is refused.",
+    )
 
 
 class ChoicesOutput(serializers.Serializer[Any]):
@@ -72,11 +106,17 @@ class DeliveryOutput(serializers.Serializer[Any]):
 
     partner = serializers.CharField()
     legal_name = serializers.DictField(child=serializers.CharField())
-    status = serializers.ChoiceField(
-        choices=["queued", "sent", "confirmed", "overdue", "unreachable"]
-    )
+    status = serializers.ChoiceField(choices=[stage.value for stage in Stage])
     due_at = serializers.DateTimeField()
-    confirmed_at = serializers.DateTimeField(allow_null=True)
+    sent_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the partner took the message."
+    )
+    confirmed_at = serializers.DateTimeField(
+        allow_null=True, help_text="Only with `confirmed`, which alone is a success."
+    )
+    is_open = serializers.BooleanField(
+        help_text="More may come of it by itself. False: it ended, or a person must see to it."
+    )
 
 
 class RecordedOutput(serializers.Serializer[Any]):
@@ -94,7 +134,9 @@ def _delivery(status: DeliveryStatus) -> dict[str, object]:
         "legal_name": dict(status.legal_name),
         "status": status.status,
         "due_at": status.due_at.isoformat(timespec="seconds"),
+        "sent_at": status.sent_at and status.sent_at.isoformat(timespec="seconds"),
         "confirmed_at": status.confirmed_at and status.confirmed_at.isoformat(timespec="seconds"),
+        "is_open": status.is_open,
     }
 
 
@@ -149,6 +191,7 @@ class Consents(DecisionView):
         purposes = answers()
         data_items = answers()
         partners = answers()
+        identifiers = _brought_along()
 
     @extend_schema(
         operation_id="record_consent",
@@ -178,6 +221,7 @@ class Consents(DecisionView):
                 granted=granted,
                 refused=refused,
                 is_history=sent["is_history"],
+                identifiers=sent["identifiers"],
             ),
             visit=cookies.read_visit(request, device_seed=sent.get("device_seed")),
             keys=settings.CONSENT_KEYS,
@@ -233,6 +277,7 @@ class Revocations(DecisionView):
         purposes = serializers.ListField(child=code(), required=False, default=list)
         data_items = serializers.ListField(child=code(), required=False, default=list)
         partners = serializers.ListField(child=code(), required=False, default=list)
+        identifiers = _brought_along()
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             if attrs["all"] == bool(attrs["purposes"] or attrs["data_items"] or attrs["partners"]):
@@ -266,22 +311,61 @@ class Revocations(DecisionView):
             language=sent["language"],
             refused=None if sent["all"] else refused,
             visit=cookies.read_visit(request),
+            identifiers=sent["identifiers"],
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )
         return _answer(request, recorded)
 
 
-class RevocationStatus(APIView):
-    class Output(serializers.Serializer[Any]):
-        partners = DeliveryOutput(many=True)
-        total = serializers.IntegerField()
-        confirmed = serializers.IntegerField()
+class Identifiers(APIView):
+    class Input(StrictSerializer):
+        site = code()
+        identifiers = IdentifiersField()
 
+    @extend_schema(
+        operation_id="keep_identifiers",
+        request=Input,
+        responses={204: None, **errors(400, 403, 404, 413, 415, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """
+        Keep under what partners know this device, while they may receive something from it.
+
+        Told to the partner with the withdrawal that ends that, and deleted.
+        """
+        sent = self.Input.read(request.data)
+        operations.keep_identifiers(
+            site=sent["site"],
+            identifiers=sent["identifiers"],
+            visit=cookies.read_visit(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return Response(status=204)
+
+
+class ProgressOutput(serializers.Serializer[Any]):
+    """How far all partners are that had to be told of something."""
+
+    partners = DeliveryOutput(many=True)
+    total = serializers.IntegerField()
+    confirmed = serializers.IntegerField()
+
+
+def _progress(statuses: Sequence[DeliveryStatus]) -> dict[str, object]:
+    return {
+        "partners": [_delivery(status) for status in statuses],
+        "total": len(statuses),
+        "confirmed": sum(status.status is Stage.CONFIRMED for status in statuses),
+    }
+
+
+class RevocationStatus(APIView):
     @extend_schema(
         operation_id="get_revocation_status",
         parameters=[SITE],
-        responses={200: Output, **errors(400, 404, 503)},
+        responses={200: ProgressOutput, **errors(400, 404, 503)},
     )
     def get(self, request: Request, key: UUID) -> Response:
         """Return how far each partner is that a withdrawal had to be told to."""
@@ -292,13 +376,73 @@ class RevocationStatus(APIView):
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )
-        return _private(
-            {
-                "partners": [_delivery(status) for status in statuses],
-                "total": len(statuses),
-                "confirmed": sum(status.status == "confirmed" for status in statuses),
-            }
+        return _private(_progress(statuses))
+
+
+class ErasureOutput(ProgressOutput):
+    """An erasure; whoever has its key may read this, and nobody without."""
+
+    key = serializers.UUIDField()
+    erased_at = serializers.DateTimeField()
+
+
+class ErasedOutput(ErasureOutput):
+    choices = ChoicesOutput(help_text="For the browser to keep: everything is refused.")
+
+
+def _erasure(erased: Erased) -> dict[str, object]:
+    return {
+        "key": str(erased.key),
+        "erased_at": erased.erased_at.isoformat(timespec="seconds"),
+        **_progress(erased.deliveries),
+    }
+
+
+class Erasures(APIView):
+    class Input(StrictSerializer):
+        site = code()
+        idempotency_key = StrictText(min_length=16, max_length=64)
+        surface = serializers.ChoiceField(choices=SURFACES)
+        language = code()
+
+    @extend_schema(
+        operation_id="erase_device",
+        request=Input,
+        responses={
+            201: ErasedOutput,
+            200: ErasedOutput,
+            **errors(400, 403, 404, 413, 415, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Withdraw everything, have every partner forget this device, and forget it."""
+        sent = self.Input.read(request.data)
+        erased = erasures.erase(
+            site=sent["site"],
+            idempotency_key=sent["idempotency_key"],
+            surface=Surface(sent["surface"]),
+            language=sent["language"],
+            visit=cookies.read_visit(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
         )
+        response = _private({**_erasure(erased), "choices": erased.choices.as_json()})
+        response.status_code = 200 if erased.is_replay else 201
+        if cookies.HEADER not in request.headers:
+            cookies.forget(response, erased)
+        return response
+
+
+class ErasureStatus(APIView):
+    @extend_schema(
+        operation_id="get_erasure_status",
+        parameters=[SITE],
+        responses={200: ErasureOutput, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request, key: UUID) -> Response:
+        """Return how far each partner is with an erasure; needs its key, and no token."""
+        erased = queries.get_erasure(site_code=named_site(request), key=key, now=timezone.now())
+        return _private(_erasure(erased))
 
 
 class Receipts(APIView):

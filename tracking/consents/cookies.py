@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tracking.consents import rules
-from tracking.consents.types import DeviceClass, Recorded, Visit
+from tracking.consents.types import DeviceClass, Erased, Identifiers, Recorded, Visit
+from tracking.notices.types import Notice
 
 # HttpOnly: the token is the power over this device's record.
 DEVICE = "cm_device"
@@ -67,6 +68,23 @@ def read_visit(
     )
 
 
+def read_identifiers(request: HttpRequest, notice: Notice) -> Identifiers:
+    """
+    Return what partners call this browser, where their declared cookies reach us.
+
+    They do on a host below the domain for which a partner set them.
+    """
+    found = {
+        code: {
+            kind: request.COOKIES[cookie]
+            for kind, cookie in partner.identifiers.items()
+            if cookie in request.COOKIES
+        }
+        for code, partner in notice.terms.partners.items()
+    }
+    return {code: values for code, values in found.items() if values}
+
+
 def keep(response: HttpResponseBase, recorded: Recorded) -> None:
     """
     Leave the newest token and choices in the browser.
@@ -76,6 +94,17 @@ def keep(response: HttpResponseBase, recorded: Recorded) -> None:
     if recorded.device_token is not None:
         _set(response, DEVICE, recorded.device_token, httponly=True)
     _set(response, CHOICES, recorded.choices_cookie, httponly=False)
+
+
+def forget(response: HttpResponseBase, erased: Erased) -> None:
+    """
+    Remove the token of an erased device, and leave that everything is refused.
+
+    The site's pages keep copies of the newest choices where an answer of ours cannot reach. With
+    nothing newer beside them, they would go on as granted.
+    """
+    drop_token(response)
+    _set(response, CHOICES, erased.choices_cookie, httponly=False)
 
 
 def drop_token(response: HttpResponseBase) -> None:

@@ -11,6 +11,7 @@ from tracking.consents.types import DeviceClass, Method, Prior, Surface
 from tracking.lib import bits
 from tracking.notices.models import NoticeVersion
 from tracking.registry.models import Site
+from tracking.registry.types import IDENTIFIER_KIND
 
 
 class ChoiceBits(models.Field):  # type: ignore[type-arg]
@@ -30,7 +31,9 @@ class Device(models.Model):
     """
     A browser on one site and its choices as they stand. Private: retention and erasure delete it.
 
-    `version` counts decisions that took effect; `serial` counts the tokens issued for it.
+    `version` counts decisions that took effect; `serial` counts the tokens issued for it. With
+    `erased_at` the row only keeps the id from being used again, for partners have been told of its
+    end; a trigger refuses to change it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -44,9 +47,15 @@ class Device(models.Model):
     decided_at = models.DateTimeField()
     with_signal = models.BooleanField(default=False)
     last_record_key = models.UUIDField()
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(granted=frozenset(), refused=frozenset(), with_signal=False),
+                name="device_erased_is_empty",
+            ),
             models.CheckConstraint(condition=Q(version__gte=1), name="device_version_positive"),
             models.CheckConstraint(condition=Q(serial__gte=1), name="device_serial_positive"),
         ]
@@ -117,3 +126,58 @@ class ConsentPrivate(models.Model):
 
     def __str__(self) -> str:
         return str(self.record_key)
+
+
+class Identifier(models.Model):
+    """
+    Under what a partner knows a device, sealed; kept only while that partner may receive something.
+
+    Django's own foreign key is not made: the one in migration 0003 deletes these with their device.
+    """
+
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, db_constraint=False, db_index=False
+    )
+    partner = models.TextField()
+    kind = models.TextField()
+    sealed = models.BinaryField()
+    collected_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "partner", "kind"], name="identifier_once"),
+            models.CheckConstraint(
+                condition=Q(kind__regex=f"^{IDENTIFIER_KIND}$"), name="identifier_kind_known"
+            ),
+            models.CheckConstraint(condition=~Q(partner=""), name="identifier_has_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partner} {self.kind}"
+
+
+class Erasure(models.Model):
+    """
+    How far partners are with an erasure, for whoever holds the key; deleted when that is over.
+
+    `told` is a list of {"partner", "subject", "legal_name"}; no device and no record is named.
+    `version` is that of the news, `seq` the number of the withdrawal that came before them.
+    """
+
+    key = models.UUIDField(primary_key=True)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    idempotency_key = models.TextField()
+    erased_at = models.DateTimeField()
+    version = models.BigIntegerField()
+    seq = models.BigIntegerField()
+    told = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "idempotency_key"], name="erasure_once"),
+        ]
+        indexes = [models.Index(fields=["erased_at"], name="erasure_by_age")]
+
+    def __str__(self) -> str:
+        return str(self.key)

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, connection, transaction
 
+from tracking.consents import identifiers as stored
 from tracking.consents import queries, rules
 from tracking.consents.types import (
     Choices,
     DeliveryStatus,
+    Identifiers,
     Method,
+    Outgoing,
     Prior,
     Receipt,
     Recorded,
+    Stage,
     Submission,
     Surface,
     Visit,
 )
-from tracking.lib import bits, device_token, prepared
+from tracking.lib import bits, device_token, prepared, sealing
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
-from tracking.outbox.types import News
+from tracking.outbox.types import News, sealing_context
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction, Regime
 from tracking.registry import queries as registry
@@ -73,6 +77,17 @@ class NoticeRetired(DomainError):
     status = 409
 
 
+class IdentifiersInvalid(DomainError):
+    code = "invalid"
+    message = "These identifiers cannot be kept."
+
+
+class NotGranted(DomainError):
+    code = "not_granted"
+    message = "Only identifiers of partners that may receive something from this device are kept."
+    status = 403
+
+
 def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: datetime) -> Recorded:
     """
     Record one decision, exactly once however often it is sent, and queue the news for partners.
@@ -81,6 +96,9 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     A refusal is recorded even with an outdated token or notice; a grant then is not, unless it is
     older than the device's newest decision, which it cannot change.
 
+    A partner that loses something is told under what it knows the device: what was kept of that,
+    and what the decision brings along. What is wrong with that never costs a refusal.
+
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
     :raises DecisionInvalid: 400, unknown notice, unknown choice or a malformed key
@@ -88,7 +106,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
     :raises SeedRefused: 403, a grant with the seed alone after a decision with a token
     """
-    site = _check_origin(submission.site, visit)
+    site = check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
     _check_choices(notice, submission)
     jurisdiction = regimes.find_jurisdiction(
@@ -144,6 +162,7 @@ def revoke(
     language: str,
     refused: frozenset[str] | None,
     visit: Visit,
+    identifiers: object = None,
     keys: Keys,
     now: datetime,
 ) -> Recorded:
@@ -165,11 +184,51 @@ def revoke(
             gpc=False,
             granted=frozenset(),
             refused=current.asked_ids if refused is None else refused,
+            identifiers=identifiers,
         ),
         visit=visit,
         keys=keys,
         now=now,
     )
+
+
+def keep_identifiers(
+    *, site: str, identifiers: object, visit: Visit, keys: Keys, now: datetime
+) -> None:
+    """
+    Keep, sealed, under what partners know this device, so that they can be told whom to forget.
+
+    All of it or nothing. Only the newest token's device counts, and only what the current notice
+    declares of partners that may receive something now. Sent again, the newest value stays.
+
+    :raises UnknownSite: 404; :raises NoNotice: 404
+    :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
+    :raises IdentifiersInvalid: 400, not declared, or not a value that can be kept
+    :raises NotGranted: 403, naming the partners that may receive nothing from this device
+    """
+    info = check_origin(site, visit)
+    terms = notices.get_current(site_code=site).terms
+    given, faults = rules.read_identifiers(sent=identifiers, terms=terms)
+    if faults:
+        raise IdentifiersInvalid(fields={"identifiers": faults[:5]})
+    jurisdiction = regimes.find_jurisdiction(
+        country_header=visit.country_header, default_country=info.default_country
+    )
+    regime = regimes.resolve(jurisdiction=jurisdiction, profile=info.profile, on=now.date())
+    with transaction.atomic():
+        # Locked: a refusal at the same time comes before this or after it.
+        sender = queries.find_sender(
+            token=_own_token(visit.device_token, info, keys), seeded=None, lock=True
+        )
+        granted: frozenset[str] = frozenset()
+        if sender.state is not None and sender.is_trusted:
+            granted = rules.standing_grants(
+                choices=sender.state.choices, terms=terms, regime=regime, now=now
+            )
+        shut = given.keys() - rules.receiving(terms=terms, granted=granted)
+        if shut or sender.device is None:
+            raise NotGranted(fields={"partners": sorted(shut)})
+        stored.keep(device=sender.device, identifiers=given, keys=keys, now=now)
 
 
 def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
@@ -187,7 +246,13 @@ def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
 # --- checks
 
 
-def _check_origin(site_code: str, visit: Visit) -> SiteInfo:
+def check_origin(site_code: str, visit: Visit) -> SiteInfo:
+    """
+    Return the site, if the page that asks is one of its own or of ours.
+
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403
+    """
     site = registry.get_site(code=site_code)
     if not visit.is_own_page and visit.origin not in site.origins:
         raise ForeignOrigin
@@ -229,6 +294,10 @@ def _check_choices(notice: Notice, submission: Submission) -> None:
         submission.granted | submission.refused
     ):
         fields["purposes"] = ["Say which choices were granted or refused."]
+    if not submission.refused and submission.method is not Method.REFUSE:
+        _, faults = rules.read_identifiers(sent=submission.identifiers, terms=notice.terms)
+        if faults:
+            fields["identifiers"] = faults[:5]
     if fields:
         raise DecisionInvalid(fields=fields)
 
@@ -277,12 +346,19 @@ WITH device AS (
   VALUES (%(key)s, %(now)s, %(site)s, %(notice)s, %(granted)s, %(refused)s, %(withdrawn)s,
           %(method)s, %(surface)s, %(prior)s, %(regime)s, %(country_group)s, %(country_method)s,
           %(language)s, %(device_class)s, '', %(signal)s, %(superseded)s, false, %(commitment)s)
+), private AS (
+  INSERT INTO consents_consentprivate
+    (record_key, recorded_at, site_id, device_id, version, salt, previous_key, external_id,
+     idempotency_key, client_seq)
+  VALUES (%(key)s, %(now)s, %(site)s, %(device)s, %(version)s, %(salt)s, %(previous)s, NULL,
+          %(idempotency_key)s, %(client_seq)s)
+), ended AS (
+  DELETE FROM consents_identifier
+   WHERE device_id = %(device)s AND partner <> ALL(%(receiving)s::text[])
 )
-INSERT INTO consents_consentprivate
-  (record_key, recorded_at, site_id, device_id, version, salt, previous_key, external_id,
-   idempotency_key, client_seq)
-VALUES (%(key)s, %(now)s, %(site)s, %(device)s, %(version)s, %(salt)s, %(previous)s, NULL,
-        %(idempotency_key)s, %(client_seq)s)
+-- As they were before this statement: what it deletes is still told.
+SELECT partner, kind, sealed FROM consents_identifier
+ WHERE device_id = %(device)s AND partner = ANY(%(revoked)s::text[])
 """
 
 _WRITE_NEW, _WRITE_KNOWN = (_WRITE.format(device=device) for device in (_NEW_DEVICE, _KNOWN_DEVICE))
@@ -345,8 +421,11 @@ def _record(
     answered = _answered(notice, submission)
     # A refusal may come on an older notice, which does not know the newer one's choices.
     state_notice = notice if choices.notice == notice.number else _version(site, choices.notice)
+    plan = []
+    if not merged.is_superseded:
+        plan = rules.plan_news(terms=notice.terms, held=held, merged=merged)
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        prepared.execute(
+        rows = prepared.execute(
             cursor,
             _WRITE_NEW if state is None else _WRITE_KNOWN,
             {
@@ -382,20 +461,25 @@ def _record(
                 "previous": previous,
                 "idempotency_key": submission.idempotency_key,
                 "client_seq": submission.client_seq,
+                "receiving": sorted(
+                    rules.receiving(terms=state_notice.terms, granted=choices.granted)
+                ),
+                "revoked": [outgoing.partner for outgoing in plan if outgoing.is_revocation],
             },
-        )
-    deliveries: tuple[DeliveryStatus, ...] = ()
-    if not merged.is_superseded:
-        deliveries = _tell_partners(
-            site=site,
-            notice=notice,
-            device=device,
-            version=version,
-            held=held,
-            merged=merged,
-            keys=keys,
-            now=now,
-        )
+        ).fetchall()
+    kept = stored.open_all(device=device, rows=rows, keys=keys)
+    sent, _ = rules.read_identifiers(sent=submission.identifiers, terms=notice.terms)
+    deliveries = _tell_partners(
+        site=site,
+        notice=notice,
+        device=device,
+        version=version,
+        plan=plan,
+        # What comes without the newest token replaces nothing that came with one.
+        identifiers=(kept, sent) if sender.is_trusted else (sent, kept),
+        keys=keys,
+        now=now,
+    )
     token = DeviceToken(
         device=device, site_id=site.id, serial=serial, issued_at=int(now.timestamp())
     )
@@ -435,19 +519,21 @@ def _tell_partners(
     notice: Notice,
     device: UUID,
     version: int,
-    held: frozenset[str],
-    merged: rules.Merge,
+    plan: Sequence[Outgoing],
+    identifiers: tuple[Identifiers, ...],
     keys: Keys,
     now: datetime,
 ) -> tuple[DeliveryStatus, ...]:
+    """Append a plan's news, revocations with the last of each kind of `identifiers`."""
     partners = {partner["code"]: partner for partner in notice.content["partners"]}
     news, deliveries = [], []
-    for outgoing in rules.plan_news(terms=notice.terms, held=held, merged=merged):
+    for outgoing in plan:
         partner = partners[outgoing.partner]
         due_at = rules.due_at(decided_at=now, sla_hours=partner["sla_hours"])
         subject = device_token.pairwise_id(
             device=device, partner=outgoing.partner, site_id=site.id, keys=keys
         )
+        context = sealing_context(site_id=site.id, addressee=outgoing.partner, subject=subject)
         news.append(
             News(
                 addressee=outgoing.partner,
@@ -465,6 +551,12 @@ def _tell_partners(
                     decided_at=now,
                     due_at=due_at,
                 ),
+                sealed={
+                    kind: sealing.seal_text(value, keys=keys, context=context)
+                    for known in identifiers
+                    for kind, value in known.get(outgoing.partner, {}).items()
+                    if outgoing.is_revocation
+                },
             )
         )
         if outgoing.is_revocation:
@@ -472,9 +564,8 @@ def _tell_partners(
                 DeliveryStatus(
                     partner=outgoing.partner,
                     legal_name=partner["legal_name"],
-                    status="queued",
+                    status=Stage.QUEUED,
                     due_at=due_at,
-                    confirmed_at=None,
                 )
             )
     outbox.append(site_id=site.id, news=news, now=now)

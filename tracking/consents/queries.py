@@ -13,6 +13,7 @@ from tracking.consents import models, rules
 from tracking.consents.types import (
     Choices,
     DeliveryStatus,
+    Erased,
     Method,
     Receipt,
     Recorded,
@@ -24,12 +25,14 @@ from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox import queries as outbox
+from tracking.regimes import rules as regimes
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
 Keys = Mapping[str, bytes]
 
 FIRST_SERIAL = 1
+ERASURE_NEWS = "erasure"
 
 
 class UnknownReceipt(DomainError):
@@ -40,14 +43,23 @@ class UnknownReceipt(DomainError):
     status = 404
 
 
+class UnknownErasure(DomainError):
+    code = "unknown_erasure"
+    message = "There is no such erasure, or it is over."
+    status = 404
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
+    """A device as it stands; nobody may speak for one that `is_erased`."""
+
     device: UUID
     version: int
     serial: int
     last_record_key: UUID
     choices: Choices
     notice_id: int
+    is_erased: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +88,8 @@ class Sender:
 
 _STATE = """
 SELECT version, serial, last_record_key, granted::text, refused::text,
-       extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq
+       extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq,
+       erased_at IS NOT NULL
   FROM consents_device WHERE id = %(device)s
 """
 
@@ -103,6 +116,7 @@ def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
             seq=row[8],
         ),
         notice_id=row[6],
+        is_erased=row[9],
     )
 
 
@@ -114,7 +128,7 @@ def find_sender(*, token: DeviceToken | None, seeded: UUID | None, lock: bool = 
     """
     if token is not None:
         state = find_state(device=token.device, lock=lock)
-        if state is not None:
+        if state is not None and not state.is_erased:
             return Sender(
                 device=state.device,
                 state=state,
@@ -123,6 +137,8 @@ def find_sender(*, token: DeviceToken | None, seeded: UUID | None, lock: bool = 
             )
     # A token whose device is gone starts anew, under an id that nobody could have planted.
     state = None if seeded is None else find_state(device=seeded, lock=lock)
+    if state is not None and state.is_erased:
+        state = seeded = None
     return Sender(
         device=seeded,
         state=state,
@@ -131,17 +147,32 @@ def find_sender(*, token: DeviceToken | None, seeded: UUID | None, lock: bool = 
     )
 
 
-def find_choices(*, site_code: str, token_text: str | None, keys: Keys) -> Choices | None:
+def find_own(
+    *, site: SiteInfo, token_text: str | None, keys: Keys, lock: bool = False
+) -> DeviceState | None:
     """
-    Return the choices of the device that holds this token.
+    Return the device that holds this token.
 
     None for no token, a token that is not ours, of another site, outdated, or of a device that is
-    not there: all of them mean "no decision yet".
+    not there.
+    """
+    token = device_token.verify(token_text, keys=keys) if token_text else None
+    if token is None or token.site_id != site.id:
+        return None
+    state = find_state(device=token.device, lock=lock)
+    if state is None or state.is_erased or state.serial != token.serial:
+        return None
+    return state
+
+
+def find_choices(*, site_code: str, token_text: str | None, keys: Keys) -> Choices | None:
+    """
+    Return the choices of the device that holds this token; None means "no decision yet".
 
     :raises UnknownSite:
     """
     site = registry.get_site(code=site_code)
-    state = _find_own(site, token_text, keys)
+    state = find_own(site=site, token_text=token_text, keys=keys)
     return None if state is None else state.choices
 
 
@@ -164,7 +195,7 @@ def find_gate_choices(*, site_code: str, token_text: str | None, keys: Keys) -> 
 def list_receipts(*, site_code: str, token_text: str | None, keys: Keys) -> list[Receipt]:
     """Return what this device decided, newest first; empty without a valid token."""
     site = registry.get_site(code=site_code)
-    state = _find_own(site, token_text, keys)
+    state = find_own(site=site, token_text=token_text, keys=keys)
     if state is None:
         return []
     private = models.ConsentPrivate.objects.filter(device_id=state.device).values_list(
@@ -248,6 +279,83 @@ def find_recorded(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A partner that may know a device, and the name under which it does."""
+
+    partner: str
+    subject: str
+    legal_name: Mapping[str, str]
+    sla_hours: int
+
+
+def list_reached(*, site: SiteInfo, state: DeviceState, keys: Keys) -> list[Reached]:
+    """
+    Return every partner that was ever told of a device, or could ever receive something of it: by
+    what was granted, in whatever combination, or before the first choice on notice alone.
+    """
+    private = models.ConsentPrivate.objects.filter(device_id=state.device)
+    rows = models.ConsentRecord.objects.filter(
+        pk__in=list(private.values_list("recorded_at", "record_key"))
+    )
+    granted, grounds = state.choices.granted, {(state.notice_id, "")}
+    for row in rows:
+        granted |= _ids(notices.get_by_id(notice_id=row.notice_id), row.granted)
+        grounds.add((row.notice_id, row.regime))
+    reached: set[str] = set()
+    for notice_id, regime_code in grounds:
+        terms = notices.get_by_id(notice_id=notice_id).terms
+        regime = regimes.get_regime(code=regime_code)
+        implied = rules.implied_grants(terms=terms, regime=regime)
+        reached |= rules.list_reached(terms=terms, granted=granted | implied)
+    all_partners = [
+        Reached(
+            partner=partner.code,
+            subject=device_token.pairwise_id(
+                device=state.device, partner=partner.code, site_id=site.id, keys=keys
+            ),
+            legal_name=partner.legal_name,
+            sla_hours=partner.sla_hours,
+        )
+        for partner in registry.list_partners(site_id=site.id)
+    ]
+    told = outbox.list_statuses(
+        site_id=site.id, subjects=[one.subject for one in all_partners], kind="consent"
+    )
+    reached |= {event.addressee for event in told}
+    return [one for one in all_partners if one.partner in reached]
+
+
+def find_erasure(*, site: SiteInfo, idempotency_key: str, now: datetime) -> Erased | None:
+    """Return the stored answer to an erasure that was sent before."""
+    row = models.Erasure.objects.filter(site_id=site.id, idempotency_key=idempotency_key).first()
+    return None if row is None else _erased(site, row, now)
+
+
+def get_erasure(*, site_code: str, key: UUID, now: datetime) -> Erased:
+    """
+    Return how far the partners are that an erasure must be told to.
+
+    :raises UnknownSite:
+    :raises UnknownErasure: if there is none, or it is over and forgotten
+    """
+    site = registry.get_site(code=site_code)
+    row = models.Erasure.objects.filter(site_id=site.id, key=key).first()
+    if row is None:
+        raise UnknownErasure
+    return _erased(site, row, now)
+
+
+def list_settled_erasures(*, before: datetime, now: datetime) -> list[UUID]:
+    """Return the erasures from before a moment to which every partner has said its last word."""
+    found = []
+    for row in models.Erasure.objects.filter(erased_at__lt=before).iterator(chunk_size=500):
+        deliveries = _erasure_deliveries(row, now)
+        if all(delivery.status in rules.LAST_WORDS for delivery in deliveries):
+            found.append(row.key)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionCount:
     """
     Decisions of one day (in the site's zone) that share every dimension and every granted and
@@ -323,18 +431,10 @@ def count_decisions(*, site: SiteInfo, since: datetime, until: datetime) -> list
 # --- inside
 
 
-def _find_own(site: SiteInfo, token_text: str | None, keys: Keys) -> DeviceState | None:
-    token = device_token.verify(token_text, keys=keys) if token_text else None
-    if token is None or token.site_id != site.id:
-        return None
-    state = find_state(device=token.device)
-    return state if state is not None and state.serial == token.serial else None
-
-
 def _own_record(
     site: SiteInfo, key: UUID, token_text: str | None, keys: Keys
 ) -> tuple[models.ConsentRecord, models.ConsentPrivate]:
-    state = _find_own(site, token_text, keys)
+    state = find_own(site=site, token_text=token_text, keys=keys)
     private = (
         None
         if state is None
@@ -372,15 +472,47 @@ def _deliveries(
         if event.desired_version >= private.version
     }
     return [
-        DeliveryStatus(
-            partner=partner["code"],
+        rules.delivery_status(
+            event=events[partner["code"]],
+            version=private.version,
             legal_name=partner["legal_name"],
-            status=rules.status_of(event=events[partner["code"]], version=private.version, now=now),
-            due_at=events[partner["code"]].due_at,
-            confirmed_at=events[partner["code"]].confirmed_at,
+            now=now,
         )
         for partner in notice.content["partners"]
         if partner["code"] in events
+    ]
+
+
+def _erased(site: SiteInfo, row: models.Erasure, now: datetime) -> Erased:
+    notice = notices.get_by_id(notice_id=row.notice_id)
+    choices = rules.choices_after_erasure(notice=notice, erased_at=row.erased_at, seq=row.seq)
+    return Erased(
+        key=row.key,
+        site=site.code,
+        erased_at=row.erased_at,
+        choices=choices,
+        choices_cookie=rules.choices_cookie(choices=choices, numbers=notice.numbers),
+        deliveries=tuple(_erasure_deliveries(row, now)),
+        is_replay=True,
+    )
+
+
+def _erasure_deliveries(row: models.Erasure, now: datetime) -> list[DeliveryStatus]:
+    events = {
+        event.addressee: event
+        for event in outbox.list_statuses(
+            site_id=row.site_id, subjects=[one["subject"] for one in row.told], kind=ERASURE_NEWS
+        )
+    }
+    return [
+        rules.delivery_status(
+            event=events[one["partner"]],
+            version=row.version,
+            legal_name=one["legal_name"],
+            now=now,
+        )
+        for one in row.told
+        if one["partner"] in events
     ]
 
 

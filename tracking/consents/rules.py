@@ -8,14 +8,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tracking.consents.types import Choices, DeviceClass, Method, Outgoing, Submission
+from tracking.consents.types import (
+    Choices,
+    DeliveryStatus,
+    DeviceClass,
+    Method,
+    Outgoing,
+    Stage,
+    Submission,
+)
 from tracking.lib import bits, canonical_json
-from tracking.notices.types import TagTerms, Terms
-from tracking.outbox.types import EventState, EventStatus
+from tracking.notices.types import Notice, TagTerms, Terms
+from tracking.outbox.types import EventState, EventStatus, Outcome
 from tracking.regimes.types import Regime
 
 # Later than any notice: what a notice does not speak of was never agreed to.
 NEVER = 2**31
+
+MOST_CHARACTERS = 256
+
+# Pauses between tries grow to a quarter of an hour: by then several have failed in a row.
+UNREACHABLE_AFTER = timedelta(hours=1)
+
+# A partner's last words that are no success.
+_NOTHING_THERE = {
+    Outcome.IDENTIFIER_NOT_HELD: Stage.IDENTIFIER_NOT_HELD,
+    Outcome.NOT_NEEDED: Stage.NOT_NEEDED,
+}
+# All its last words.
+LAST_WORDS = frozenset({Stage.CONFIRMED, *_NOTHING_THERE.values()})
 
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
@@ -52,7 +73,8 @@ def merge(
 
     The browser's counter orders decisions of one device. A late one grants nothing, and refuses
     unless its sender calls it history; at a tie the more restrictive answer wins: a refusal is
-    never lost and a grant never assumed.
+    never lost and a grant never assumed. History of a device that is not there grants nothing
+    either: what came after it may have been the wish to be forgotten.
     """
     granted_before = before.granted if before else frozenset()
     refused_before = before.refused if before else frozenset()
@@ -61,6 +83,14 @@ def merge(
         refused = asked | granted_before | submission.refused
     else:
         granted, refused = submission.granted, submission.refused
+    if before is None and submission.is_history:
+        return Merge(
+            granted=frozenset(),
+            refused=refused,
+            withdrawn=frozenset(),
+            has_carried=False,
+            is_superseded=True,
+        )
     if before is not None and submission.client_seq < before.seq:
         # A clock that went back, or a decision that was long on its way: only its refusals count.
         granted = frozenset()
@@ -89,6 +119,15 @@ def merge(
         has_carried=bool(carried),
         is_superseded=False,
     )
+
+
+def next_seq(*, choices: Choices | None, now: datetime) -> int:
+    """
+    Return a decision's number: milliseconds, and above the device's last one whatever the browser's
+    clock said, so that what is decided now is what holds.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    return milliseconds if choices is None else max(milliseconds, choices.seq + 1)
 
 
 def grants_anew(*, before: Choices | None, submission: Submission) -> bool:
@@ -122,6 +161,15 @@ def ids_by_partner(terms: Terms) -> dict[str, frozenset[str]]:
         )
         for partner, tags in _tags_by_partner(terms).items()
     }
+
+
+def list_reached(*, terms: Terms, granted: frozenset[str]) -> frozenset[str]:
+    """Return the partners outside the site of which some tag had all that it needs."""
+    return frozenset(
+        partner
+        for partner, tags in _tags_by_partner(terms).items()
+        if any(granted.issuperset(tag.needed_ids) for tag in tags)
+    )
 
 
 def plan_news(*, terms: Terms, held: frozenset[str], merged: Merge) -> list[Outgoing]:
@@ -171,6 +219,56 @@ def _has_gained(tag: TagTerms, held: frozenset[str], merged: Merge) -> bool:
     return merged.granted.issuperset(tag.needed_ids) and not held.issuperset(tag.needed_ids)
 
 
+def receiving(*, terms: Terms, granted: frozenset[str]) -> frozenset[str]:
+    """Return the partners with a tag for which everything that it needs is granted."""
+    return frozenset(
+        partner
+        for partner, tags in _tags_by_partner(terms).items()
+        if any(granted.issuperset(tag.needed_ids) for tag in tags)
+    )
+
+
+def standing_grants(
+    *, choices: Choices, terms: Terms, regime: Regime, now: datetime
+) -> frozenset[str]:
+    """Return what is granted, unless it has expired or has changed in what it means since."""
+    lifetime = timedelta(days=regime.renew_days_granted)
+    if now.timestamp() >= choices.decided_at + lifetime.total_seconds():
+        return frozenset()
+    return frozenset(
+        choice
+        for choice in choices.granted
+        if terms.material_since.get(choice, NEVER) <= choices.notice
+    )
+
+
+def read_identifiers(*, sent: object, terms: Terms) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """
+    Return, of identifiers as sent, those that the notice declares and that can be kept, and in
+    words what is wrong with the others. Values are never repeated.
+    """
+    if sent is None:
+        return {}, []
+    if not isinstance(sent, dict) or not all(isinstance(one, dict) for one in sent.values()):
+        return {}, ["Write a map from partner to kind to value."]
+    found: dict[str, dict[str, str]] = {}
+    faults: list[str] = []
+    for code, values in sent.items():
+        partner = terms.partners.get(code)
+        for kind, value in values.items():
+            if partner is None or kind not in partner.identifiers:
+                faults.append(f"The notice declares no {kind[:40]} of {code[:40]}.")
+            elif not _is_identifier(value):
+                faults.append(f"{code}, {kind}: 1 to 256 printable characters.")
+            else:
+                found.setdefault(code, {})[kind] = value
+    return found, faults
+
+
+def _is_identifier(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS and value.isprintable()
+
+
 def message(
     *,
     outgoing: Outgoing,
@@ -198,6 +296,23 @@ def message(
     }
 
 
+def erasure_message(
+    *, subject: str, version: int, erased_at: datetime, due_at: datetime
+) -> dict[str, object]:
+    """Return the body that tells a partner to forget the device (Standard Webhooks)."""
+    moment = erased_at.isoformat(timespec="seconds")
+    return {
+        "type": "device.erased",
+        "timestamp": moment,
+        "data": {
+            "subject": subject,
+            "version": version,
+            "decided_at": moment,
+            "due_at": due_at.isoformat(timespec="seconds"),
+        },
+    }
+
+
 def _by_kind(ids: frozenset[str]) -> dict[str, list[str]]:
     return {
         "purposes": sorted(c.removeprefix("purpose:") for c in ids if c.startswith("purpose:")),
@@ -205,13 +320,47 @@ def _by_kind(ids: frozenset[str]) -> dict[str, list[str]]:
     }
 
 
-def status_of(*, event: EventStatus, version: int, now: datetime) -> str:
-    """Return what a visitor is told about one partner: queued, sent, confirmed, overdue, …"""
-    if event.acked_version >= version:
-        return "confirmed" if event.confirmed_at is not None else "sent"
-    if event.state is EventState.DEAD:
-        return "unreachable"
-    return "overdue" if event.due_at < now else "queued"
+def status_of(*, event: EventStatus, version: int, now: datetime) -> Stage:
+    """
+    Return what a visitor is told about one partner.
+
+    Its last word comes first. Without one, a partner that was given up is not reachable; whoever is
+    past the deadline, told or not, is overdue; and a partner is not reachable either when the last
+    try found nobody and we have been trying for more than UNREACHABLE_AFTER. A shorter silence is
+    what the retries are for, and one that said no (a rejection) was reached.
+    """
+    is_told = event.acked_version >= version
+    if is_told and event.confirmed_at is not None:
+        return _NOTHING_THERE.get(event.outcome, Stage.CONFIRMED)
+    if not is_told and event.state is EventState.DEAD:
+        return Stage.UNREACHABLE
+    if event.due_at < now:
+        return Stage.OVERDUE
+    if is_told:
+        return Stage.SENT
+    has_tried_long = now - event.trying_since > UNREACHABLE_AFTER
+    if event.outcome is Outcome.UNREACHABLE and has_tried_long:
+        return Stage.UNREACHABLE
+    return Stage.QUEUED
+
+
+def delivery_status(
+    *, event: EventStatus, version: int, legal_name: Mapping[str, str], now: datetime
+) -> DeliveryStatus:
+    """Return how far one partner is with a version."""
+    stage = status_of(event=event, version=version, now=now)
+    is_told = event.acked_version >= version
+    # What ended with nothing may never have been sent.
+    is_sent = is_told and stage not in _NOTHING_THERE.values()
+    return DeliveryStatus(
+        partner=event.addressee,
+        legal_name=legal_name,
+        status=stage,
+        due_at=event.due_at,
+        sent_at=event.accepted_at if is_sent else None,
+        confirmed_at=event.confirmed_at if stage is Stage.CONFIRMED else None,
+        is_open=stage not in LAST_WORDS and (is_told or event.state is not EventState.DEAD),
+    )
 
 
 def due_at(*, decided_at: datetime, sla_hours: int) -> datetime:
@@ -224,6 +373,18 @@ def choices_cookie(*, choices: Choices, numbers: Mapping[str, int]) -> str:
     refused = bits.to_hex(numbers[choice] for choice in choices.refused if choice in numbers)
     flags = 1 if choices.with_signal else 0
     return f"1.{choices.notice}.{choices.decided_at}.{flags}.{choices.seq}.{granted}.{refused}"
+
+
+def choices_after_erasure(*, notice: Notice, erased_at: datetime, seq: int) -> Choices:
+    """Return what the browser keeps of an erased device: that everything is refused."""
+    return Choices(
+        granted=frozenset(),
+        refused=notice.asked_ids,
+        decided_at=int(erased_at.timestamp()),
+        notice=notice.number,
+        with_signal=False,
+        seq=seq,
+    )
 
 
 def commitment(*, salt: bytes, private: Mapping[str, object]) -> bytes:

@@ -3,10 +3,22 @@
 from celery import shared_task
 from django.utils import timezone
 
-from tracking.consents import operations
+from tracking.consents import erasures, identifiers, operations
 
 
 @shared_task(queue="delivery")
 def make_months(**kwargs: object) -> None:
     """Create the record tables of the coming months."""
     operations.make_months(now=timezone.now())
+
+
+@shared_task(queue="delivery")
+def forget_expired_identifiers(**kwargs: object) -> None:
+    """Delete what was kept while a grant stood that has expired."""
+    identifiers.forget_expired(now=timezone.now())
+
+
+@shared_task(queue="delivery")
+def forget_erasures(**kwargs: object) -> None:
+    """Delete what is kept of erasures that are over."""
+    erasures.forget_erasures(now=timezone.now())

@@ -9,6 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+# Partner code → kind → value, as `{"google": {"ga_client_id": "GA1.1.8.9"}}`.
+Identifiers = Mapping[str, Mapping[str, str]]
+
 
 class Method(StrEnum):
     """How a decision was made."""
@@ -107,6 +110,8 @@ class Submission:
     granted: frozenset[str]
     refused: frozenset[str]
     is_history: bool = False
+    # As sent and unchecked: nothing that is wrong with them may cost a refusal.
+    identifiers: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,15 +155,40 @@ class Receipt:
         }
 
 
+class Stage(StrEnum):
+    """
+    How far one partner is with what it must be told.
+
+    SENT: it has the message, and its own word that the work is done is awaited. CONFIRMED, and only
+    that, is a success. IDENTIFIER_NOT_HELD: nothing can be traced to this device there. NOT_NEEDED:
+    there is nothing for it to do.
+    """
+
+    QUEUED = "queued"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    OVERDUE = "overdue"
+    UNREACHABLE = "unreachable"
+    IDENTIFIER_NOT_HELD = "identifier_not_held"
+    NOT_NEEDED = "not_needed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryStatus:
-    """How far a partner is: queued, sent, confirmed, overdue, unreachable."""
+    """
+    How far one partner is.
+
+    `sent_at`: when it took the message; `confirmed_at` only with CONFIRMED. `is_open`: more may
+    come of it by itself; the others ended, or wait for a person.
+    """
 
     partner: str
     legal_name: Mapping[str, str]
-    status: str
+    status: Stage
     due_at: datetime
-    confirmed_at: datetime | None
+    sent_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +203,24 @@ class Recorded:
     choices: Choices
     choices_cookie: str
     device_token: str | None
+    deliveries: tuple[DeliveryStatus, ...]
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """
+    The answer to an erasure. `key` tells how far the partners are, without a token.
+
+    `choices` are for the browser alone, which must not fall back on grants that its pages still
+    hold: everything is refused. No row of ours has them any more.
+    """
+
+    key: UUID
+    site: str
+    erased_at: datetime
+    choices: Choices
+    choices_cookie: str
     deliveries: tuple[DeliveryStatus, ...]
     is_replay: bool
 

@@ -11,6 +11,8 @@ from tracking.outbox.models import OutboxEvent
 from tracking.registry.models import Partner
 
 MOST_AT_ONCE = 64
+# The pulse of telling partners.
+PULSE = "delivery"
 
 
 class Endpoint(models.Model):
@@ -98,6 +100,31 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} {self.since:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class Total(models.Model):
+    """
+    All requests to one partner that ended alike, since the first one: it only grows.
+
+    Tallies are dropped in the end, and there are too many of them to add up at every reading.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE)
+    outcome = models.TextField(choices=[(value.value, value.value) for value in AttemptOutcome])
+    requests = models.PositiveBigIntegerField()
+    total_ms = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "outcome"], name="total_once"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=[value.value for value in AttemptOutcome]),
+                name="total_outcome_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.outcome}"
 
 
 class Pulse(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import secrets as random_bytes
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from tracking.outbox import operations as outbox
 from tracking.outbox.types import Outcome
 from tracking.registry import queries as registry
 from tracking.registry.types import PartnerInfo
+
+logger = logging.getLogger(__name__)
 
 Keys = Mapping[str, bytes]
 
@@ -91,19 +94,9 @@ def acknowledge(
     :raises AcknowledgementInvalid: 400
     :raises UnknownMessage: 404, no message to this partner had that id
     """
-    endpoint = (
-        models.Endpoint.objects.filter(partner__site__code=site, partner__code=partner)
-        .select_related("partner")
-        .first()
+    endpoint = find_signed_endpoint(
+        site=site, partner=partner, headers=headers, body=body, keys=keys, now=now
     )
-    if endpoint is None:
-        raise UnknownPartner
-    try:
-        webhook.verify(
-            headers=headers, body=body, secrets=_open_secrets(endpoint, keys=keys), now=now
-        )
-    except webhook.SignatureRefused as error:
-        raise SignatureRefused from error
     try:
         told = rules.parse_acknowledgement(body)
     except rules.AcknowledgementInvalid as error:
@@ -122,6 +115,37 @@ def acknowledge(
         ).exists()
     ):
         raise UnknownMessage
+
+
+def find_signed_endpoint(
+    *,
+    site: str,
+    partner: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    keys: Keys,
+    now: datetime,
+) -> models.Endpoint:
+    """
+    Return the endpoint of the partner that signed this; `headers` has lower-case names.
+
+    :raises UnknownPartner: 404, also without an endpoint
+    :raises SignatureRefused: 401
+    """
+    endpoint = (
+        models.Endpoint.objects.filter(partner__site__code=site, partner__code=partner)
+        .select_related("partner")
+        .first()
+    )
+    if endpoint is None:
+        raise UnknownPartner
+    # Credentials of another transport sign nothing.
+    secrets = [one for one in _open_secrets(endpoint, keys=keys) if webhook.is_usable_secret(one)]
+    try:
+        webhook.verify(headers=headers, body=body, secrets=secrets, now=now)
+    except webhook.SignatureRefused as error:
+        raise SignatureRefused from error
+    return endpoint
 
 
 # --- what an operator does
@@ -398,6 +422,27 @@ def finish_rotation(*, site: str, partner: str, actor: str, now: datetime) -> No
     )
 
 
+def reseal_secrets(*, keys: Keys) -> sealing.Resealed:
+    """Seal every endpoint's secrets with the first key. May be stopped and begun again."""
+    changed = unreadable = 0
+    for pk in models.Endpoint.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            endpoint = models.Endpoint.objects.select_for_update().get(pk=pk)
+            for name in ("secret_sealed", "previous_secret_sealed"):
+                sealed = bytes(getattr(endpoint, name))
+                try:
+                    anew = sealed and sealing.reseal(sealed, keys=keys, context=_context(endpoint))
+                except sealing.CannotOpen as error:
+                    logger.error("endpoint %s cannot be sealed anew: %s", pk, error)
+                    unreadable += 1
+                    continue
+                if anew:
+                    setattr(endpoint, name, anew)
+                    endpoint.save(update_fields=[name])
+                    changed += 1
+    return sealing.Resealed(changed=changed, unreadable=unreadable)
+
+
 @transaction.atomic
 def pause(*, site: str, partner: str, actor: str, now: datetime) -> None:
     """
@@ -475,6 +520,14 @@ def replay(
     )
 
 
+# --- what time does
+
+
+def drop_old_tallies(*, now: datetime) -> int:
+    """Drop tallies that no chart reaches back to, and return how many; totals stay."""
+    return models.Tally.objects.filter(since__lt=now - rules.KEEP_TALLIES_FOR).delete()[0]
+
+
 def _partner(site: str, partner: str) -> PartnerInfo:
     known = registry.find_site(code=site)
     for info in registry.list_partners(site_id=known.id) if known else ():
@@ -506,6 +559,7 @@ def open_place(endpoint: models.Endpoint, *, keys: Keys) -> Place:
         url=endpoint.url,
         settings=endpoint.settings,
         secrets=_open_secrets(endpoint, keys=keys),
+        site_id=endpoint.partner.site_id,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncHour
 
 from tracking.delivery import models, rules
+from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.types import (
     AttemptInfo,
     AttemptOutcome,
@@ -19,17 +21,22 @@ from tracking.delivery.types import (
     EndpointInfo,
     EndpointState,
     EventReport,
+    Figures,
     HourTally,
     Overview,
+    PartnerFigures,
     PartnerHealth,
     PartnerReport,
+    RequestTotal,
     Standing,
     Transport,
+    Work,
 )
 from tracking.outbox import queries as outbox
 from tracking.outbox.types import (
     Backlog,
     Cursor,
+    Due,
     EventPage,
     Punctuality,
     Replayable,
@@ -155,6 +162,66 @@ def count_replayable(
     )
 
 
+def get_work(*, now: datetime) -> Work:
+    """Return whether partners are being told; cheap enough to ask every second."""
+    endpoints = models.Endpoint.objects.filter(state=EndpointState.ACTIVE).select_related("partner")
+    undone = [
+        since
+        for endpoint, due in _dues(endpoints, now=now)
+        if (
+            since := rules.undone_since(
+                due_since=_due_since(endpoint, due, now=now),
+                is_leased=due.is_leased,
+                last_success_at=endpoint.last_success_at,
+            )
+        )
+    ]
+    looked_for_at, undone_since = _looked_for_at(), min(undone, default=None)
+    return Work(
+        status=rules.work_status(looked_for_at=looked_for_at, undone_since=undone_since, now=now),
+        looked_for_at=looked_for_at,
+        undone_since=undone_since,
+    )
+
+
+def get_figures(*, now: datetime) -> Figures:
+    """
+    Return the numbers of every partner that has an endpoint or events, of all sites.
+
+    Its cost grows with what is open, not with what was ever told (see `outbox.list_backlogs`).
+    """
+    sites = {site.id: site.code for site in registry.list_sites()}
+    endpoints = {_addressee(row): row for row in models.Endpoint.objects.select_related("partner")}
+    dues = {
+        _addressee(endpoint): _due_since(endpoint, due, now=now)
+        for endpoint, due in _dues(endpoints.values(), now=now)
+    }
+    backlogs = {(row.site_id, row.addressee): row for row in outbox.list_backlogs(now=now)}
+    totals: dict[int, list[RequestTotal]] = {}
+    for row in models.Total.objects.order_by("outcome"):
+        totals.setdefault(row.endpoint_id, []).append(
+            RequestTotal(
+                outcome=AttemptOutcome(row.outcome), requests=row.requests, total_ms=row.total_ms
+            )
+        )
+    return Figures(
+        looked_for_at=_looked_for_at(),
+        partners=tuple(
+            _figures(
+                site=sites[site_id],
+                endpoint=endpoints.get((site_id, partner)),
+                backlog=backlogs.get((site_id, partner))
+                or Backlog(site_id=site_id, addressee=partner),
+                due_since=dues.get((site_id, partner)),
+                totals=totals,
+                now=now,
+            )
+            for site_id, partner in sorted(endpoints.keys() | backlogs.keys())
+            if site_id in sites
+        ),
+    )
+
+
 def list_attempts(*, event_id: int, limit: int = MOST_ATTEMPTS) -> list[AttemptInfo]:
     """Return the latest sendings of one outbox event, newest first."""
     return [
@@ -254,13 +321,7 @@ def _health(
     backlog: Backlog | None,
     now: datetime,
 ) -> PartnerHealth:
-    breaker = Breaker()
-    if endpoint is not None:
-        breaker = Breaker(
-            failures=endpoint.consecutive_failures,
-            openings=endpoint.openings,
-            opened_until=endpoint.opened_until,
-        )
+    breaker = _breaker(endpoint)
     return PartnerHealth(
         partner=partner,
         legal_name=legal_name,
@@ -278,3 +339,64 @@ def _health(
         unconfirmed=backlog.unconfirmed if backlog else 0,
         oldest_unconfirmed_at=backlog.oldest_unconfirmed_at if backlog else None,
     )
+
+
+def _figures(
+    *,
+    site: str,
+    endpoint: models.Endpoint | None,
+    backlog: Backlog,
+    due_since: datetime | None,
+    totals: Mapping[int, list[RequestTotal]],
+    now: datetime,
+) -> PartnerFigures:
+    return PartnerFigures(
+        site=site,
+        partner=backlog.addressee,
+        state=None if endpoint is None else EndpointState(endpoint.state),
+        breaker=rules.breaker_state(_breaker(endpoint), now=now),
+        backlog=backlog,
+        due_since=due_since,
+        totals=() if endpoint is None else tuple(totals.get(endpoint.pk, ())),
+    )
+
+
+def _breaker(endpoint: models.Endpoint | None) -> Breaker:
+    if endpoint is None:
+        return Breaker()
+    return Breaker(
+        failures=endpoint.consecutive_failures,
+        openings=endpoint.openings,
+        opened_until=endpoint.opened_until,
+    )
+
+
+def _addressee(endpoint: models.Endpoint) -> tuple[int, str]:
+    return endpoint.partner.site_id, endpoint.partner.code
+
+
+def _dues(
+    endpoints: Iterable[models.Endpoint], *, now: datetime
+) -> list[tuple[models.Endpoint, Due]]:
+    """Return what is due for those of the endpoints that we send to."""
+    told = {
+        _addressee(endpoint): endpoint
+        for endpoint in endpoints
+        if endpoint.state == EndpointState.ACTIVE
+        and not TRANSPORTS[Transport(endpoint.transport)].profile.is_pulled
+    }
+    dues = outbox.list_dues(addressees=told.keys(), now=now)
+    return [(endpoint, dues[addressee]) for addressee, endpoint in told.items()]
+
+
+def _due_since(endpoint: models.Endpoint, due: Due, *, now: datetime) -> datetime | None:
+    return rules.due_since(
+        oldest=due.since,
+        breaker=_breaker(endpoint),
+        next_request_at=endpoint.next_request_at,
+        now=now,
+    )
+
+
+def _looked_for_at() -> datetime | None:
+    return models.Pulse.objects.filter(name=models.PULSE).values_list("beat_at", flat=True).first()

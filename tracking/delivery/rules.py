@@ -20,6 +20,7 @@ from tracking.delivery.types import (
     Recent,
     Reply,
     Verdict,
+    WorkStatus,
 )
 from tracking.lib import strict_json
 from tracking.outbox.types import (
@@ -53,6 +54,15 @@ WINDOW_LEAST_SENT = 10
 WINDOW_MOST_FAILED = 0.7
 FIRST_OPENING = timedelta(seconds=30)
 LONGEST_OPENING = timedelta(minutes=10)
+
+# How often the sweep finds what hints missed.
+SWEEP = timedelta(seconds=3)
+# Longer than a run waits for its last partners, when it does not look for more.
+LOOKED_FOR_WITHIN = timedelta(seconds=15)
+DONE_WITHIN = 2 * SWEEP
+
+# A year, and a month to compare it with.
+KEEP_TALLIES_FOR = timedelta(days=400)
 
 ACKNOWLEDGEMENT_TYPE = "consent.acknowledged"
 _OUTCOMES = {"done": True, "identifier_not_held": False}
@@ -250,6 +260,45 @@ def places(breaker: Breaker, *, concurrency: int, now: datetime) -> int:
             return 1
         case BreakerState.OPEN:
             return 0
+
+
+def due_since(
+    *, oldest: datetime | None, breaker: Breaker, next_request_at: datetime | None, now: datetime
+) -> datetime | None:
+    """
+    Return since when a partner's oldest due event could have been sent, None = it cannot be now.
+
+    Neither an open breaker nor the pause of a partner that counts requests is anybody's delay.
+    """
+    if oldest is None:
+        return None
+    moments = (oldest, breaker.opened_until, next_request_at)
+    since = max(moment for moment in moments if moment is not None)
+    return since if since <= now else None
+
+
+def undone_since(
+    *, due_since: datetime | None, is_leased: bool, last_success_at: datetime | None
+) -> datetime | None:
+    """
+    Return since when nobody has done anything about what is due, None = somebody is at it.
+
+    A long backlog is old and waits for its turn; that is no standstill.
+    """
+    if due_since is None or is_leased:
+        return None
+    return max(due_since, last_success_at or due_since)
+
+
+def work_status(
+    *, looked_for_at: datetime | None, undone_since: datetime | None, now: datetime
+) -> WorkStatus:
+    """Return whether partners are being told; a process that is up proves nothing."""
+    if looked_for_at is None or now - looked_for_at > LOOKED_FOR_WITHIN:
+        return WorkStatus.NOT_LOOKED_FOR
+    if undone_since is not None and now - undone_since > DONE_WITHIN:
+        return WorkStatus.NOT_DONE
+    return WorkStatus.OK
 
 
 def after_success() -> Breaker:

@@ -12,7 +12,7 @@ from itertools import count
 
 from tracking.delivery import models, operations, rules, settlements
 from tracking.delivery.sender import Sender
-from tracking.delivery.settlements import Ended
+from tracking.delivery.settlements import Ended, Request
 from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.transports.base import Send, Way
 from tracking.delivery.types import (
@@ -40,21 +40,21 @@ Addressee = tuple[int, str]
 
 # So long a run takes new events for everybody.
 RUN_SECONDS = 10.0
-# What one process holds at a time, however long the backlog is.
+# What one process has on its way at a time, however long the backlog is: so many requests, and of
+# partners that take many messages at once, so many messages each.
 MOST_ON_THEIR_WAY = 1024
+_MOST_IN_PARCELS = 2000
 # While something is on its way, look this often for what has become due meanwhile.
 _LOOK_AGAIN_SECONDS = 0.25
 # Replies that come together are settled together.
 _GATHER_SECONDS = 0.003
 # Endpoints change by an operator's hand and by what comes back; this old they may be.
 _ENDPOINTS_SECONDS = 0.25
-_BEAT_SECONDS = 1.0
+_BEAT_SECONDS = _BOOKS_SECONDS = 1.0
 # A question each, one after another: all of them must be asked before the lease runs out.
 _MOST_TICKETS = 10
 # A partner that has not answered by then is not waited for when a run ends.
 _PROMPT = timedelta(seconds=1)
-
-_random = random.SystemRandom()
 
 # What an endpoint gets whose secret was sealed with a key that is no longer here.
 _UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
@@ -80,12 +80,14 @@ class _Endpoint:
 
     def slot(self, *, now: datetime) -> Slot:
         places = rules.places(self.breaker, concurrency=self.concurrency, now=now)
+        most = self.way.profile.most_at_once
+        if self.way.profile.pause:
+            # One parcel at a time, and then nothing for a while.
+            limit = min(places, 1) * most
+        else:
+            limit = min(places * most, max(places, _MOST_IN_PARCELS))
         site_id, addressee = self.addressee
-        return Slot(
-            site_id=site_id,
-            addressee=addressee,
-            limit=places * self.way.profile.most_at_once,
-        )
+        return Slot(site_id=site_id, addressee=addressee, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,6 @@ class _Flight:
 
     def ended(self, replies: Sequence[Reply]) -> Ended:
         return Ended(
-            endpoint_id=self.endpoint.id,
             confirms_by=self.endpoint.confirms_by,
             attempted_at=self.parcel.attempted_at,
             events=self.events,
@@ -114,7 +115,7 @@ def deliver_due(
     clock: Clock,
     seconds: float = RUN_SECONDS,
     is_stopped: Callable[[], bool] = lambda: False,
-    chance: Callable[[], float] = _random.random,
+    chance: Callable[[], float] = random.random,
 ) -> Drained:
     """
     Tell partners everything that is due, and return how much that was.
@@ -134,7 +135,7 @@ def deliver_due(
     last_call = until + timedelta(seconds=TOTAL_SECONDS)
     # Whoever keeps this run from ending is left to the next one.
     left_out: frozenset[Addressee] = frozenset()
-    desk = _Desk(keys=keys)
+    desk, books = _Desk(keys=keys), _Books()
     with Sender(allow_loopback=allow_loopback) as sender:
         while True:
             moment = clock()
@@ -142,9 +143,10 @@ def deliver_due(
             if moment >= until:
                 left_out |= _slow(flights, now=moment)
             if moment < (last_call if flights else until) and not is_stopped():
-                free = MOST_ON_THEIR_WAY - sum(len(flight.events) for flight in flights.values())
                 departing = []
-                for flight in desk.claim(most=free, but=left_out, now=moment):
+                for flight in desk.claim(
+                    most=MOST_ON_THEIR_WAY - len(flights), but=left_out, now=moment
+                ):
                     if isinstance(flight, Ended):
                         ended.append(flight)
                     else:
@@ -154,17 +156,18 @@ def deliver_due(
                         sent += len(flight.events)
                 sender.submit(departing)
             if not flights and not ended:
+                books.close(now=clock())
                 return Drained(sent=sent, accepted=accepted)
-            if flights:
-                ended += [
-                    flights.pop(number).ended(replies)
-                    for number, replies in sender.collect(
-                        timeout=0 if ended else _LOOK_AGAIN_SECONDS, gather=_GATHER_SECONDS
-                    )
-                ]
+            for number, replies in sender.collect(
+                timeout=0 if ended else _LOOK_AGAIN_SECONDS, gather=_GATHER_SECONDS
+            ):
+                flight = flights.pop(number)
+                books.enter(flight, replies)
+                ended.append(flight.ended(replies))
             if ended:
                 accepted += settlements.settle(ended=ended, chance=chance, now=clock())
-                desk.look_again(ended)
+            if books.balance(now=clock()):
+                desk.look_again()
 
 
 def _slow(flights: Mapping[int, _Flight], *, now: datetime) -> frozenset[Addressee]:
@@ -174,6 +177,56 @@ def _slow(flights: Mapping[int, _Flight], *, now: datetime) -> frozenset[Address
         for flight in flights.values()
         if now - flight.parcel.attempted_at > _PROMPT
     )
+
+
+class _Books:
+    """
+    What is counted of requests, per endpoint, and written down at most once a second.
+
+    At once where it may move the breaker: after a failure, and after a success of a partner that
+    had failed.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[Request]] = {}
+        self._urgent: set[int] = set()
+        self._written_at = time.monotonic()
+
+    def enter(self, flight: _Flight, replies: Sequence[Reply]) -> None:
+        verdict = rules.judge_request(replies)
+        self._open.setdefault(flight.endpoint.id, []).append(
+            Request(
+                verdict=verdict,
+                attempted_at=flight.parcel.attempted_at,
+                messages=len(flight.events),
+                duration_ms=replies[0].duration_ms,
+            )
+        )
+        if verdict.counts_against_partner or flight.endpoint.breaker != Breaker():
+            self._urgent.add(flight.endpoint.id)
+
+    def balance(self, *, now: datetime) -> bool:
+        """Write down what is urgent or a second old; tell whether a breaker may have moved."""
+        has_urgent = bool(self._urgent)
+        if time.monotonic() - self._written_at >= _BOOKS_SECONDS:
+            self.close(now=now)
+        else:
+            for endpoint_id in self._urgent:
+                self._write(endpoint_id, now=now)
+            self._urgent.clear()
+        return has_urgent
+
+    def close(self, *, now: datetime) -> None:
+        """Write down everything."""
+        self._written_at = time.monotonic()
+        self._urgent.clear()
+        for endpoint_id in list(self._open):
+            self._write(endpoint_id, now=now)
+
+    def _write(self, endpoint_id: int, *, now: datetime) -> None:
+        settlements.note_requests(
+            endpoint_id=endpoint_id, requests=self._open.pop(endpoint_id), now=now
+        )
 
 
 class _Desk:
@@ -187,11 +240,12 @@ class _Desk:
     def claim(
         self, *, most: int, but: frozenset[Addressee], now: datetime
     ) -> Iterator[_Flight | Ended]:
-        """Lease what may go out now, at most about `most` events; an Ended needs no request."""
+        """Lease what may go out now, about `most` requests; an Ended needs none."""
         self._beat(now)
+        is_fresh = self._read_endpoints()
         endpoints = {
             endpoint.addressee: endpoint
-            for endpoint in self._current()
+            for endpoint in self._endpoints
             if endpoint.addressee not in but
         }
         slots = [
@@ -202,12 +256,13 @@ class _Desk:
         events = outbox.claim(
             slots=slots, limit=most, lease_seconds=settlements.LEASE_SECONDS, now=now
         )
-        for endpoint in endpoints.values():
-            if endpoint.way.profile.pause and most > 0 and (slot := endpoint.slot(now=now)).limit:
+        # Who takes one parcel in a while is looked after less often.
+        for endpoint in endpoints.values() if is_fresh and most > 0 else ():
+            if endpoint.way.profile.pause and (slot := endpoint.slot(now=now)).limit:
                 events += settlements.claim_in_turn(
                     endpoint_id=endpoint.id,
                     slot=slot,
-                    limit=endpoint.way.profile.most_at_once,
+                    limit=slot.limit,
                     pause=endpoint.way.profile.pause,
                     now=now,
                 )
@@ -218,10 +273,9 @@ class _Desk:
         for (addressee, _), group in together.items():
             yield from _flights(endpoints[addressee], group, keys=self._keys, now=now)
 
-    def look_again(self, ended: Sequence[Ended]) -> None:
-        """Read the endpoints anew where an answer may have changed one."""
-        if any(rules.judge(reply).counts_against_partner for one in ended for reply in one.replies):
-            self._read_at = float("-inf")
+    def look_again(self) -> None:
+        """Read the endpoints anew: an answer may have changed one."""
+        self._read_at = float("-inf")
 
     def _beat(self, now: datetime) -> None:
         moment = time.monotonic()
@@ -229,17 +283,19 @@ class _Desk:
             self._beaten_at = moment
             settlements.beat(now=now)
 
-    def _current(self) -> list[_Endpoint]:
+    def _read_endpoints(self) -> bool:
+        """Read them anew unless that was a moment ago; tell which it was."""
         moment = time.monotonic()
-        if moment - self._read_at >= _ENDPOINTS_SECONDS:
-            self._read_at = moment
-            rows = models.Endpoint.objects.filter(state=EndpointState.ACTIVE)
-            self._endpoints = [
-                _endpoint(row, keys=self._keys)
-                for row in rows.select_related("partner")
-                if not TRANSPORTS[Transport(row.transport)].profile.is_pulled
-            ]
-        return self._endpoints
+        if moment - self._read_at < _ENDPOINTS_SECONDS:
+            return False
+        self._read_at = moment
+        rows = models.Endpoint.objects.filter(state=EndpointState.ACTIVE)
+        self._endpoints = [
+            _endpoint(row, keys=self._keys)
+            for row in rows.select_related("partner")
+            if not TRANSPORTS[Transport(row.transport)].profile.is_pulled
+        ]
+        return True
 
 
 def _endpoint(row: models.Endpoint, *, keys: Keys) -> _Endpoint:
@@ -274,12 +330,10 @@ def _flights(
             done.append((event, made))
     if done:
         yield Ended(
-            endpoint_id=endpoint.id,
             confirms_by=endpoint.confirms_by,
             attempted_at=now,
             events=[event for event, _ in done],
             replies=[reply for _, reply in done],
-            is_sent=False,
         )
     send = endpoint.way.check if events[0].ticket else endpoint.way.send
     if endpoint.place is None or send is None:

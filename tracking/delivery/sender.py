@@ -8,6 +8,7 @@ partner that hangs costs one waiting task, and no settlement ever waits for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -15,6 +16,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+
+import uvloop
 
 from tracking.delivery.transports.base import Send
 from tracking.delivery.types import Parcel, Reply
@@ -76,17 +79,16 @@ class Sender:
             returned = [self._returned.get(timeout=timeout)]
         except queue.Empty:
             return []
-        until = time.monotonic() + gather
-        while (left := until - time.monotonic()) > 0:
-            try:
-                returned.append(self._returned.get(timeout=left))
-            except queue.Empty:
-                break
+        # Asleep, not waiting: to be woken for each reply would cost more than the reply.
+        time.sleep(gather)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                returned.append(self._returned.get_nowait())
         return returned
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = uvloop.new_event_loop()
             self._lookups = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
             self._loop.set_default_executor(self._lookups)
             self._thread = threading.Thread(

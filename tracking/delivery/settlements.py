@@ -24,7 +24,9 @@ from tracking.delivery.types import (
     EndpointState,
     Recent,
     Reply,
+    Verdict,
 )
+from tracking.lib import prepared
 from tracking.lib.outbound_http import TOTAL_SECONDS
 from tracking.outbox import operations as outbox
 from tracking.outbox.types import ClaimedEvent, Slot
@@ -33,32 +35,34 @@ logger = logging.getLogger(__name__)
 
 # Three times the longest sending: what a killed process held is free again after that.
 LEASE_SECONDS = 3 * TOTAL_SECONDS
-PULSE = "delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """
-    Events that were claimed together, and a reply for each; not `is_sent` where none was needed.
+    """Events that were claimed together, and a reply for each."""
 
-    `endpoint_id` is where they were to go.
-    """
-
-    endpoint_id: int
     confirms_by: ConfirmsBy
     attempted_at: datetime
     events: Sequence[ClaimedEvent]
     replies: Sequence[Reply]
-    is_sent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request to a partner, as its breaker and the charts count it."""
+
+    verdict: Verdict
+    attempted_at: datetime
+    messages: int
+    duration_ms: int
 
 
 def settle(*, ended: Sequence[Ended], chance: Callable[[], float], now: datetime) -> int:
     """
     Note how sendings ended, on the events and as attempts; return how many were accepted.
 
-    One transaction for all events; another one for each partner's breaker and tallies, so that
-    rows are locked in one order and nothing can deadlock. Attempts are kept also where the lease
-    was lost: it was sent, whoever settles it.
+    One transaction. Attempts are kept also where the lease was lost: it was sent, whoever settles
+    it.
     """
     settlements = [
         rules.settlement(
@@ -73,12 +77,6 @@ def settle(*, ended: Sequence[Ended], chance: Callable[[], float], now: datetime
     for done in settlements:
         if done.is_dead:
             logger.error("gave up telling partner %s event %s", done.event.addressee, done.event.id)
-    by_endpoint: dict[int, list[Ended]] = {}
-    for one in ended:
-        if one.is_sent:
-            by_endpoint.setdefault(one.endpoint_id, []).append(one)
-    for endpoint_id, requests in by_endpoint.items():
-        _note_requests(endpoint_id, requests, now=now)
     return sum(done.is_told for done in settlements)
 
 
@@ -107,69 +105,57 @@ def _keep_attempts(ended: Sequence[Ended]) -> None:
         for one in ended
         for event, reply in zip(one.events, one.replies, strict=True)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_KEEP_ATTEMPTS, {"attempts": json.dumps(rows)})
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        prepared.execute(cursor, _KEEP_ATTEMPTS, {"attempts": json.dumps(rows)})
 
 
-_TALLY = """
-INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
-SELECT %(endpoint)s, since, outcome, requests, messages, total_ms
-  FROM jsonb_to_recordset(%(counts)s::jsonb)
-       AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
-ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
-   SET requests = tally.requests + EXCLUDED.requests,
-       messages = tally.messages + EXCLUDED.messages,
-       total_ms = tally.total_ms + EXCLUDED.total_ms
+_COUNT = """
+WITH counted AS (
+  SELECT since, outcome, requests, messages, total_ms
+    FROM jsonb_to_recordset(%(counts)s::jsonb)
+         AS counted (since timestamptz, outcome text, requests int, messages int, total_ms bigint)
+), tallied AS (
+  INSERT INTO delivery_tally AS tally (endpoint_id, since, outcome, requests, messages, total_ms)
+  SELECT %(endpoint)s, since, outcome, requests, messages, total_ms FROM counted
+  ON CONFLICT (endpoint_id, since, outcome) DO UPDATE
+     SET requests = tally.requests + EXCLUDED.requests,
+         messages = tally.messages + EXCLUDED.messages,
+         total_ms = tally.total_ms + EXCLUDED.total_ms
+)
+INSERT INTO delivery_total AS total (endpoint_id, outcome, requests, total_ms)
+SELECT %(endpoint)s, outcome, sum(requests), sum(total_ms) FROM counted GROUP BY outcome
+ON CONFLICT (endpoint_id, outcome) DO UPDATE
+   SET requests = total.requests + EXCLUDED.requests,
+       total_ms = total.total_ms + EXCLUDED.total_ms
 """
 
 
 @transaction.atomic
-def _note_requests(endpoint_id: int, requests: Sequence[Ended], *, now: datetime) -> None:
-    """Count what was sent to one partner, and let its breaker know."""
+def note_requests(*, endpoint_id: int, requests: Sequence[Request], now: datetime) -> None:
+    """
+    Count what was sent to one partner, and let its breaker know.
+
+    Apart from the events' transaction: its rows are locked one partner at a time, so nothing can
+    deadlock. Lost with the process, these counts would be missed in a chart and nowhere else.
+    """
     # Held to the end, so that tallies and breaker move together whoever else sends there.
     endpoint = models.Endpoint.objects.select_for_update().get(pk=endpoint_id)
-    verdicts = [rules.judge_request(one.replies) for one in requests]
-    counts: dict[tuple[datetime, AttemptOutcome], list[int]] = {}
-    for one, verdict in zip(requests, verdicts, strict=True):
-        counted = counts.setdefault(
-            (rules.window_start(one.attempted_at), verdict.outcome), [0, 0, 0]
-        )
-        counted[0] += 1
-        counted[1] += len(one.events)
-        counted[2] += one.replies[0].duration_ms
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _TALLY,
-            {
-                "endpoint": endpoint_id,
-                "counts": json.dumps(
-                    [
-                        {
-                            "since": since.isoformat(),
-                            "outcome": outcome,
-                            "requests": counted[0],
-                            "messages": counted[1],
-                            "total_ms": counted[2],
-                        }
-                        for (since, outcome), counted in counts.items()
-                    ]
-                ),
-            },
-        )
+    _tally(endpoint_id, requests)
     before = after = breaker_of(endpoint)
     fields: dict[str, object] = {}
-    for one, verdict in zip(requests, verdicts, strict=True):
-        if verdict.counts_against_partner:
+    for request in requests:
+        outcome = request.verdict.outcome
+        if request.verdict.counts_against_partner:
             after = rules.after_failure(
                 after,
-                attempted_at=one.attempted_at,
+                attempted_at=request.attempted_at,
                 now=now,
                 recent=_recent(endpoint_id, now=now),
             )
-        elif verdict.outcome is not AttemptOutcome.REJECTED:
+        elif outcome is not AttemptOutcome.REJECTED:
             after = rules.after_success()
             fields["last_success_at"] = now
-        if verdict.outcome is AttemptOutcome.GONE and endpoint.state == EndpointState.ACTIVE:
+        if outcome is AttemptOutcome.GONE and endpoint.state == EndpointState.ACTIVE:
             logger.error("endpoint %s answered 410: no longer told", endpoint_id)
             fields["state"] = EndpointState.GONE
     if after.openings > before.openings:
@@ -180,6 +166,28 @@ def _note_requests(endpoint_id: int, requests: Sequence[Ended], *, now: datetime
         fields |= breaker_fields(after)
     if fields:
         models.Endpoint.objects.filter(pk=endpoint_id).update(**fields)
+
+
+def _tally(endpoint_id: int, requests: Sequence[Request]) -> None:
+    counts: dict[tuple[datetime, AttemptOutcome], list[int]] = {}
+    for request in requests:
+        key = rules.window_start(request.attempted_at), request.verdict.outcome
+        counted = counts.setdefault(key, [0, 0, 0])
+        counted[0] += 1
+        counted[1] += request.messages
+        counted[2] += request.duration_ms
+    rows = [
+        {
+            "since": since.isoformat(),
+            "outcome": outcome,
+            "requests": counted[0],
+            "messages": counted[1],
+            "total_ms": counted[2],
+        }
+        for (since, outcome), counted in counts.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"endpoint": endpoint_id, "counts": json.dumps(rows)})
 
 
 def _recent(endpoint_id: int, *, now: datetime) -> Recent:
@@ -217,7 +225,7 @@ def claim_in_turn(
 
 def beat(*, now: datetime) -> None:
     """Note that somebody looked for work just now."""
-    models.Pulse.objects.update_or_create(name=PULSE, defaults={"beat_at": now})
+    models.Pulse.objects.update_or_create(name=models.PULSE, defaults={"beat_at": now})
 
 
 def breaker_of(endpoint: models.Endpoint) -> Breaker:

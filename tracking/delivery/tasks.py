@@ -1,10 +1,10 @@
-"""The worker's way to tell partners. Hints and the sweep both lead here; neither is needed."""
+"""The worker's way to tell partners; hints and the sweep lead here, neither is needed. A chore."""
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from tracking.delivery import run
+from tracking.delivery import operations, run
 from tracking.outbox import operations as outbox
 
 
@@ -22,3 +22,9 @@ def drain(**kwargs: object) -> None:
 def count_confirmations(**kwargs: object) -> None:
     """Count what partners confirmed in the hours that are over, for the console."""
     outbox.count_confirmations(now=timezone.now())
+
+
+@shared_task(queue="delivery")
+def drop_old_tallies(**kwargs: object) -> None:
+    """Drop the request counts of long ago."""
+    operations.drop_old_tallies(now=timezone.now())

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from tracking.outbox.types import EventInfo, Punctuality
+from tracking.outbox.types import Backlog, EventInfo, Punctuality
 
 # The rights to look at deliveries, and to change how partners are told.
 PERMISSION = "delivery.view_endpoint"
@@ -147,12 +147,17 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one partner is told. `secrets` are opened, the current one first."""
+    """
+    Where one partner is told. `secrets` are opened, the current one first.
+
+    `site_id` is for transports that write links back to us.
+    """
 
     partner: str
     url: str
     settings: Mapping[str, str]
     secrets: tuple[str, ...]
+    site_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +292,67 @@ class PartnerHealth:
     oldest_unconfirmed_at: datetime | None
 
 
+class WorkStatus(StrEnum):
+    """
+    Whether partners are being told.
+
+    NOT_LOOKED_FOR: no process has looked for something to tell of late. NOT_DONE: it is looked for,
+    and yet what could be sent is not.
+    """
+
+    OK = "ok"
+    NOT_LOOKED_FOR = "nobody looks for work"
+    NOT_DONE = "due work is not done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """
+    What is known of the processes that tell partners, whoever they are.
+
+    `looked_for_at` is when work was last looked for, None = never; `undone_since` is since when
+    nobody has done anything about something that could be sent, None = all is being done.
+    """
+
+    status: WorkStatus
+    looked_for_at: datetime | None
+    undone_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTotal:
+    """All requests to one partner that ended alike, since the first one."""
+
+    outcome: AttemptOutcome
+    requests: int
+    total_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerFigures:
+    """
+    One partner's numbers for monitoring. `state` is None without an endpoint.
+
+    `due_since` is since when something could have been sent and was not; None = nothing could.
+    """
+
+    site: str
+    partner: str
+    state: EndpointState | None
+    breaker: BreakerState
+    backlog: Backlog
+    due_since: datetime | None
+    totals: tuple[RequestTotal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What monitoring reads; partners by site and code. `looked_for_at` as in `Work`."""
+
+    looked_for_at: datetime | None
+    partners: tuple[PartnerFigures, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptInfo:
     """One sending, or one question after it, as it happened."""
@@ -298,6 +364,61 @@ class AttemptInfo:
     http_status: int | None
     duration_ms: int
     error_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """
+    What a partner that fetches gets at once.
+
+    `cursor` names this page in the next call, empty for an empty one. `has_more` is false where the
+    next page is sure to be empty.
+    """
+
+    items: tuple[Mapping[str, Any], ...]
+    cursor: str
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedDigest:
+    """How many subjects a partner should know, and the hex SHA-256 over their states."""
+
+    subjects: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeLink:
+    """
+    What a link in a mail carries, signed: the mail's `ticket` and how many messages it held.
+
+    `sent_at` is in UTC, whole seconds.
+    """
+
+    site_id: int
+    partner: str
+    ticket: str
+    messages: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgePage:
+    """
+    What the page behind such a link shows; names are maps from language to text.
+
+    `is_open`: something under the ticket still waits for the partner's word. Neither open nor
+    confirmed: newer messages have replaced it all, or the mail is only just on its way.
+    """
+
+    site_name: Mapping[str, str]
+    partner_name: Mapping[str, str]
+    zone: str
+    messages: int
+    sent_at: datetime
+    is_open: bool
+    confirmed_at: datetime | None
 
 
 class EventStanding(StrEnum):

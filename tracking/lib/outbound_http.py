@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ _LARGE_BODY_BYTES = 1024 * 1024
 # (22 ssh, 25 smtp, …), which a signed HTTP request has no business with.
 STANDARD_PORT = 443
 LOWEST_FREE_PORT = 1024
+HIGHEST_PORT = 65535
 
 # IANA special-purpose registries, multicast, reserved space, and every form that smuggles an IPv4
 # address inside an IPv6 one. IPv4-mapped addresses are unmapped before they get here.
@@ -89,7 +90,6 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backslash
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[ -~]*")
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -193,8 +193,13 @@ def check_headers(headers: Mapping[str, str]) -> None:
     :raises OutboundRefused: for CR, LF, NUL and whatever else is not visible ASCII
     """
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if not _is_header_name(name) or not (value.isascii() and value.isprintable()):
             raise OutboundRefused("A header holds a character that headers may not hold.")
+
+
+@lru_cache(maxsize=512)
+def _is_header_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 class OutboundClient:
@@ -291,6 +296,51 @@ class OutboundClient:
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise OutboundFailed(_reason(error)) from error
+
+    async def connect(self, *, host: str, port: int, usual_port: int) -> socket.socket:
+        """
+        Return a connected socket for a protocol other than HTTP, to an address that was checked.
+
+        `port` is the protocol's `usual_port`, or one that any user's program may open. The caller
+        closes the socket.
+
+        :raises OutboundRefused: if host, port or address is not allowed
+        :raises OutboundFailed: if nobody takes the connection within `total_seconds`
+        """
+        host = host.lower()
+        _check_host(host, allow_loopback=self._allow_loopback)
+        if port != usual_port and not LOWEST_FREE_PORT <= port <= HIGHEST_PORT:
+            raise OutboundRefused(f"Use port {usual_port}, or one from {LOWEST_FREE_PORT} on.")
+        resolver = _CheckedResolver(self._lookup, allow_loopback=self._allow_loopback)
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                return await _connect(await resolver.resolve(host, port))
+        except OutboundRefused:
+            raise
+        except socket.gaierror as error:
+            raise OutboundFailed("dns") from error
+        except OSError as error:
+            raise OutboundFailed(_reason(error)) from error
+
+
+async def _connect(places: list[ResolveResult]) -> socket.socket:
+    """Try one address after another, as a name with several asks for."""
+    failure = OSError()
+    for place in places:
+        connecting = socket.socket(place["family"], socket.SOCK_STREAM)
+        connecting.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(
+                connecting, (place["host"], place["port"])
+            )
+        except BaseException as error:
+            connecting.close()
+            if not isinstance(error, OSError):
+                raise
+            failure = error
+        else:
+            return connecting
+    raise failure
 
 
 @dataclass(slots=True, kw_only=True)
@@ -395,8 +445,12 @@ class _CheckedResolver(AbstractResolver):
 
 
 async def _look_up(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    # In the loop's executor whatever loop it is: who runs it says how many may wait at a time.
+    found = await asyncio.get_running_loop().run_in_executor(
+        None,
+        partial(
+            socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        ),
     )
     return [
         # A scope belongs to a link of this machine; with it the address is refused.
@@ -424,6 +478,8 @@ def _check_host(host: str, *, allow_loopback: bool) -> bool:
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Read a body up to the limit; the rest stays unread and the connection is closed."""
+    if response.content.at_eof():
+        return b""
     content = bytearray()
     # The status has already said it all; a broken body takes nothing back.
     with contextlib.suppress(aiohttp.ClientPayloadError):

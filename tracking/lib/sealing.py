@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from cryptography.exceptions import InvalidTag
@@ -55,11 +56,43 @@ def unseal_text(sealed: str, *, keys: Mapping[str, bytes], context: str) -> str:
 
     :raises CannotOpen: as `unseal`
     """
+    return unseal(_raw(sealed), keys=keys, context=context).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resealed:
+    """How many values were sealed anew, and how many could not be, because their key is missing."""
+
+    changed: int
+    unreadable: int
+
+
+def reseal(sealed: bytes, *, keys: Mapping[str, bytes], context: str) -> bytes | None:
+    """
+    Return the value sealed with the first key, or None if it is already.
+
+    :raises CannotOpen: as `unseal`
+    """
+    if sealed.startswith(next(iter(keys)).encode() + b":"):
+        return None
+    return seal(unseal(sealed, keys=keys, context=context), keys=keys, context=context)
+
+
+def reseal_text(sealed: str, *, keys: Mapping[str, bytes], context: str) -> str | None:
+    """
+    Return `reseal` of what `seal_text` returned.
+
+    :raises CannotOpen: as `unseal`
+    """
+    anew = reseal(_raw(sealed), keys=keys, context=context)
+    return None if anew is None else base64.b64encode(anew).decode()
+
+
+def _raw(sealed: str) -> bytes:
     try:
-        raw = base64.b64decode(sealed, validate=True)
+        return base64.b64decode(sealed, validate=True)
     except ValueError as error:
         raise CannotOpen("The sealed value was changed or belongs elsewhere.") from error
-    return unseal(raw, keys=keys, context=context).decode()
 
 
 @cache

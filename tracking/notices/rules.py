@@ -134,7 +134,12 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
         natures={purpose["code"]: purpose["nature"] for purpose in content["purposes"]},
         partners={
             partner["code"]: PartnerTerms(
-                role=partner["role"], effective_at=partner["effective_at"]
+                role=partner["role"],
+                effective_at=partner["effective_at"],
+                # Notices that are older than identifiers declare none.
+                identifiers={
+                    entry["kind"]: entry["cookie"] for entry in partner.get("identifiers", ())
+                },
             )
             for partner in content["partners"]
         },
@@ -189,7 +194,8 @@ WORDING_KEYS = (
     "details", "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",
     "optout_link", "off_consequence", "on_by_notice", "settings_link", "gpc_honoured",
     "history_title", "history_empty",
-    "delivery_progress", "delivery_overdue", "delivery_pending",
+    "delivery_progress", "delivery_overdue", "delivery_pending", "delivery_sent",
+    "delivery_nothing",
     "placeholder_title", "placeholder_body", "placeholder_once", "placeholder_always",
     "offline_note",
     "changed_lead", "changed_new", "changed_more", "expired_lead", "reload_note",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +24,14 @@ class TagTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerTerms:
-    """`effective_at`, epoch seconds: when a joint user's notice takes effect."""
+    """
+    `effective_at`, epoch seconds: when a joint user's notice takes effect. `identifiers`: the kinds
+    under which the partner knows a browser, and the cookie of each, "" where the site knows it.
+    """
 
     role: str
     effective_at: int | None
+    identifiers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

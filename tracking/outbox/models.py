@@ -84,14 +84,9 @@ class OutboxEvent(models.Model):
             # Only what is still to be done, per addressee: neither the table's size nor another
             # addressee's backlog slows a claim.
             models.Index(
-                fields=["site_id", "addressee", "next_attempt_at"],
+                fields=["site_id", "addressee", "next_attempt_at", "id"],
                 condition=Q(next_attempt_at__isnull=False, state=EventState.PENDING),
                 name="outbox_to_do",
-            ),
-            models.Index(
-                fields=["site_id", "addressee"],
-                condition=Q(lease_until__isnull=False),
-                name="outbox_leased",
             ),
             models.Index(
                 fields=["site_id", "addressee", "due_at"],

@@ -1,8 +1,9 @@
-"""The only writes of the outbox: append, claim, settle, confirm, replay."""
+"""The only writes of the outbox: append, claim, settle, confirm, replay, reseal."""
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,9 +11,19 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from tracking.lib import prepared
-from tracking.outbox import hints
-from tracking.outbox.types import ClaimedEvent, News, Outcome, Settlement, Slot
+from tracking.lib import prepared, sealing
+from tracking.outbox import hints, models
+from tracking.outbox.types import (
+    ClaimedEvent,
+    News,
+    Outcome,
+    Settlement,
+    Slot,
+    Told,
+    sealing_context,
+)
+
+logger = logging.getLogger(__name__)
 
 _APPEND = """
 INSERT INTO outbox_outboxevent AS event
@@ -96,36 +107,40 @@ def append(*, site_id: int, news: Sequence[News], now: datetime) -> None:
     transaction.on_commit(hints.hint)
 
 
+# What is leased is the oldest that is due, so it stands in front: whoever looks at no more than a
+# slot allows sees how much of that is taken, and no index must know of leases. So a claim changes
+# no index either.
 _CLAIM = """
 WITH slot AS (
   SELECT * FROM unnest(%(sites)s::int[], %(addressees)s::text[], %(limits)s::int[])
                 AS slot (site_id, addressee, most)
 ), pick AS MATERIALIZED (
-  SELECT due.id, due.site_id, due.addressee, due.next_attempt_at
+  SELECT due.id, slot.site_id, slot.addressee, due.next_attempt_at
     FROM slot CROSS JOIN LATERAL (
-      SELECT event.id, event.site_id, event.addressee, event.next_attempt_at
-        FROM outbox_outboxevent event
-       WHERE event.site_id = slot.site_id AND event.addressee = slot.addressee
-         AND event.state = 'pending' AND event.next_attempt_at <= %(now)s
-         AND (event.lease_until IS NULL OR event.lease_until < %(now)s)
-       ORDER BY event.next_attempt_at
-       LIMIT LEAST(%(limit)s, GREATEST(0, slot.most - (
-         SELECT count(*) FROM outbox_outboxevent leased
-          WHERE leased.site_id = slot.site_id AND leased.addressee = slot.addressee
-            AND leased.lease_until >= %(now)s)))
+      SELECT id, next_attempt_at FROM outbox_outboxevent
+       WHERE id = ANY (ARRAY(
+               SELECT id FROM outbox_outboxevent
+                WHERE site_id = slot.site_id AND addressee = slot.addressee
+                  AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
+                ORDER BY next_attempt_at, id LIMIT slot.most))
+         -- Of the row as it is once locked: another claim may have come in between.
+         AND state = 'pending' AND next_attempt_at <= %(now)s::timestamptz
+         AND (lease_until IS NULL OR lease_until < %(now)s::timestamptz)
+       ORDER BY next_attempt_at, id LIMIT %(limit)s::int
          FOR UPDATE SKIP LOCKED) due
 ), fair AS (
   -- Everybody's first, then everybody's second, …: a long backlog waits behind nobody's turn.
-  SELECT id, row_number() OVER (PARTITION BY site_id, addressee ORDER BY next_attempt_at) AS turn
+  SELECT id, row_number() OVER (PARTITION BY site_id, addressee
+                                ORDER BY next_attempt_at, id) AS turn
     FROM pick
 )
 UPDATE outbox_outboxevent event
-   SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s, attempts = attempts + 1
- WHERE event.id IN (SELECT id FROM fair ORDER BY turn LIMIT %(limit)s)
+   SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s::timestamptz,
+       attempts = attempts + 1
+ WHERE event.id = ANY (ARRAY(SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int))
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
-          event.message_key, event.attempts, event.due_at, event.created_at, event.trying_since,
-          event.lease_token, event.lease_until
+          event.message_key, event.attempts, event.trying_since, event.lease_token
 """
 
 
@@ -137,12 +152,15 @@ def claim(
 
     One statement: two processes never get the same event, and neither waits for the other. What a
     slot allows counts the leases of every process; two claims in the same instant may exceed it
-    once. A lease that ran out is free again, whatever became of its holder.
+    once, and so may a newer version of what is out. A lease that ran out is free again, whatever
+    became of its holder.
     """
     if not slots or limit < 1:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
+    lease_until = now + timedelta(seconds=lease_seconds)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        rows = prepared.execute(
+            cursor,
             _CLAIM,
             {
                 "sites": [slot.site_id for slot in slots],
@@ -150,13 +168,13 @@ def claim(
                 "limits": [slot.limit for slot in slots],
                 "limit": limit,
                 "now": now,
-                "lease_until": now + timedelta(seconds=lease_seconds),
+                "lease_until": lease_until,
             },
-        )
-        return [_claimed(row) for row in cursor.fetchall()]
+        ).fetchall()
+    return [_claimed(row, lease_until) for row in rows]
 
 
-def _claimed(row: tuple[Any, ...]) -> ClaimedEvent:
+def _claimed(row: tuple[Any, ...], lease_until: datetime) -> ClaimedEvent:
     return ClaimedEvent(
         id=row[0],
         site_id=row[1],
@@ -165,15 +183,13 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedEvent:
         kind=row[4],
         version=row[5],
         payload=json.loads(row[6]),
-        sealed=json.loads(row[7]),
+        sealed={} if row[7] == "{}" else json.loads(row[7]),
         ticket=row[8],
         message_key=row[9],
         attempts=row[10],
-        due_at=row[11],
-        created_at=row[12],
-        trying_since=row[13],
-        lease_token=row[14],
-        lease_until=row[15],
+        trying_since=row[11],
+        lease_token=row[12],
+        lease_until=lease_until,
     )
 
 
@@ -203,11 +219,11 @@ UPDATE outbox_outboxevent event
        -- Taken: from now on it is the question after the ticket that is counted and timed.
        attempts = CASE WHEN done.is_newest AND done.is_told AND event.ticket = '' THEN 0
                        ELSE attempts END,
-       trying_since = CASE WHEN done.is_newest AND done.is_told AND event.ticket = '' THEN %(now)s
-                           ELSE trying_since END,
+       trying_since = CASE WHEN done.is_newest AND done.is_told AND event.ticket = ''
+                           THEN %(now)s::timestamptz ELSE trying_since END,
        accepted_at = CASE WHEN NOT done.is_newest THEN accepted_at
-                          WHEN done.is_told THEN COALESCE(accepted_at, %(now)s) END,
-       confirmed_at = CASE WHEN done.is_newest AND done.is_confirmed THEN %(now)s
+                          WHEN done.is_told THEN COALESCE(accepted_at, %(now)s::timestamptz) END,
+       confirmed_at = CASE WHEN done.is_newest AND done.is_confirmed THEN %(now)s::timestamptz
                            ELSE confirmed_at END,
        sealed = CASE WHEN done.is_newest AND done.is_confirmed THEN '{}' ELSE sealed END
   FROM jsonb_to_recordset(%(done)s::jsonb)
@@ -226,16 +242,23 @@ def settle(*, settlements: Sequence[Settlement], now: datetime) -> frozenset[int
     """
     if not settlements:
         return frozenset()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
+    # Part of the caller's transaction where there is one, without a savepoint of its own.
+    with (
+        transaction.atomic(savepoint=False),
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+    ):
+        rows = prepared.execute(
+            cursor,
             _HOLD,
             {
                 "ids": [done.event.id for done in settlements],
                 "tokens": [done.event.lease_token for done in settlements],
             },
-        )
-        held = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
-        cursor.execute(
+        ).fetchall()
+        held = {row[0]: (row[1], row[2]) for row in rows}
+        prepared.execute(
+            cursor,
             _SETTLE,
             {
                 "now": now,
@@ -265,7 +288,8 @@ def settle(*, settlements: Sequence[Settlement], now: datetime) -> frozenset[int
 _CONFIRM = """
 UPDATE outbox_outboxevent
    SET acked_version = desired_version, state = 'pending', outcome = %(outcome)s,
-       next_attempt_at = NULL, ticket = '', sealed = '{}',
+       -- The ticket stays, so that it can be asked whether and when it was confirmed.
+       next_attempt_at = NULL, sealed = '{}',
        accepted_at = COALESCE(accepted_at, %(now)s), confirmed_at = COALESCE(confirmed_at, %(now)s)
  WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND {which}
 """
@@ -287,7 +311,11 @@ def confirm(
 def confirm_ticket(
     *, site_id: int, addressee: str, ticket: str, outcome: Outcome, now: datetime
 ) -> int:
-    """Note the addressee's own word for all that it took under one ticket; return how many."""
+    """
+    Note the addressee's own word for all that it took under one ticket; return how many that is.
+
+    Safe to repeat; the time of the first word stays.
+    """
     if not ticket:
         return 0
     which = {"ticket": ticket}
@@ -379,6 +407,134 @@ def _replay(statement: str, values: Mapping[str, Any]) -> int:
         if len(rows) < _REPLAY_PART:
             return count
         last = rows[-1]
+
+
+# --- what an addressee fetches itself, a page at a time
+
+_CLAIM_PAGE = """
+WITH pick AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s
+     AND state = 'pending' AND next_attempt_at IS NOT NULL AND acked_version < desired_version
+     AND (lease_until IS NULL OR lease_until < %(now)s)
+   ORDER BY next_attempt_at
+   LIMIT %(limit)s
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = %(token)s, lease_until = %(lease_until)s, attempts = attempts + 1
+  FROM pick
+ WHERE event.id = pick.id
+RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
+          event.desired_version, event.payload::text, event.sealed::text, event.ticket,
+          event.message_key, event.attempts, event.trying_since, event.lease_token
+"""
+
+
+def claim_page(
+    *, site_id: int, addressee: str, limit: int, lease_seconds: float, now: datetime
+) -> list[ClaimedEvent]:
+    """
+    Lease what one addressee has not been told, all under one token, and return it.
+
+    Pauses after failures do not count here: the addressee asks by itself. Two pages at the same
+    time never hold the same event.
+    """
+    lease_until = now + timedelta(seconds=lease_seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM_PAGE,
+            {
+                "site_id": site_id,
+                "addressee": addressee,
+                "limit": limit,
+                "token": uuid.uuid4(),
+                "now": now,
+                "lease_until": lease_until,
+            },
+        )
+        return [_claimed(row, lease_until) for row in cursor.fetchall()]
+
+
+# Only an append or a replay sets `attempts` to zero: what was on the page is not what is due now.
+_SETTLE_PAGE = """
+WITH page AS MATERIALIZED (
+  SELECT id FROM outbox_outboxevent
+   WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+   -- The order in which appends lock: nothing can deadlock.
+   ORDER BY subject, kind, occasion
+     FOR UPDATE
+)
+UPDATE outbox_outboxevent event
+   SET lease_token = NULL, lease_until = NULL,
+       acked_version = desired_version, next_attempt_at = NULL,
+       outcome = CASE WHEN confirmed_at IS NULL THEN %(outcome)s ELSE outcome END,
+       accepted_at = COALESCE(accepted_at, %(now)s),
+       confirmed_at = CASE WHEN %(is_confirmed)s THEN COALESCE(confirmed_at, %(now)s)
+                           ELSE confirmed_at END,
+       sealed = CASE WHEN %(is_confirmed)s THEN '{}' ELSE sealed END
+  FROM page
+ WHERE event.id = page.id AND event.attempts > 0
+RETURNING event.id, event.desired_version, event.message_key
+"""
+
+_RELEASE_PAGE = """
+UPDATE outbox_outboxevent SET lease_token = NULL, lease_until = NULL
+ WHERE site_id = %(site_id)s AND addressee = %(addressee)s AND lease_token = %(token)s
+"""
+
+
+def settle_page(
+    *, site_id: int, addressee: str, token: uuid.UUID, is_confirmed: bool, now: datetime
+) -> list[Told]:
+    """
+    Note that the addressee has everything that it got under this token; return what that was.
+
+    What a newer version has replaced meanwhile is not among it: it is free for the next page. So
+    is nothing that another page holds by now, and a token of somebody else changes nothing.
+    """
+    values: dict[str, Any] = {
+        "site_id": site_id,
+        "addressee": addressee,
+        "token": token,
+        "is_confirmed": is_confirmed,
+        "outcome": Outcome.CONFIRMED if is_confirmed else Outcome.ACCEPTED,
+        "now": now,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SETTLE_PAGE, values)
+        told = [
+            Told(event_id=row[0], version=row[1], message_key=row[2]) for row in cursor.fetchall()
+        ]
+        cursor.execute(_RELEASE_PAGE, values)
+    return told
+
+
+def reseal(*, keys: Mapping[str, bytes]) -> sealing.Resealed:
+    """
+    Seal what goes with events with the first key, each event in a transaction of its own.
+
+    May be stopped and begun again. What changes meanwhile is found by the next run, if it needs it.
+    """
+    changed = unreadable = 0
+    events = models.OutboxEvent.objects.exclude(sealed={}).order_by("pk")
+    for event in events.only("site_id", "addressee", "subject", "sealed").iterator():
+        context = sealing_context(
+            site_id=event.site_id, addressee=event.addressee, subject=event.subject
+        )
+        anew: dict[str, str] = {}
+        for name, sealed in event.sealed.items():
+            try:
+                text = sealing.reseal_text(sealed, keys=keys, context=context)
+            except sealing.CannotOpen as error:
+                logger.error("event %s cannot be sealed anew: %s", event.pk, error)
+                unreadable += 1
+            else:
+                anew |= {name: text} if text is not None else {}
+        if anew:
+            same = models.OutboxEvent.objects.filter(pk=event.pk, sealed=event.sealed)
+            changed += len(anew) * same.update(sealed={**event.sealed, **anew})
+    return sealing.Resealed(changed=changed, unreadable=unreadable)
 
 
 # Whoever it is that events were told to, without reading every event: from one to the next in the

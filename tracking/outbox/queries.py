@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models.functions import Collate, Now
 
 from tracking.outbox import models
 from tracking.outbox.types import (
     Backlog,
     Cursor,
+    Due,
     EventInfo,
     EventPage,
     EventState,
     EventStatus,
+    Latest,
     Outcome,
     Punctuality,
     Replayable,
+    TicketStatus,
     Which,
 )
 
@@ -39,6 +42,7 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
             state=EventState(row.state),
             outcome=Outcome(row.outcome),
             due_at=row.due_at,
+            trying_since=row.trying_since,
             accepted_at=row.accepted_at,
             confirmed_at=row.confirmed_at,
         )
@@ -46,6 +50,14 @@ def list_statuses(*, site_id: int, subjects: Iterable[str], kind: str) -> list[E
             site_id=site_id, subject__in=list(subjects), kind=kind
         )
     ]
+
+
+def list_sealed(*, site_id: int, subjects: Iterable[str], kind: str) -> dict[str, dict[str, str]]:
+    """Return the sealed values that still go with news of these subjects, by addressee."""
+    rows = models.OutboxEvent.objects.filter(
+        site_id=site_id, subject__in=list(subjects), kind=kind
+    ).exclude(sealed={})
+    return dict(rows.values_list("addressee", "sealed"))
 
 
 def list_overdue_addressees(*, site_id: int) -> frozenset[str]:
@@ -60,7 +72,7 @@ def list_overdue_addressees(*, site_id: int) -> frozenset[str]:
 
 
 _BACKLOGS = """
-SELECT addressee,
+SELECT site_id, addressee,
        count(*) FILTER (WHERE is_unsaid AND state = 'pending'),
        count(*) FILTER (WHERE is_unsaid AND state = 'dead'),
        count(*) FILTER (WHERE due_at < %(now)s),
@@ -68,33 +80,73 @@ SELECT addressee,
        min(due_at) FILTER (WHERE is_unsaid),
        count(*) FILTER (WHERE NOT is_unsaid),
        min(accepted_at) FILTER (WHERE NOT is_unsaid)
-  FROM (SELECT addressee, state, created_at, due_at, accepted_at,
+  FROM (SELECT site_id, addressee, state, created_at, due_at, accepted_at,
                acked_version < desired_version AS is_unsaid
           FROM outbox_outboxevent
-         WHERE site_id = %(site_id)s AND confirmed_at IS NULL
+         WHERE confirmed_at IS NULL
+           AND (%(site_id)s::int IS NULL OR site_id = %(site_id)s)
            AND (%(addressee)s::text IS NULL OR addressee = %(addressee)s)) open_events
- GROUP BY addressee
- ORDER BY addressee
+ GROUP BY site_id, addressee
+ ORDER BY site_id, addressee
 """
 
 
-def list_backlogs(*, site_id: int, now: datetime, addressee: str | None = None) -> list[Backlog]:
-    """Return what is unsaid or unconfirmed, per addressee that has any of it, or of one alone."""
+def list_backlogs(
+    *, site_id: int | None = None, addressee: str | None = None, now: datetime
+) -> list[Backlog]:
+    """
+    Return what is unsaid or unconfirmed, per addressee that has any of it: of all sites, of one, or
+    of one addressee alone.
+
+    Reads every event that is not confirmed: about 20 ms for 10,000, 0.7 s for a million.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOGS, {"site_id": site_id, "addressee": addressee, "now": now})
         return [
             Backlog(
-                addressee=row[0],
-                waiting=row[1],
-                dead=row[2],
-                overdue=row[3],
-                oldest_unsaid_at=row[4],
-                oldest_due_at=row[5],
-                unconfirmed=row[6],
-                oldest_unconfirmed_at=row[7],
+                site_id=row[0],
+                addressee=row[1],
+                waiting=row[2],
+                dead=row[3],
+                overdue=row[4],
+                oldest_unsaid_at=row[5],
+                oldest_due_at=row[6],
+                unconfirmed=row[7],
+                oldest_unconfirmed_at=row[8],
             )
             for row in cursor.fetchall()
         ]
+
+
+def list_latest(*, site_id: int, addressee: str, kind: str, after: str, limit: int) -> list[Latest]:
+    """Return one addressee's subjects that follow `after`, in the database's order of texts."""
+    return [
+        Latest(subject=row.subject, version=row.desired_version, payload=row.payload)
+        for row in models.OutboxEvent.objects.filter(
+            site_id=site_id, addressee=addressee, kind=kind, subject__gt=after
+        ).order_by("subject")[:limit]
+    ]
+
+
+def iterate_latest(*, site_id: int, addressee: str, kind: str) -> Iterator[Latest]:
+    """Yield all of one addressee's subjects in the order of their bytes, without holding them."""
+    rows = models.OutboxEvent.objects.filter(site_id=site_id, addressee=addressee, kind=kind)
+    for row in rows.order_by(Collate("subject", "C")).iterator(chunk_size=2000):
+        yield Latest(subject=row.subject, version=row.desired_version, payload=row.payload)
+
+
+def get_ticket(*, site_id: int, addressee: str, ticket: str) -> TicketStatus:
+    """Return what is left under a ticket; nothing is, once newer versions replaced it all."""
+    found = models.OutboxEvent.objects.filter(
+        site_id=site_id, addressee=addressee, ticket=ticket
+    ).exclude(ticket="").aggregate(
+        events=Count("pk"),
+        open=Count("pk", filter=Q(confirmed_at__isnull=True)),
+        confirmed_at=Max("confirmed_at"),
+    )  # fmt: skip
+    return TicketStatus(
+        events=found["events"], confirmed_at=None if found["open"] else found["confirmed_at"]
+    )
 
 
 def find_event(*, id: int) -> EventInfo | None:
@@ -258,3 +310,41 @@ def _event_info(row: models.OutboxEvent) -> EventInfo:
         accepted_at=row.accepted_at,
         confirmed_at=row.confirmed_at,
     )
+
+
+# The mirror of the claim: what it would find first, and what it would count against a slot.
+_DUES = """
+SELECT place.site_id, place.addressee,
+       (SELECT event.next_attempt_at FROM outbox_outboxevent event
+         WHERE event.site_id = place.site_id AND event.addressee = place.addressee
+           AND event.state = 'pending' AND event.next_attempt_at <= %(now)s
+           AND (event.lease_until IS NULL OR event.lease_until < %(now)s)
+         ORDER BY event.next_attempt_at, event.id LIMIT 1),
+       -- What is leased stands in front.
+       EXISTS (SELECT FROM (
+                 SELECT lease_until FROM outbox_outboxevent
+                  WHERE site_id = place.site_id AND addressee = place.addressee
+                    AND state = 'pending' AND next_attempt_at <= %(now)s
+                  ORDER BY next_attempt_at, id LIMIT 64) front
+                WHERE lease_until >= %(now)s)
+  FROM unnest(%(sites)s::int[], %(addressees)s::text[]) AS place (site_id, addressee)
+"""
+
+
+def list_dues(
+    *, addressees: Collection[tuple[int, str]], now: datetime
+) -> dict[tuple[int, str], Due]:
+    """Return what is due by (site, addressee); a few index steps each, however long the backlog."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _DUES,
+            {
+                "now": now,
+                "sites": [site_id for site_id, _ in addressees],
+                "addressees": [addressee for _, addressee in addressees],
+            },
+        )
+        return {
+            (site_id, addressee): Due(since=since, is_leased=is_leased)
+            for site_id, addressee, since, is_leased in cursor.fetchall()
+        }

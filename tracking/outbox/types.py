@@ -68,6 +68,7 @@ class EventStatus:
     state: EventState
     outcome: Outcome
     due_at: datetime
+    trying_since: datetime
     accepted_at: datetime | None
     confirmed_at: datetime | None
 
@@ -101,8 +102,6 @@ class ClaimedEvent:
     ticket: str
     message_key: UUID
     attempts: int
-    due_at: datetime
-    created_at: datetime
     trying_since: datetime
     lease_token: UUID
     lease_until: datetime
@@ -136,14 +135,59 @@ class Backlog:
     confirmation; `overdue` is any of it past its deadline.
     """
 
+    site_id: int
     addressee: str
-    waiting: int
-    dead: int
-    overdue: int
-    oldest_unsaid_at: datetime | None
-    oldest_due_at: datetime | None
-    unconfirmed: int
-    oldest_unconfirmed_at: datetime | None
+    waiting: int = 0
+    dead: int = 0
+    overdue: int = 0
+    oldest_unsaid_at: datetime | None = None
+    oldest_due_at: datetime | None = None
+    unconfirmed: int = 0
+    oldest_unconfirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """
+    What one addressee could be told, or be asked, at this moment.
+
+    `since` is when the oldest of it became due, None = nothing is; `is_leased` says that somebody
+    is telling the addressee something else just now.
+    """
+
+    since: datetime | None = None
+    is_leased: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One version of an event that its addressee has fetched."""
+
+    event_id: int
+    version: int
+    message_key: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """The newest version of what one subject's addressee should know, told or not."""
+
+    subject: str
+    version: int
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketStatus:
+    """
+    What is left of the events that an addressee took under one ticket.
+
+    `events` still carry it and no newer version; `confirmed_at` is when the last of them was
+    confirmed, None = not all of them.
+    """
+
+    events: int
+    confirmed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tracking.consents.types import Choices, DeliveryStatus, Receipt
+from tracking.consents.rules import LAST_WORDS
+from tracking.consents.types import Choices, DeliveryStatus, Erased, Receipt, Stage
 from tracking.gate.types import Decision, Reason
+from tracking.lib import moments
 from tracking.lib.languages import is_rtl
 from tracking.notices.types import Notice
 from tracking.preferences import wording
 from tracking.preferences.types import (
+    ErasurePage,
     Frame,
     Gap,
     Glossed,
@@ -33,9 +36,10 @@ _LANGUAGE_NAMES = {
     "ar": "العربية", "he": "עברית",
 }  # fmt: skip
 _MOST_HISTORY = 12
-# While partners are being told; later, when only overdue ones are left.
+# While partners are being told; later, when only late ones are left.
 _REFRESH_SECONDS = 5
-_REFRESH_SECONDS_OVERDUE = 60
+_REFRESH_SECONDS_LATE = 60
+_SOON = frozenset({Stage.QUEUED, Stage.SENT})
 
 
 def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -> Frame:
@@ -108,9 +112,49 @@ def build_preference_page(
         off_names=tuple(book.name(choice) for choice in asked if choice not in book.granted),
         history=history,
         older=frame.text["history_older"].format(count=older) if older else "",
-        progress=_progress(frame, deliveries, withdrawal_key, zone) if deliveries else None,
+        progress=_progress(
+            frame,
+            deliveries,
+            zone,
+            title=frame.text["progress_title"],
+            summary=said["delivery_progress"],
+            address=f"?saved={withdrawal_key}&lang={frame.language}",
+        )
+        if deliveries
+        else None,
         saved="" if saved is None else saved_message(frame=frame, receipt=saved, choices=choices),
         is_signal_honoured=is_signal_honoured,
+    )
+
+
+def build_erasure_page(
+    *, frame: Frame, is_known: bool, is_gone: bool, erased: Erased | None, zone: str
+) -> ErasurePage:
+    """Return the page that asks for an erasure, or tells of one."""
+    text, language = frame.text, frame.language
+    done, progress = "", None
+    if erased is not None:
+        at = wording.moment(at=erased.erased_at, zone=zone, language=language)
+        done = text["erased_at"].format(time=at.text)
+        if erased.deliveries:
+            progress = _progress(
+                frame,
+                erased.deliveries,
+                zone,
+                title=text["erasure_progress_title"],
+                summary=text["erasure_progress"],
+                address=f"?done={erased.key}&lang={language}",
+            )
+    return ErasurePage(
+        frame=frame,
+        title=wording.phrases(
+            text=text["erasure_title" if erased is None else "erased_title"], language=language
+        ),
+        button=wording.phrases(text=text["erasure_button"], language=language),
+        is_known=is_known,
+        is_gone=is_gone,
+        done=done,
+        progress=progress,
     )
 
 
@@ -153,10 +197,10 @@ def build_transmission_page(
         partners=tuple(anchored.items()),
         published=text["published"].format(
             number=notice.number,
-            date=wording.day_text(at=notice.published_at, zone=zone, language=language),
+            date=moments.day_text(at=notice.published_at, zone=zone, language=language),
         ),
         effective=text["effective"].format(
-            date=wording.day_text(at=notice.effective_at, zone=zone, language=language)
+            date=moments.day_text(at=notice.effective_at, zone=zone, language=language)
         ),
         saved=saved,
         saved_tag=saved_tag,
@@ -528,37 +572,51 @@ def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -
 
 
 def _progress(
-    frame: Frame, deliveries: Sequence[DeliveryStatus], withdrawal_key: str, zone: str
+    frame: Frame,
+    deliveries: Sequence[DeliveryStatus],
+    zone: str,
+    *,
+    title: str,
+    summary: str,
+    address: str,
 ) -> Progress:
-    confirmed = sum(delivery.status == "confirmed" for delivery in deliveries)
-    open_ones = {d.status for d in deliveries} - {"confirmed"}
-    refresh = 0
-    if open_ones:
-        soon = open_ones & {"queued", "sent"}
-        refresh = _REFRESH_SECONDS if soon else _REFRESH_SECONDS_OVERDUE
+    total = len(deliveries)
+    confirmed = sum(delivery.status is Stage.CONFIRMED for delivery in deliveries)
+    awaited = {delivery.status for delivery in deliveries if delivery.is_open}
+    is_over = all(delivery.status in LAST_WORDS for delivery in deliveries)
+    refresh, closing = 0, ""
+    if awaited:
+        refresh = _REFRESH_SECONDS if awaited & _SOON else _REFRESH_SECONDS_LATE
+    elif not is_over:
+        closing = frame.text["progress_stalled"]
+    else:
+        closing = frame.text["progress_done" if confirmed == total else "progress_settled"]
     return Progress(
-        summary=frame.wording["delivery_progress"].format(
-            total=len(deliveries), confirmed=confirmed
-        ),
-        total=len(deliveries),
+        title=title,
+        summary=summary.format(total=total, confirmed=confirmed),
+        closing=closing,
+        total=total,
         confirmed=confirmed,
         lines=tuple(_progress_line(frame, delivery, zone) for delivery in deliveries),
         refresh_seconds=refresh,
-        withdrawal_key=withdrawal_key,
+        is_over=is_over,
+        address=address,
     )
 
 
 def _progress_line(frame: Frame, delivery: DeliveryStatus, zone: str) -> ProgressLine:
     partner = wording.pick(delivery.legal_name, frame.language) or delivery.partner
-    at = delivery.due_at
-    if delivery.status == "confirmed" and delivery.confirmed_at is not None:
-        at = delivery.confirmed_at
+    at = delivery.confirmed_at or delivery.due_at
     sentence = {
-        "queued": frame.wording["delivery_pending"],
-        "sent": frame.text["sent_line"],
-        "confirmed": frame.text["confirmed_line"],
-        "overdue": frame.wording["delivery_overdue"],
-        "unreachable": frame.text["unreachable_line"],
+        Stage.QUEUED: frame.wording["delivery_pending"],
+        Stage.SENT: frame.text["sent_line"],
+        Stage.CONFIRMED: frame.text["confirmed_line"],
+        Stage.OVERDUE: frame.wording["delivery_overdue"]
+        if delivery.sent_at is None
+        else frame.text["unconfirmed_line"],
+        Stage.UNREACHABLE: frame.text["unreachable_line"],
+        Stage.IDENTIFIER_NOT_HELD: frame.text["identifier_not_held_line"],
+        Stage.NOT_NEEDED: frame.text["not_needed_line"],
     }[delivery.status]
     return ProgressLine(
         partner=partner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
@@ -15,6 +16,7 @@ from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.preferences import page, rules
 from tracking.preferences.types import (
+    ErasurePage,
     FirstLayer,
     Frame,
     PreferencePage,
@@ -92,6 +94,35 @@ def get_preference_page(
         saved_key=saved_key,
         zone=site.zone,
         is_signal_honoured=_is_signal_honoured(site, reader, now),
+    )
+
+
+def get_erasure_page(
+    *, site_code: str, reader: Reader, key: UUID | None, keys: Keys, now: datetime
+) -> ErasurePage:
+    """
+    Return the page of one erasure, or, without a key, the question whether to erase.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.get_current(site_code=site.code)
+    erased, is_gone = None, False
+    if key is not None:
+        try:
+            erased = consents.get_erasure(site_code=site.code, key=key, now=now)
+        except consents.UnknownErasure:
+            is_gone = True
+    choices = consents.find_choices(
+        site_code=site.code, token_text=_trusted_token(reader), keys=keys
+    )
+    return page.build_erasure_page(
+        frame=_frame(site, notice, reader),
+        is_known=choices is not None,
+        is_gone=is_gone,
+        erased=erased,
+        zone=site.zone,
     )
 
 

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from tracking.consents.types import Choices, Method, Surface
 from tracking.gate import rules as gate
@@ -67,19 +68,30 @@ def idempotency_key(*, form_key: str, answer: Answer, notice: int) -> str:
     It covers the answer too: a form that was sent, gone back to and sent with other ticks is
     another decision, which must not be mistaken for a repeat of the first.
     """
-    parts = (form_key, str(notice), answer.method.value, *sorted(answer.granted), "|",
-             *sorted(answer.refused))  # fmt: skip
+    return _digest(form_key, str(notice), answer.method.value, *sorted(answer.granted), "|",
+                   *sorted(answer.refused))  # fmt: skip
+
+
+def erasure_idempotency_key(*, form_key: str, device_token: str | None) -> str:
+    """
+    Return the key under which an erasure is done once.
+
+    It covers the token: a form that is gone back to after a new decision speaks of a new device.
+    """
+    return _digest(form_key, "erasure", device_token or "")
+
+
+def read_key(text: str) -> UUID | None:
+    """Return a key that an address names, or None for what cannot be one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _digest(*parts: str) -> str:
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def next_seq(*, choices: Choices | None, now: datetime) -> int:
-    """
-    Return the decision's number: milliseconds, and above the device's last one whatever the
-    browser's clock said, so that what is pressed now is what holds.
-    """
-    milliseconds = int(now.timestamp() * 1000)
-    return milliseconds if choices is None else max(milliseconds, choices.seq + 1)
 
 
 def read_view(text: str) -> View:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tracking.consents.types import Method, Surface
+from tracking.consents.types import Method, Stage, Surface
 
 
 class View(StrEnum):
@@ -133,24 +133,30 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressLine:
-    """`status`: queued, sent, confirmed, overdue or unreachable."""
-
     partner: str
-    status: str
+    status: Stage
     status_text: str
     sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the newest withdrawal has got; `refresh_seconds` is 0 once nothing is open."""
+    """
+    How far the partners are, and the `address` where that is shown.
 
+    `refresh_seconds` is 0 when nothing more changes by itself; `closing` then says what that means.
+    `is_over`: every partner has said its last word.
+    """
+
+    title: str
     summary: str
+    closing: str
     total: int
     confirmed: int
     lines: tuple[ProgressLine, ...]
     refresh_seconds: int
-    withdrawal_key: str
+    is_over: bool
+    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +240,25 @@ class TagEntry:
     withheld: str
     off_scope: str
     on_scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasurePage:
+    """
+    The question whether to erase a device's record, or what became of an erasure.
+
+    `done` is the sentence that it was done, with `progress` unless nobody had to be told; empty
+    while it is a question. Then `is_known` says whether there is a record of this device.
+    `is_gone`: the address names an erasure that is not there, or not any more.
+    """
+
+    frame: Frame
+    title: tuple[str, ...]
+    button: tuple[str, ...]
+    is_known: bool
+    is_gone: bool
+    done: str
+    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ app_name = "preferences"
 
 urlpatterns = [
     path("preferences/<slug:site>/", views.preferences, name="page"),
+    path("preferences/<slug:site>/erasure/", views.erasure, name="erasure"),
     path("first-layer/<slug:site>.css", views.first_layer_frame, name="first-layer-frame"),
     path("first-layer/<slug:site>/", views.first_layer, name="first-layer"),
     path("external-transmission/<slug:site>/", views.transmission, name="transmission"),

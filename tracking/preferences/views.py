@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -21,8 +22,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from psycopg_pool import PoolTimeout
 
-from tracking.consents import cookies
+from tracking.consents import cookies, erasures
 from tracking.consents import operations as consents
+from tracking.consents import rules as consents_rules
 from tracking.consents.types import Method, Recorded, Submission, Surface
 from tracking.lib.languages import negotiate
 from tracking.notices.queries import NoNotice
@@ -100,6 +102,14 @@ def transmission(request: HttpRequest, site: str) -> HttpResponse:
     return _show_transmission(request, site)
 
 
+@_page(away=_away)
+def erasure(request: HttpRequest, site: str) -> HttpResponse:
+    """Ask whether to erase this device's record, do it, and show how far the partners are."""
+    if request.method == "POST":
+        return _erase(request, site)
+    return _show_erasure(request, site)
+
+
 @csrf_exempt
 @xframe_options_exempt
 @_page(away=_away)
@@ -175,7 +185,6 @@ def _show_preferences(
     context = {
         "page": page,
         "view": rules.read_view(request.POST.get("view", "") or request.GET.get("view", "")),
-        "saved_key": page.saved and request.GET["saved"],
         # Whoever reads slowly may stop the page from renewing itself (WCAG 2.2.1).
         "is_still": request.GET.get("still") == "1",
         **_form_context(message),
@@ -196,6 +205,58 @@ def _show_transmission(
     )
     context = {"page": page, **_form_context(message)}
     return render(request, "preferences/transmission.html", context, status=status)
+
+
+def _show_erasure(
+    request: HttpRequest, site: str, message: str = "", status: int = 200
+) -> HttpResponse:
+    named = request.GET.get("done", "")
+    page = queries.get_erasure_page(
+        site_code=site,
+        reader=_reader(request),
+        # What is no key names nothing that could be found.
+        key=(rules.read_key(named) or UUID(int=0)) if named else None,
+        keys=settings.CONSENT_KEYS,
+        now=timezone.now(),
+    )
+    context = {
+        "page": page,
+        "done_key": named if page.done else "",
+        "is_still": request.GET.get("still") == "1",
+        **_form_context(message),
+    }
+    if page.is_gone:
+        status = 404
+    return render(request, "preferences/erasure.html", context, status=status)
+
+
+def _erase(request: HttpRequest, site: str) -> HttpResponse:
+    basis = queries.get_form_basis(
+        site_code=site, notice_number=0, reader=_reader(request), keys=settings.CONSENT_KEYS
+    )
+    visit = cookies.read_visit(request, is_own_page=True)
+    try:
+        erased = erasures.erase(
+            site=site,
+            idempotency_key=rules.erasure_idempotency_key(
+                form_key=request.POST.get("form_key", ""), device_token=visit.device_token
+            ),
+            surface=Surface.PAGE,
+            language=basis.language,
+            visit=visit,
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+    except erasures.UnknownDevice:
+        return _show_erasure(request, site, status=404)
+    except consents.DecisionInvalid:
+        message = wording.texts(language=basis.language)["invalid"]
+        return _show_erasure(request, site, message, 400)
+    response = HttpResponse(status=303)
+    query = {"done": str(erased.key), "lang": basis.language}
+    response["Location"] = f"{reverse('preferences:erasure', args=[site])}?{urlencode(query)}"
+    cookies.forget(response, erased)
+    return response
 
 
 def _form_context(message: str) -> dict[str, object]:
@@ -246,13 +307,17 @@ def _record(
         idempotency_key=rules.idempotency_key(
             form_key=request.POST.get("form_key", ""), answer=answer, notice=basis.notice.number
         ),
-        client_seq=rules.next_seq(choices=basis.choices, now=now),
+        client_seq=consents_rules.next_seq(choices=basis.choices, now=now),
         method=answer.method,
         surface=surface,
         language=basis.language,
         gpc=reader.gpc,
         granted=answer.granted,
         refused=answer.refused,
+        # Only what takes something away is told of them.
+        identifiers=None
+        if answer.granted and not answer.refused
+        else cookies.read_identifiers(request, basis.notice),
     )
     visit = cookies.read_visit(request, is_own_page=True)
     try:

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 import budoux
 
-from tracking.preferences.types import (
-    Moment,
-)
+from tracking.lib import moments
+from tracking.preferences.types import Moment
 
 _DATA = Path(__file__).parent / "data"
 Words = Mapping[str, str]
@@ -49,29 +48,11 @@ def country_name(*, code: str, language: str) -> str:
 
 
 def moment(*, at: datetime, zone: str, language: str) -> Moment:
-    """Return a time in the site's zone, such as 2026年11月22日（日）16:30（日本時間）."""
-    local = at.astimezone(ZoneInfo(zone))
-    clock = f"{local:%H:%M}"
-    if language == "ja":
-        where = "日本時間" if zone == "Asia/Tokyo" else zone
-        text = f"{day_text(at=at, zone=zone, language=language)}{clock}（{where}）"
-    else:
-        where = "Japan time" if zone == "Asia/Tokyo" else zone
-        text = f"{day_text(at=at, zone=zone, language=language)}, {clock} ({where})"
-    return Moment(text=text, iso=local.isoformat(timespec="minutes"))
-
-
-def day_text(*, at: datetime, zone: str, language: str) -> str:
-    """Return the day of a time in the site's zone."""
-    local = at.astimezone(ZoneInfo(zone))
-    if language == "ja":
-        weekday = "月火水木金土日"[local.weekday()]
-        return f"{local.year}年{local.month}月{local.day}日（{weekday}）"
-    return f"{_WEEKDAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year}"
-
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    """Return a time in the site's zone."""
+    return Moment(
+        text=moments.moment_text(at=at, zone=zone, language=language),
+        iso=at.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes"),
+    )
 
 
 def phrases(*, text: str, language: str) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from tracking.registry.types import (
+    IDENTIFIER_COOKIE,
+    IDENTIFIER_KIND,
+    MOST_IDENTIFIERS,
     ChoiceKind,
     HoldMode,
     Nature,
@@ -26,6 +29,14 @@ def _choices(enum: type) -> list[tuple[str, str]]:
 def _one_of(field: str, enum: type, name: str) -> models.CheckConstraint:
     values = [member.value for member in enum]  # type: ignore[attr-defined]
     return models.CheckConstraint(condition=Q(**{f"{field}__in": values}), name=name)
+
+
+# In PostgreSQL's path language; a member that is missing or no text matches no pattern.
+IDENTIFIERS_PATH = (
+    f'$.type() == "array" && $.size() <= {MOST_IDENTIFIERS} && !exists($[*] ? ('
+    f'@.kind.type() != "string" || !(@.kind like_regex "^{IDENTIFIER_KIND}$") || '
+    f'@.cookie.type() != "string" || !(@.cookie like_regex "^{IDENTIFIER_COOKIE}$")))'
+)
 
 
 class Site(models.Model):
@@ -137,12 +148,26 @@ class Partner(models.Model):
     sla_hours = models.PositiveSmallIntegerField(default=24)
     # A joint user's tags wait until its notice takes effect (APPI Art. 27(5)(iii)).
     effective_at = models.DateTimeField(null=True, blank=True)
+    # [{"kind": "ga_client_id", "cookie": "_ga"}]: under what this partner knows a browser, and in
+    # which cookie it keeps that; "" = the site hands it over.
+    identifiers = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["site", "code"], name="partner_code_once"),
             _one_of("role", Role, "partner_role_known"),
             models.CheckConstraint(condition=Q(sla_hours__gte=1), name="partner_sla_positive"),
+            models.CheckConstraint(
+                condition=models.Func(
+                    "identifiers",
+                    template=f"jsonb_path_match(%(expressions)s, '{IDENTIFIERS_PATH}')",
+                    output_field=models.BooleanField(),
+                ),
+                name="partner_identifiers_whole",
+                violation_error_message=(
+                    "Write at most eight maps, each of a `kind` and a `cookie`."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

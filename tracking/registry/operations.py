@@ -10,7 +10,7 @@ from django.db import transaction
 
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import forget_everything
-from tracking.registry import models
+from tracking.registry import models, rules
 from tracking.registry.types import ChoiceKind, TagStatus
 
 
@@ -30,7 +30,8 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     purposes and items by code. A tag that the catalogue leaves out is retired, never deleted, since
     published notices speak of it. Applying twice changes nothing.
 
-    :raises CatalogueInvalid: if an entry has an unknown field or names a code that is not there
+    :raises CatalogueInvalid: if an entry has an unknown field, names a code that is not there, or
+        declares identifiers that cannot be collected
     """
     site_fields = dict(catalogue["site"])
     site, _ = models.Site.objects.update_or_create(
@@ -38,7 +39,7 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     )
     purposes = _upsert(models.Purpose, site, catalogue["purposes"])
     items = _upsert(models.DataItem, site, catalogue["data_items"])
-    partners = _upsert(models.Partner, site, catalogue["partners"])
+    partners = _upsert(models.Partner, site, [_partner(entry) for entry in catalogue["partners"]])
     _number(site, ChoiceKind.PURPOSE, purposes)
     _number(site, ChoiceKind.ITEM, items)
     _number(site, ChoiceKind.PARTNER, partners)
@@ -76,6 +77,14 @@ def _upsert(
             site=site, code=code, defaults={"position": position, **_known(model, fields)}
         )
     return rows
+
+
+def _partner(entry: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        identifiers = rules.read_identifiers(entry.get("identifiers", []))
+    except ValueError as error:
+        raise CatalogueInvalid(f"Partner {entry['code']!r}: {error}.") from error
+    return {**entry, "identifiers": identifiers}
 
 
 def _number(site: models.Site, kind: ChoiceKind, rows: Mapping[str, Any]) -> None:

@@ -118,6 +118,7 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 "policy_url": partner.policy_url,
                 "optout_url": partner.optout_url,
                 "sla_hours": partner.sla_hours,
+                "identifiers": partner.identifiers,
                 "effective_at": int(partner.effective_at.timestamp())
                 if partner.effective_at
                 else None,

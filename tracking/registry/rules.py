@@ -1,13 +1,21 @@
-"""What vendors' scripts can be told. Pure: a data file in, values out."""
+"""What vendors' scripts can be told, and how identifiers are declared. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tracking.registry.types import Nature, Vendor, VendorInfo
+from tracking.registry.types import (
+    IDENTIFIER_COOKIE,
+    IDENTIFIER_KIND,
+    MOST_IDENTIFIERS,
+    Nature,
+    Vendor,
+    VendorInfo,
+)
 
 # JSON, because the front end's tests read it, too: static/src/vendors/ must do what it says.
 _FILE = Path(__file__).parent / "data" / "vendors.json"
@@ -26,3 +34,26 @@ def load_vendors() -> Mapping[Vendor, VendorInfo]:
         )
         for code, fields in table.items()
     }
+
+
+def read_identifiers(declared: object) -> list[dict[str, str]]:
+    """
+    Return a partner's identifiers, each with its `kind` and its `cookie`, "" where it has none.
+
+    :raises ValueError: saying what is wrong with them
+    """
+    if not isinstance(declared, list) or len(declared) > MOST_IDENTIFIERS:
+        raise ValueError(f"identifiers must be a list of at most {MOST_IDENTIFIERS}")
+    found: dict[str, dict[str, str]] = {}
+    for entry in declared:
+        if not isinstance(entry, dict) or not {"kind"} <= entry.keys() <= {"kind", "cookie"}:
+            raise ValueError("an identifier is written as a `kind` and, if it has one, a `cookie`")
+        kind, cookie = entry["kind"], entry.get("cookie", "")
+        if not isinstance(kind, str) or not re.fullmatch(IDENTIFIER_KIND, kind):
+            raise ValueError("the kind of an identifier is 1 to 40 characters of a-z, 0-9 and _")
+        if not isinstance(cookie, str) or not re.fullmatch(IDENTIFIER_COOKIE, cookie):
+            raise ValueError(f"{kind} names its cookie exactly, without `*`")
+        if kind in found:
+            raise ValueError(f"{kind} is declared twice")
+        found[kind] = {"kind": kind, "cookie": cookie}
+    return list(found.values())

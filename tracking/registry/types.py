@@ -89,6 +89,12 @@ class HoldMode(StrEnum):
     STRICT = "strict"
 
 
+# What a partner's declared identifiers look like: regular expressions for the whole text.
+IDENTIFIER_KIND = "[a-z0-9_]{1,40}"
+IDENTIFIER_COOKIE = "[A-Za-z0-9_.-]{0,80}"
+MOST_IDENTIFIERS = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteInfo:
     """`origins` are scheme://host[:port] of the pages; `zone` is an IANA zone."""

@@ -89,6 +89,8 @@ export interface Config extends Terms {
   /** Purposes that the browser signal speaks of. */
   signalled: ChoiceId[];
   tags: Record<string, SiteTag>;
+  /** Only where partners keep in cookies what they call this browser: by partner and kind. */
+  identifiers?: Record<string, Record<string, string>>;
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
@@ -107,6 +109,9 @@ export interface Maps {
   data_items: Answers;
   partners: Answers;
 }
+
+/** What partners call this browser: partner → kind → value. */
+export type Identifiers = Record<string, Record<string, string>>;
 
 export interface Receipt {
   key: string;

@@ -1,6 +1,6 @@
 // Deletes what a tag left in this browser, once it may not run any more.
 
-import type { SiteTag } from "../core/types.ts";
+import type { Decision, SiteTag } from "../core/types.ts";
 import type { Device } from "../device.ts";
 import { attempt } from "../io/storage.ts";
 
@@ -47,14 +47,18 @@ export function forget(stopped: SiteTag[], running: SiteTag[]): void {
   });
 }
 
-/** Forget what refused tags left, or tags that the browser's signal shuts. */
-export function forgetDenied(device: Device): void {
-  const having = (test: (reason: string, allowed: boolean) => boolean) =>
-    Object.entries(device.decisions())
-      .filter(([, { reason, allowed }]) => test(reason, allowed))
-      .map(([code]) => device.config.tags[code]!);
+const having = ({ config, decisions }: Device, test: (decision: Decision) => boolean) =>
+  Object.entries(decisions())
+    .filter(([, decision]) => test(decision))
+    .map(([code]) => config.tags[code]!);
+
+/** Tags that are refused, or that the browser's signal shuts. */
+export const deniedTags = (device: Device): SiteTag[] =>
+  having(device, ({ reason }) => /_refused$|^browser_signal$/.test(reason));
+
+/** Forget what those left. */
+export const forgetDenied = (device: Device): void =>
   forget(
-    having((reason) => /_refused$|^browser_signal$/.test(reason)),
-    having((_, allowed) => allowed),
+    deniedTags(device),
+    having(device, ({ allowed }) => allowed),
   );
-}

@@ -1,6 +1,6 @@
 // The only place that calls the service.
 
-import type { Maps, Method, Surface } from "../core/types.ts";
+import type { Identifiers, Maps, Method, Surface } from "../core/types.ts";
 import { attempt } from "./storage.ts";
 
 const DEVICE = "cm_device";
@@ -21,6 +21,8 @@ export interface ConsentBody extends Partial<Maps> {
   device_seed?: string;
   /** The visitor decided again since: for the record only. */
   is_history?: boolean;
+  /** What partners that lose something call this browser. */
+  identifiers?: Identifiers;
 }
 
 export interface Answer<T> {

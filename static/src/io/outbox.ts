@@ -59,6 +59,7 @@ export function createOutbox(
     failures = 0;
     if (status < 300) {
       const known = body ? outcome.recorded(body, entry) : choices;
+      delete entry.body.identifiers;
       // One acknowledged entry stays, always under the same key.
       await store.replace(key, { ...entry, idempotency_key: SENT, choices: known, is_sent: true });
     } else if (!refuses) {

@@ -22,7 +22,7 @@ export interface Entry {
 export interface Store {
   /** Newest first, each once. */
   all(): Promise<Entry[]>;
-  /** In place of the entry of that key. */
+  /** In place of the entry of that key, or anew under it. */
   replace(key: string, replacement?: Entry): Promise<unknown>;
 }
 
@@ -81,8 +81,8 @@ export function createStore(config: Config, made: (Kept | Entry)[]): Store {
       if (at >= 0) made.splice(at, 1);
       if (replacement && !replacement.is_sent) made.push(replacement);
       return inDatabase((store) => {
-        if (replacement) store.put(replacement);
         store.delete(key);
+        if (replacement) store.put(replacement);
       }).catch(() => {});
     },
   };

@@ -10,14 +10,28 @@ import type { Host } from "../loader.ts";
 export type Tell = (...lines: string[]) => void;
 
 interface Progress {
-  partners: { legal_name: string | Record<string, string>; status: string; due_at: string }[];
+  partners: {
+    legal_name: string | Record<string, string>;
+    status: string;
+    due_at: string;
+    /** More may come of it by itself. */
+    is_open: boolean;
+  }[];
   total: number;
   confirmed: number;
 }
 
 const POLLS = [300, 1200, 2500, 4000, 8000, 15_000, 30_000];
 
-/** One line for all partners that have the same deadline, or are late. */
+const SAID: Record<string, string> = {
+  sent: "sent",
+  overdue: "overdue",
+  unreachable: "overdue",
+  identifier_not_held: "nothing",
+  not_needed: "nothing",
+};
+
+/** One line for all partners that are equally far and have the same deadline. */
 function outstanding({ language, wording }: Host, partners: Progress["partners"]): string[] {
   const clock = new Intl.DateTimeFormat(language, {
     month: "short",
@@ -28,7 +42,7 @@ function outstanding({ language, wording }: Host, partners: Progress["partners"]
   const lines = new Map<string, { key: string; time: string; names: string[] }>();
   for (const { status, due_at, legal_name } of partners) {
     if (status === "confirmed") continue;
-    const key = /overdue|unreachable/.test(status) ? "delivery_overdue" : "delivery_pending";
+    const key = "delivery_" + (SAID[status] ?? "pending");
     const time = clock.format(new Date(due_at));
     const line = lines.get(key + time) ?? { key, time, names: [] };
     line.names.push(typeof legal_name === "string" ? legal_name : (legal_name[language] ?? ""));
@@ -59,7 +73,7 @@ export async function follow(
       fill(host.wording.delivery_progress, { total, confirmed }),
       ...outstanding(host, partners),
     );
-    if (confirmed >= total) {
+    if (!partners.some(({ is_open }) => is_open)) {
       takeSession("cm_receipt");
       return;
     }

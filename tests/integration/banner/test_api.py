@@ -15,6 +15,7 @@ from django.conf import settings
 from django.test import Client
 
 from tests.factories.clock import NOW
+from tests.factories.identifiers import make_identifying_site
 from tests.factories.registry import SITE, catalogue, make_site
 from tests.served_script import config_in
 from tests.visitors import Visitor
@@ -34,6 +35,20 @@ def config(client: Client, query: str = "", **headers: str) -> dict[str, Any]:
 
 def part_address(client: Client, name: str) -> str:
     return f"/b/{name}/{config(client)['parts']}.js"
+
+
+def test_the_script_knows_the_cookies_that_name_a_browser_to_partners(client: Client) -> None:
+    make_identifying_site()
+
+    # What the site hands over itself is in no cookie.
+    assert config(client)["identifiers"] == {
+        "statco": {"ga_client_id": "_ga"},
+        "adco": {"cookie_id": "_ad"},
+    }
+
+
+def test_a_site_that_declares_none_pays_nothing(client: Client, notice: Notice) -> None:
+    assert "identifiers" not in config(client)
 
 
 def test_the_script_brings_terms_and_wording_in_one_file(client: Client, notice: Notice) -> None:

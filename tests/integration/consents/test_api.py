@@ -143,6 +143,41 @@ def test_one_device_cannot_read_another(notice: Notice) -> None:
     assert bob.get(f"/v1/revocations/{key}?site={SITE}").status_code == 404
 
 
+def test_a_revocation_tells_how_far_each_partner_is(visitor: Visitor) -> None:
+    visitor.allow()
+    body = visitor.body("withdraw", all=True)
+    del body["notice"], body["method"]
+    first = visitor.post("/v1/revocations", body).json()
+    OutboxEvent.objects.filter(addressee="adco").update(
+        acked_version=2, outcome="identifier_not_held", accepted_at=NOW, confirmed_at=NOW
+    )
+    OutboxEvent.objects.filter(addressee="mailer").update(
+        acked_version=2, outcome="accepted", accepted_at=NOW
+    )
+    again = visitor.post("/v1/revocations", body).json()
+    status = visitor.get(f"/v1/revocations/{first['receipt']['key']}?site={SITE}").json()
+
+    def stages(deliveries: list[dict[str, Any]]) -> dict[str, tuple[str, bool]]:
+        return {one["partner"]: (one["status"], one["is_open"]) for one in deliveries}
+
+    waiting = ("queued", True)
+    assert set(stages(first["deliveries"]).values()) == {waiting}
+    assert (
+        stages(again["deliveries"])
+        == stages(status["partners"])
+        == {
+            "statco": waiting,
+            "adco": ("identifier_not_held", False),
+            "retargeter": waiting,
+            "mailer": ("sent", True),
+        }
+    )
+    assert (status["total"], status["confirmed"]) == (4, 0)
+    at = {one["partner"]: (one["sent_at"], one["confirmed_at"]) for one in status["partners"]}
+    assert at["mailer"] == (NOW.isoformat(timespec="seconds"), None)
+    assert at["adco"] == at["statco"] == (None, None)
+
+
 @pytest.mark.parametrize("flip", [0, 10, 30, -1])
 def test_a_changed_token_is_no_token(visitor: Visitor, flip: int) -> None:
     visitor.allow()

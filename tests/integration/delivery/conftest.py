@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from tests.factories.registry import SITE
@@ -115,3 +116,19 @@ def deliver(**how: Any) -> Drained:
             **how,
         }
     )
+
+
+def lease_one(*, now: datetime) -> None:
+    """Lease an event that is due, as a run does, and do not send it."""
+    assert list(run._Desk(keys=settings.CONSENT_KEYS).claim(most=1, but=frozenset(), now=now))
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    """Refuse every statement."""
+
+    def refuse(*_: Any) -> None:
+        raise OperationalError
+
+    with connection.execute_wrapper(refuse):
+        yield

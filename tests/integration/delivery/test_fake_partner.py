@@ -14,6 +14,7 @@ from tracking.lib.outbound_http import OutboundClient
 
 BODY = b'{"type":"consent.revoked","data":{"subject":"s","version":2}}'
 OLDER = b'{"type":"consent.granted","data":{"subject":"s","version":1}}'
+ERASED = b'{"type":"device.erased","data":{"subject":"s","version":3}}'
 
 
 @pytest.fixture
@@ -86,3 +87,13 @@ def test_it_believes_the_highest_version_whatever_comes_last(partner: FakePartne
     send(partner, body=OLDER)
     assert [message.type for message in partner.received] == ["consent.revoked", "consent.granted"]
     assert partner.state["s"]["version"] == 2
+
+
+@pytest.mark.parametrize("bodies", [(BODY, ERASED), (ERASED, BODY)])
+def test_it_forgets_an_erased_subject_whichever_message_comes_first(
+    partner: FakePartner, bodies: tuple[bytes, bytes]
+) -> None:
+    for body in bodies:
+        send(partner, body=body)
+    assert partner.erased == {"s"}
+    assert partner.state == {"s": {"version": 3}}

@@ -127,6 +127,21 @@ def test_what_is_not_signed_by_the_shop_is_refused_and_not_believed() -> None:
     with_partner("google", story)
 
 
+def test_an_erasure_is_carried_out_and_named() -> None:
+    async def story(client: Client, running: Running) -> None:
+        body = {"type": "device.erased", "data": {"subject": "one", "version": 3}}
+        assert await send(client, body=json.dumps(body)) == 204
+
+        (message,) = (await log(client))["messages"]
+        assert (message["type"], message["effect"]) == ("device.erased", "applied")
+        # The withdrawal before it was put off on its way.
+        body = {"type": "consent.revoked", "data": {"subject": "one", "version": 2}}
+        assert await send(client, body=json.dumps(body), message_id="late") == 204
+        assert (await log(client))["messages"][0]["effect"] == "older"
+
+    with_partner("google", story)
+
+
 def test_a_repeated_message_is_carried_out_once() -> None:
     async def story(client: Client, running: Running) -> None:
         assert await send(client) == 204

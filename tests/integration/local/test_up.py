@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,12 @@ from consentmgr.local.bootstrap import ROOT
 
 pytestmark = [pytest.mark.worker, pytest.mark.timeout(180)]
 
-START = "from consentmgr.local import bootstrap; bootstrap.hand_over(['manage.py', 'up'])"
+START = """
+from consentmgr.local import bootstrap, supervisor
+# A minute is for those who are not waiting for it.
+supervisor.NO_WORK_LIMIT_S = 3.0
+bootstrap.hand_over(['manage.py', 'up'])
+"""
 # The servers and secrets of this test run are not those of the service under test.
 OWN = {
     "DATABASE_URL",
@@ -31,6 +38,7 @@ OWN = {
     "REDIS_URL",
     "SECRET_KEY",
     "CONSENT_KEYS",
+    "METRICS_TOKEN",
     "ALLOWED_HOSTS",
     "DEMO",
     "COOKIE_SECURE",
@@ -82,10 +90,10 @@ class Up:
         assert ended() is None, self.text
         assert "Ready after" in self.text, self.text
 
-    def get(self, path: str) -> int:
+    def get(self, path: str, **headers: str) -> int:
         connection = http.client.HTTPConnection("localhost", self.port, timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             return connection.getresponse().status
         finally:
             connection.close()
@@ -106,6 +114,15 @@ class Up:
             found |= new
             below = set(new)
         return found
+
+    def leader(self, text: str) -> int:
+        """Return the process that leads the group of the program with this command line."""
+        [pid] = [
+            pid
+            for pid, command in self.descendants().items()
+            if text in command and os.getsid(pid) == pid
+        ]
+        return pid
 
 
 def _wait(is_true: Callable[[], bool], *, seconds: float) -> bool:
@@ -159,7 +176,11 @@ def test_up_from_start_to_end(up: Up) -> None:
         assert up.get(path) == 200, path
     password = (up.data / "console-password").read_text("utf-8").strip()
     assert f"admin, password {password}" in up.text
-    for private in ("keys.env", "console-password"):
+    assert f"{base}/metrics (token in {up.data}/metrics-token)" in up.text
+    token = (up.data / "metrics-token").read_text("utf-8").strip()
+    assert up.get("/metrics") == 401
+    assert up.get("/metrics", Authorization=f"Bearer {token}") == 200
+    for private in ("keys.env", "console-password", "metrics-token"):
         assert (up.data / private).stat().st_mode & 0o777 == 0o600
 
     second = Up(data=up.data, port=up.port, partner_port=up.partner_port, output=up.data / "second")
@@ -168,11 +189,7 @@ def test_up_from_start_to_end(up: Up) -> None:
     assert second.process.wait(20) == 1
     assert f"Already running here (process {up.pid}): {base}/" in second.text
 
-    (worker,) = [
-        pid
-        for pid, command in up.descendants().items()
-        if "consentmgr worker" in command and os.getsid(pid) == pid
-    ]
+    worker = up.leader("consentmgr worker")
     os.kill(worker, signal.SIGKILL)
     told = "worker was ended by SIGKILL; starting it again in 0.5 s"
     assert _wait(lambda: told in up.text, seconds=5), up.text
@@ -199,6 +216,60 @@ def test_up_from_start_to_end(up: Up) -> None:
     assert not [command for pid, command in family.items() if servers.is_alive(pid)]
     assert up.text.endswith("Stopped.\n")
     assert "Had to kill" not in up.text
+
+
+def test_who_is_up_and_does_no_work_is_replaced(up: Up) -> None:
+    up.start()
+    up.wait_until_ready(seconds=60)
+    assert _wait(lambda: up.get("/workz") == 200, seconds=20)
+
+    # Alive for whoever counts processes: they neither end nor answer.
+    for name in ("worker", "beat"):
+        os.killpg(up.leader(f"consentmgr {name}"), signal.SIGSTOP)
+    told = "worker and beat are up and do no work; ending them."
+    assert _wait(lambda: told in up.text, seconds=40), up.text
+    assert _wait(lambda: up.get("/workz") == 200, seconds=20)
+    for name in ("worker", "beat"):
+        assert f"{name} was ended by SIGKILL; starting it again in 0.5 s" in up.text
+    assert up.text.count(told) == 1
+    os.kill(up.pid, signal.SIGINT)
+    assert up.process is not None
+    assert up.process.wait(10) == 0, up.text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_no_work"),
+    [
+        (200, b'{"status": "ok"}', False),
+        (503, b'{"status": "nobody looks for work"}', True),
+        (503, b'{"status": "due work is not done"}', True),
+        (503, b'{"status": "database away"}', False),
+        (503, b"<h1>Bad gateway</h1>", False),
+        (503, b"[]", False),
+    ],
+)
+def test_only_its_own_word_counts_as_no_work(status: int, body: bytes, is_no_work: bool) -> None:
+    asked = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["Host"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Tests print nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Service) as server:
+        port = server.server_address[1]
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert supervisor.says_no_work(port, host="consent.example") is is_no_work
+        thread.join()
+    assert asked == [("/workz", "consent.example")]
+    # Nobody answers now: that says nothing of the work.
+    assert supervisor.says_no_work(port, host="consent.example") is False
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:

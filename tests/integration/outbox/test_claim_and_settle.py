@@ -23,7 +23,7 @@ from tests.integration.outbox.events import (
 )
 from tracking.outbox import operations, queries
 from tracking.outbox.models import OutboxEvent
-from tracking.outbox.types import EventState, Outcome, Slot
+from tracking.outbox.types import Due, EventState, Outcome, Slot
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +155,7 @@ def test_dead_events_wait_for_a_replay() -> None:
     assert operations.replay(site_id=SITE, addressee="a", now=later) == 1
     [again] = claim(now=later)
     assert (again.message_key, again.trying_since, again.attempts) == (event.message_key, later, 1)
-    assert again.created_at == NOW
+    assert row().created_at == NOW
 
 
 def test_replay_touches_one_addressee_only() -> None:
@@ -237,6 +237,31 @@ def test_backlogs_tell_waiting_dead_overdue_and_unconfirmed_apart() -> None:
     assert a.oldest_unconfirmed_at is None
     assert (b.addressee, b.waiting, b.dead, b.overdue, b.unconfirmed) == ("b", 0, 1, 0, 1)
     assert b.oldest_unconfirmed_at == NOW + SECOND
+
+
+def test_what_is_due_is_what_a_claim_would_find() -> None:
+    def due(addressee: str = "a", *, now: datetime = NOW) -> Due:
+        return queries.list_dues(addressees=[(SITE, "a"), (SITE, "b")], now=now)[SITE, addressee]
+
+    append("later", now=NOW + 60 * SECOND)
+    assert due() == due("b") == Due()
+    append("second", now=NOW - 5 * SECOND)
+    append("first", now=NOW - 9 * SECOND)
+    append("other", addressee="b", now=NOW - SECOND)
+    assert due() == Due(since=NOW - 9 * SECOND)
+    assert due("b") == Due(since=NOW - SECOND)
+
+    [first] = claim(slot(limit=1))
+    assert first.subject == "first"
+    assert due() == Due(since=NOW - 5 * SECOND, is_leased=True)
+    assert due(now=NOW + 31 * SECOND) == Due(since=NOW - 9 * SECOND)
+    give_up(first)
+    assert due() == Due(since=NOW - 5 * SECOND)
+    # What has been taken is due again when it is time to ask after it.
+    [second] = claim()
+    accept(second, ticket="t", next_attempt_at=NOW + 10 * SECOND)
+    assert due() == Due()
+    assert due(now=NOW + 11 * SECOND) == Due(since=NOW + 10 * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +371,9 @@ def test_one_word_confirms_all_that_was_taken_under_a_ticket() -> None:
     assert word("mail-1", addressee="b") == 0
     assert word("") == 0
     assert word("mail-1") == 2
-    assert word("mail-1") == 0
+    # It may come again, and the ticket can still be asked after.
+    assert word("mail-1") == 2
+    assert (row("s").ticket, row("s").confirmed_at) == ("mail-1", NOW)
     assert row("u").confirmed_at is None
 
 

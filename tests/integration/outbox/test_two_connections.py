@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from tests.integration.outbox.events import append, claim, slot
+from tests.factories.clock import NOW
+from tests.integration.outbox.events import SITE, append, claim, slot
+from tracking.outbox import operations
 from tracking.outbox.models import OutboxEvent
 
 
@@ -61,3 +63,50 @@ def test_a_claim_passes_by_what_another_transaction_holds(own_rows: str) -> None
         other.rollback()
     assert {event.id for event in got}.isdisjoint(identity for (identity,) in held)
     assert len(got) == 40
+
+
+def test_a_version_that_is_committed_while_its_page_is_settled_stays_untold(own_rows: str) -> None:
+    """The settlement has to wait for the append, and must not take its version for the old one."""
+    page = operations.claim_page(
+        site_id=SITE, addressee=own_rows, limit=60, lease_seconds=300, now=NOW
+    )
+    appended, may_commit = threading.Event(), threading.Event()
+    told: list[int] = []
+
+    def newer() -> None:
+        try:
+            with transaction.atomic():
+                append("s7", addressee=own_rows, version=2)
+                appended.set()
+                may_commit.wait(10)
+        finally:
+            connection.close()
+
+    def settle() -> None:
+        try:
+            told.extend(
+                one.event_id
+                for one in operations.settle_page(
+                    site_id=SITE,
+                    addressee=own_rows,
+                    token=page[0].lease_token,
+                    is_confirmed=True,
+                    now=NOW,
+                )
+            )
+        finally:
+            connection.close()
+
+    appending, settling = threading.Thread(target=newer), threading.Thread(target=settle)
+    appending.start()
+    assert appended.wait(10)
+    settling.start()
+    settling.join(0.3)
+    assert settling.is_alive()
+    may_commit.set()
+    appending.join()
+    settling.join()
+    event = OutboxEvent.objects.get(addressee=own_rows, subject="s7")
+    assert (event.desired_version, event.acked_version, event.lease_token) == (2, 0, None)
+    assert len(told) == 59
+    assert event.pk not in told

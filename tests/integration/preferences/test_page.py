@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from tests.factories.registry import catalogue, publish
 from tests.integration.preferences.pages import PAGE, Browser, forms_in
@@ -17,6 +19,7 @@ from tracking.consents.models import ConsentRecord, Device
 from tracking.lib.short_memory import forget_everything
 from tracking.notices.types import Notice
 from tracking.outbox.models import OutboxEvent
+from tracking.outbox.types import Outcome
 from tracking.preferences import wording
 from tracking.registry import operations as registry
 
@@ -162,6 +165,98 @@ def test_an_overdue_partner_is_named(notice: Notice) -> None:
     html = browser.open(address).html
 
     assert "Adco Inc. has not been reached yet. Until it is, nothing is sent to it." in html
+
+
+def settle(partner: str, outcome: Outcome) -> None:
+    """Let a partner say its last word."""
+    event = OutboxEvent.objects.get(addressee=partner)
+    event.acked_version, event.outcome = event.desired_version, outcome
+    event.accepted_at = event.confirmed_at = event.created_at
+    event.next_attempt_at = None
+    event.save()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "label", "sentence"),
+    [
+        (
+            Outcome.IDENTIFIER_NOT_HELD,
+            "Nothing found there",
+            "At Adco Inc., nothing was found that can be traced to this device.",
+        ),
+        (
+            Outcome.NOT_NEEDED,
+            "Nothing to do there",
+            "There is nothing for Adco Inc. to do about this.",
+        ),
+    ],
+)
+def test_a_partner_that_has_nothing_is_no_success_and_keeps_nobody_waiting(
+    notice: Notice, outcome: Outcome, label: str, sentence: str
+) -> None:
+    browser = Browser("en").open(PAGE).press("allow").open(PAGE).press("refuse")
+    address = browser.response.wsgi_request.get_full_path()
+    settle("adco", outcome)
+    for partner in ("statco", "retargeter", "mailer"):
+        settle(partner, Outcome.CONFIRMED)
+    html = browser.open(address).html
+
+    assert f'<li class="delivery {outcome}"><span class="status">{label}</span>' in html
+    assert sentence in html
+    assert "Confirmed so far: 3. At the others there is nothing left to do." in html
+    assert "Every partner has confirmed." not in html
+    assert '<meta http-equiv="refresh"' not in html
+    assert "See the progress" not in browser.open(PAGE).html
+
+
+def test_whom_we_cannot_reach_is_named_before_the_deadline(notice: Notice) -> None:
+    browser = Browser("en").open(PAGE).press("allow").open(PAGE).press("refuse")
+    address = browser.response.wsgi_request.get_full_path()
+    OutboxEvent.objects.filter(addressee="adco").update(
+        outcome=Outcome.UNREACHABLE, trying_since=timezone.now() - timedelta(minutes=61)
+    )
+    html = browser.open(address).html
+
+    assert '<li class="delivery unreachable"><span class="status">Out of reach</span>' in html
+    assert "Adco Inc. cannot be reached so far. We go on until it is." in html
+
+
+def test_who_was_told_and_did_not_confirm_in_time_is_overdue(notice: Notice) -> None:
+    browser = Browser().open(PAGE).press("allow").open(PAGE).press("refuse")
+    address = browser.response.wsgi_request.get_full_path()
+    event = OutboxEvent.objects.get(addressee="adco")
+    OutboxEvent.objects.filter(pk=event.pk).update(
+        acked_version=event.desired_version,
+        outcome=Outcome.ACCEPTED,
+        accepted_at=event.created_at,
+        due_at=datetime(2025, 11, 22, 7, 30, tzinfo=UTC),
+    )
+    html = browser.open(address).html
+
+    assert '<li class="delivery overdue">' in html
+    told = "に伝えましたが、期限の2025年11月22日（土）16:30（日本時間）を過ぎても確認がありません。"
+    assert told in html
+
+
+def test_the_page_rests_when_only_people_can_change_something(notice: Notice) -> None:
+    browser = Browser("en").open(PAGE).press("allow").open(PAGE).press("refuse")
+    address = browser.response.wsgi_request.get_full_path()
+    OutboxEvent.objects.update(state="dead", next_attempt_at=None)
+    html = browser.open(address).html
+
+    assert '<meta http-equiv="refresh"' not in html
+    assert "Our staff will see to those out of reach." in html
+    assert "See how it stands now" in html
+    # It is not forgotten on the page of choices either.
+    assert "See the progress" in browser.open(PAGE).html
+
+
+def test_a_page_of_late_partners_renews_itself_more_slowly(notice: Notice) -> None:
+    browser = Browser("en").open(PAGE).press("allow").open(PAGE).press("refuse")
+    address = browser.response.wsgi_request.get_full_path()
+    OutboxEvent.objects.update(due_at=datetime(2025, 1, 1, tzinfo=UTC))
+
+    assert '<meta http-equiv="refresh" content="60">' in browser.open(address).html
 
 
 def test_a_partial_withdrawal_does_not_say_that_all_sending_stopped(notice: Notice) -> None:

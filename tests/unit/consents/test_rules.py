@@ -174,23 +174,64 @@ def event(**changes: object) -> EventStatus:
     values = {
         "addressee": "one", "subject": "s", "kind": "consent", "desired_version": 3,
         "acked_version": 2, "state": EventState.PENDING, "outcome": Outcome.NONE,
-        "due_at": NOW + timedelta(hours=1), "accepted_at": None, "confirmed_at": None, **changes,
+        "due_at": NOW + timedelta(hours=1), "trying_since": NOW - timedelta(minutes=5),
+        "accepted_at": None, "confirmed_at": None, **changes,
     }  # fmt: skip
     return EventStatus(**values)  # type: ignore[arg-type]
+
+
+PAST = NOW - timedelta(seconds=1)
+LONG_AGO = NOW - timedelta(minutes=61)
+TOLD = event(acked_version=3, accepted_at=PAST)
 
 
 @pytest.mark.parametrize(
     ("found", "status"),
     [
         (event(), "queued"),
-        (event(due_at=NOW - timedelta(seconds=1)), "overdue"),
+        (event(outcome=Outcome.UNREACHABLE), "queued"),
+        (event(outcome=Outcome.UNREACHABLE, trying_since=LONG_AGO), "unreachable"),
+        # It answered: no is an answer.
+        (event(outcome=Outcome.REJECTED, trying_since=LONG_AGO), "queued"),
+        (event(due_at=PAST), "overdue"),
+        (event(due_at=PAST, outcome=Outcome.UNREACHABLE, trying_since=LONG_AGO), "overdue"),
         (event(state=EventState.DEAD), "unreachable"),
-        (event(acked_version=3, accepted_at=NOW), "sent"),
-        (event(acked_version=3, accepted_at=NOW, confirmed_at=NOW), "confirmed"),
+        (event(state=EventState.DEAD, due_at=PAST), "unreachable"),
+        (TOLD, "sent"),
+        (replace(TOLD, due_at=PAST), "overdue"),
+        (replace(TOLD, confirmed_at=NOW), "confirmed"),
+        (replace(TOLD, confirmed_at=NOW, due_at=PAST), "confirmed"),
+        (replace(TOLD, confirmed_at=NOW, outcome=Outcome.IDENTIFIER_NOT_HELD),
+         "identifier_not_held"),
+        (replace(TOLD, confirmed_at=NOW, outcome=Outcome.NOT_NEEDED), "not_needed"),
+        # A newer version is on its way: what it meets says nothing of this one.
+        (replace(TOLD, desired_version=4, outcome=Outcome.UNREACHABLE, trying_since=LONG_AGO),
+         "sent"),
     ],
-)
+)  # fmt: skip
 def test_the_visitor_is_told_how_far_it_is(found: EventStatus, status: str) -> None:
     assert rules.status_of(event=found, version=3, now=NOW) == status
+
+
+@pytest.mark.parametrize(
+    ("found", "is_open", "sent_at", "confirmed_at"),
+    [
+        (event(), True, None, None),
+        (event(due_at=PAST), True, None, None),
+        (event(state=EventState.DEAD), False, None, None),
+        (TOLD, True, PAST, None),
+        (replace(TOLD, due_at=PAST), True, PAST, None),
+        (replace(TOLD, confirmed_at=NOW), False, PAST, NOW),
+        (replace(TOLD, confirmed_at=NOW, outcome=Outcome.IDENTIFIER_NOT_HELD), False, None, None),
+        (replace(TOLD, confirmed_at=NOW, outcome=Outcome.NOT_NEEDED), False, None, None),
+    ],
+)
+def test_only_what_may_change_by_itself_is_open(
+    found: EventStatus, is_open: bool, sent_at: datetime | None, confirmed_at: datetime | None
+) -> None:
+    status = rules.delivery_status(event=found, version=3, legal_name={}, now=NOW)
+
+    assert (status.is_open, status.sent_at, status.confirmed_at) == (is_open, sent_at, confirmed_at)
 
 
 def test_the_cookie_is_short_and_says_everything() -> None:

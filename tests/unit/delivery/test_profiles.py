@@ -55,3 +55,16 @@ def test_a_page_tells_operators_about_it(transport: Transport) -> None:
     """Signed webhooks have docs/partners.md, which is for the partners as well."""
     if transport is not Transport.WEBHOOK:
         assert f"(`{transport}`)" in (DOCS / f"{transport}.md").read_text("utf-8")
+
+
+@every_transport
+def test_the_overview_says_what_the_profile_says(transport: Transport) -> None:
+    profile = TRANSPORTS[transport].profile
+    [line] = [
+        line
+        for line in (DOCS / "README.md").read_text("utf-8").splitlines()
+        if f"(`{transport}`)" in line
+    ]
+    _, _, withdrawal, erasure, needs, _, _ = (cell.strip() for cell in line.split("|"))
+    assert (withdrawal, erasure) == (profile.effect, profile.erasure_effect)
+    assert set(re.findall(r"`(\w+)`", needs)) == set(profile.needs)

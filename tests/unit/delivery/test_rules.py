@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from tracking.delivery.types import (
     ConfirmsBy,
     Recent,
     Reply,
+    WorkStatus,
 )
 from tracking.outbox.types import ClaimedEvent, Outcome
 
@@ -234,8 +236,6 @@ def event(*, ticket: str = "", tried: timedelta = timedelta(0)) -> ClaimedEvent:
         ticket=ticket,
         message_key=uuid4(),
         attempts=1,
-        due_at=NOW,
-        created_at=NOW - tried,
         trying_since=NOW - tried,
         lease_token=uuid4(),
         lease_until=NOW,
@@ -366,3 +366,72 @@ def test_requests_are_counted_in_five_minutes(moment: str, start: str) -> None:
     assert rules.window_start(datetime.fromisoformat(day.format(moment))) == datetime.fromisoformat(
         day.format(start)
     )
+
+
+OPEN = Breaker(failures=5, openings=1, opened_until=NOW + timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("oldest", "breaker", "next_request", "since"),
+    [
+        (None, Breaker(), None, None),
+        (-60, Breaker(), None, -60),
+        (0, Breaker(), None, 0),
+        (1, Breaker(), None, None),
+        (-60, OPEN, None, None),
+        (-60, replace(OPEN, opened_until=NOW - timedelta(seconds=10)), None, -10),
+        (-5, replace(OPEN, opened_until=NOW - timedelta(seconds=10)), None, -5),
+        (-60, Breaker(), 1, None),
+        (-60, Breaker(), -7, -7),
+    ],
+)
+def test_since_when_something_could_have_been_sent(
+    oldest: float | None, breaker: Breaker, next_request: float | None, since: float | None
+) -> None:
+    found = rules.due_since(
+        oldest=moment(oldest), breaker=breaker, next_request_at=moment(next_request), now=NOW
+    )
+    assert found == moment(since)
+
+
+@pytest.mark.parametrize(
+    ("due", "is_leased", "success", "undone"),
+    [
+        (None, False, None, None),
+        (-60, False, None, -60),
+        (-60, True, None, None),
+        (-60, False, -2, -2),
+        (-60, False, -90, -60),
+    ],
+)
+def test_a_backlog_that_moves_is_not_undone(
+    due: float | None, is_leased: bool, success: float | None, undone: float | None
+) -> None:
+    found = rules.undone_since(
+        due_since=moment(due), is_leased=is_leased, last_success_at=moment(success)
+    )
+    assert found == moment(undone)
+
+
+@pytest.mark.parametrize(
+    ("looked_for", "undone", "status"),
+    [
+        (None, None, WorkStatus.NOT_LOOKED_FOR),
+        (-15, None, WorkStatus.OK),
+        (-16, None, WorkStatus.NOT_LOOKED_FOR),
+        (-16, -60, WorkStatus.NOT_LOOKED_FOR),
+        (-1, -6, WorkStatus.OK),
+        (-1, -7, WorkStatus.NOT_DONE),
+    ],
+)
+def test_work_is_done_while_it_is_looked_for_and_nothing_is_left(
+    looked_for: float | None, undone: float | None, status: WorkStatus
+) -> None:
+    found = rules.work_status(
+        looked_for_at=moment(looked_for), undone_since=moment(undone), now=NOW
+    )
+    assert found is status
+
+
+def moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else NOW + timedelta(seconds=seconds)

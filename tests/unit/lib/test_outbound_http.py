@@ -305,3 +305,41 @@ def test_plain_http_behind_https_is_a_tls_failure() -> None:
     with fake_partner() as partner, pytest.raises(OutboundFailed) as failure:
         post(partner.url.replace("http:", "https:"), allow_loopback=True)
     assert failure.value.reason == "tls"
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("127.0.0.1", 25),
+        ("127.0.0.1", 1023),
+        ("127.0.0.1", 0),
+        ("127.0.0.1", 65536),
+        ("10.0.0.1", 22),
+        ("intranet", 22),
+        ("127.1", 22),
+        ("user@sftp.partner.example", 22),
+    ],
+)
+def test_connections_for_other_protocols_are_checked_too(host: str, port: int) -> None:
+    async def run() -> None:
+        async with OutboundClient(allow_loopback=True) as client:
+            with pytest.raises(OutboundRefused):
+                await client.connect(host=host, port=port, usual_port=22)
+
+    asyncio.run(run())
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
+    async def lookup(host: str, port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]
+
+    async def run(port: int) -> None:
+        async with OutboundClient(allow_loopback=True, lookup=lookup) as client:
+            with await client.connect(host="localhost", port=port, usual_port=22) as connected:
+                assert connected.getpeername() == ("127.0.0.1", port)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        asyncio.run(run(port))
+    with pytest.raises(OutboundFailed, match="connect"):
+        asyncio.run(run(port))

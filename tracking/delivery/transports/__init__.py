@@ -11,19 +11,27 @@ from tracking.delivery.transports import (
     base,
     braze,
     criteo,
+    email,
     google_analytics,
     google_data_manager,
     iab_deletion,
     meta_audience,
     mixpanel,
     opendsr,
+    pull_feed,
+    s3_file,
     segment,
+    sftp_file,
     webhook,
 )
 from tracking.delivery.types import Transport
 
 TRANSPORTS: Mapping[Transport, base.Way] = {
     Transport.WEBHOOK: webhook.WAY,
+    Transport.PULL_FEED: pull_feed.WAY,
+    Transport.EMAIL: email.WAY,
+    Transport.S3_FILE: s3_file.WAY,
+    Transport.SFTP_FILE: sftp_file.WAY,
     Transport.AMPLITUDE: amplitude.WAY,
     Transport.BRAZE: braze.WAY,
     Transport.CRITEO: criteo.WAY,

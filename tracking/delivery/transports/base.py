@@ -26,6 +26,8 @@ USER_AGENT = "ConsentManager/1"
 LONG_ANSWER_BYTES = 4 * 1024 * 1024
 
 SECRET_UNREADABLE = Reply(status=None, duration_ms=0, error="secret_unreadable")
+# The way of sending is an extra that was not installed.
+LIBRARY_MISSING = Reply(status=None, duration_ms=0, error="library_missing")
 NOT_HELD = Reply(status=None, duration_ms=0, outcome=AttemptOutcome.NOT_HELD)
 
 # What goes into a URL path and a column of ours.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from tracking.delivery import rules
 from tracking.delivery.transports import base
-from tracking.delivery.types import ConfirmsBy, Effect, Parcel, Profile, Reply, Setting
-from tracking.lib import canonical_json
+from tracking.delivery.types import ConfirmsBy, Effect, Message, Parcel, Profile, Reply, Setting
 from tracking.lib.outbound_http import OutboundClient
 
 TOLERANCE = timedelta(minutes=5)
@@ -45,7 +46,7 @@ PROFILE = Profile(
 async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     """Sign and post one message; every secret signs, so that either side may change first."""
     [message] = parcel.messages
-    body = canonical_json.dumps(dict(message.payload))
+    body = json.dumps(_content(message), ensure_ascii=False, separators=(",", ":")).encode()
     exchange = await base.call(
         client,
         url=parcel.place.url,
@@ -64,6 +65,14 @@ async def send(*, parcel: Parcel, client: OutboundClient) -> list[Reply]:
     return [exchange.reply()]
 
 
+def _content(message: Message) -> dict[str, object]:
+    """Return the payload, with the partner's own identifiers where any are held."""
+    content = dict(message.payload)
+    if message.identifiers:
+        content["data"] = {**content["data"], "identifiers": dict(message.identifiers)}
+    return content
+
+
 def sign(
     *, key: str, body: bytes, secrets: Sequence[str], attempted_at: datetime
 ) -> dict[str, str]:
@@ -75,7 +84,7 @@ def sign(
         "webhook-id": key,
         "webhook-timestamp": str(int(moment.timestamp())),
         "webhook-signature": " ".join(
-            Webhook(secret).sign(msg_id=key, timestamp=moment, data=text) for secret in secrets
+            _signer(secret).sign(msg_id=key, timestamp=moment, data=text) for secret in secrets
         ),
     }
 
@@ -104,13 +113,18 @@ def verify(
         raise SignatureRefused from error
     signed_at = datetime.fromtimestamp(int(stamp), tz=UTC)
     expected = [
-        Webhook(secret).sign(msg_id=key, timestamp=signed_at, data=text).encode()
+        _signer(secret).sign(msg_id=key, timestamp=signed_at, data=text).encode()
         for secret in secrets
     ]
     # No early end: how long it takes tells nothing about which secret nearly fitted.
     matches = [hmac.compare_digest(one, other.encode()) for one in expected for other in given[:8]]
     if not any(matches):
         raise SignatureRefused
+
+
+@lru_cache(maxsize=256)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
 
 
 def is_usable_secret(secret: str) -> bool:

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             model_name="outboxevent",
             index=models.Index(
                 condition=models.Q(("next_attempt_at__isnull", False), ("state", "pending")),
-                fields=["site_id", "addressee", "next_attempt_at"],
+                fields=["site_id", "addressee", "next_attempt_at", "id"],
                 name="outbox_to_do",
             ),
         ),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("outbox", "0005_open_events")]
+    dependencies = [("outbox", "0006_claims_in_place")]
 
     operations = [
         migrations.AddIndex(

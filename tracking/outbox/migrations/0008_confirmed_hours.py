@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("outbox", "0006_found_by_operators")]
+    dependencies = [("outbox", "0007_found_by_operators")]
 
     operations = [
         migrations.CreateModel(
