@@ -46,7 +46,7 @@ def _seen(record: Record, needles: Sequence[str]) -> Recorded:
         method=record.method,
         url=_masked(record.url, needles),
         headers=_headers(record.headers, needles),
-        body=_cut(_masked(_text(record.body), needles)),
+        body=_masked(_text(record.body), needles),
         status=None if answer is None else answer.status,
         error=record.error,
         answer_headers=() if answer is None else _headers(answer.headers, needles),

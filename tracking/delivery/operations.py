@@ -326,7 +326,7 @@ def begin_test(
         details={"transport": str(transport), "url": url, "settings": settings},
         now=now,
     )
-    return Place(partner=partner, url=url, settings=settings, secrets=secrets)
+    return Place(partner=partner, url=url, settings=settings, secrets=secrets, site_id=row.site_id)
 
 
 def propose_secret(transport: Transport) -> str:

@@ -159,7 +159,7 @@ class EventRow:
     mark: Mark
     deadline: Moment
     is_late: bool
-    attempts: int
+    attempts: str
     next: str
     outcome: str
 
@@ -597,7 +597,8 @@ class Writer:
             mark=self.event_mark(event),
             deadline=deadline or Moment(text="", iso=""),
             is_late=self.is_late(event),
-            attempts=event.attempts,
+            # They are counted anew for each question after a ticket, and forgotten at the end.
+            attempts=str(event.attempts or self.text["no_number"]),
             next=self.text["no_number"] if next_at is None else next_at.text,
             outcome=self.text[f"outcome_{event.outcome or 'none'}"],
         )

@@ -8,9 +8,11 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
+from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
 from tracking.insights import page, queries, rules
 from tracking.insights.types import PERMISSION, Filters
 from tracking.registry.types import SiteInfo
@@ -34,6 +36,13 @@ class SignIn(LoginView):
                 response = response.render()
         response["Cache-Control"] = "private, no-store"
         return response
+
+    def get_default_redirect_url(self) -> str:
+        """Lead to the first page that this person may see; the dashboard also says what to ask."""
+        user = self.request.user
+        if not user.has_perm(PERMISSION) and user.has_perm(DELIVERY_PERMISSION):
+            return reverse("deliveries:overview")
+        return super().get_default_redirect_url()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs, **console.frame(self.request, words=_words))

@@ -130,6 +130,21 @@ def test_what_may_not_be_reached_is_not(site_id: int) -> None:
         send(url="https://10.0.0.1/")
 
 
+def test_links_in_a_test_lead_to_the_site_it_came_from(site_id: int) -> None:
+    place = operations.begin_test(
+        site=SITE,
+        partner=ADCO,
+        url="https://hooks.adco.example/",
+        secret=SECRET,
+        transport=Transport.WEBHOOK,
+        settings={},
+        keys=settings.CONSENT_KEYS,
+        allow_loopback=False,
+        **by_hand(),
+    )
+    assert (place.site_id, place.secrets) == (site_id, (SECRET,))
+
+
 def test_it_ends_in_time(listener: FakePartner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "MOST_SECONDS", 0.2)
     listener.answering = lambda _: Say(hang_seconds=5)

@@ -15,6 +15,7 @@ from django.test import override_settings
 from consentmgr.demo.catalogue import read_catalogue
 from consentmgr.demo.management.commands import demo_partners, demo_seed, demo_visitors
 from consentmgr.demo.places import SITE, Places, get_places
+from tracking.audit.models import Entry
 from tracking.delivery.models import Endpoint
 from tracking.notices import queries as notices
 from tracking.notices import rules
@@ -41,9 +42,12 @@ def test_seeding_twice_publishes_once_and_keeps_the_secrets(data_folder: Path) -
     seed()
     first = NoticeVersion.objects.get()
     secrets = (data_folder / "demo-secrets.json").read_bytes()
+    kept = Entry.objects.count()
 
     seed()
 
+    # One for each partner's endpoint; what did not change leaves no entry.
+    assert Entry.objects.count() == kept == Endpoint.objects.count()
     assert NoticeVersion.objects.get().content_hash == first.content_hash
     assert (data_folder / "demo-secrets.json").read_bytes() == secrets
     assert stat.S_IMODE((data_folder / "demo-secrets.json").stat().st_mode) == 0o600

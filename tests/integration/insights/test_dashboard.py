@@ -84,6 +84,16 @@ def test_signing_in_and_out(notice: Notice) -> None:
     assert client.get("/console/").status_code == 302
 
 
+def test_who_may_not_see_statistics_begins_with_what_may_be_seen(notice: Notice) -> None:
+    somebody = client_of("delivery.view_endpoint")
+    somebody.logout()
+    right = somebody.post(
+        "/console/sign-in/", {"username": "somebody", "password": "a long password"}
+    )
+
+    assert (right.status_code, right["Location"]) == (302, "/console/deliveries/")
+
+
 def test_signing_in_needs_the_forms_token(notice: Notice) -> None:
     client = Client(enforce_csrf_checks=True)
 
