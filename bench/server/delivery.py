@@ -373,6 +373,8 @@ def declare(ports: Sequence[int]) -> int:
             keys=settings.CONSENT_KEYS,
             allow_loopback=True,
             concurrency=CONCURRENCY,
+            actor="bench",
+            now=timezone.now(),
         )
     return notice.number
 

@@ -48,6 +48,8 @@ def prepare(endpoints: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
             secret=endpoint["secret"],
             keys=settings.CONSENT_KEYS,
             allow_loopback=True,
+            actor="faults",
+            now=timezone.now(),
         )
     return {
         "notice": notice.number,

@@ -68,6 +68,40 @@ def test_a_slot_counts_the_leases_of_everybody() -> None:
     assert claim(slot(limit=0)) == []
 
 
+def of_a_dead_process(*subjects: str) -> None:
+    """Make the leases of these those of a connection that is gone."""
+    OutboxEvent.objects.filter(subject__in=subjects).update(lease_holder=2**31 - 1)
+
+
+def test_a_lease_of_the_dead_takes_up_no_place() -> None:
+    append(*"abcd")
+    held = claim(slot(limit=2))
+    assert claim(slot(limit=2)) == []
+    of_a_dead_process(*(event.subject for event in held))
+    assert len(claim(slot(limit=2))) == 2
+
+
+def test_a_lease_of_the_dead_is_free_once_nothing_of_it_can_be_on_its_way() -> None:
+    append("dead", "alive")
+    claim(lease_seconds=30)
+    of_a_dead_process("dead")
+
+    def after(seconds: int) -> list[str]:
+        got = operations.claim(
+            slots=[slot()],
+            limit=9,
+            lease_seconds=30,
+            longest_seconds=10,
+            now=NOW + seconds * SECOND,
+        )
+        return [event.subject for event in got]
+
+    assert after(10) == []
+    assert after(11) == ["dead"]
+    assert after(12) == []
+    assert sorted(after(42)) == ["alive", "dead"]
+
+
 def test_the_oldest_attempt_goes_first() -> None:
     append("younger", now=NOW)
     append("older", now=NOW - SECOND)
