@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, fake_partner
-from tests.integration.delivery.conftest import ADCO, RETARGETER, deliver, set_endpoint
-from tracking.delivery import operations, run, settlements
-from tracking.delivery.models import Attempt, Endpoint, Pulse, Tally
+from tests.integration.delivery.conftest import ADCO, RETARGETER, by_hand, deliver, set_endpoint
+from tracking.delivery import operations, run
+from tracking.delivery.models import PULSE, Attempt, Endpoint, Pulse, Tally
 from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.transports.base import Way
 from tracking.delivery.types import (
@@ -87,6 +87,7 @@ def open_desk(monkeypatch: pytest.MonkeyPatch, site_id: int) -> Open:
                 "keys": settings.CONSENT_KEYS,
                 "allow_loopback": True,
                 "transport": HERE,
+                **by_hand(),
                 **(how or {}),
             }
         )
@@ -266,7 +267,7 @@ def test_a_job_that_failed_is_given_up_and_comes_back_by_a_replay(
     deliver(clock=lambda: start + MINUTE)
     assert (event("a").state, event("a").acked_version) == (EventState.DEAD, 0)
     desk.answer = lambda _: [DONE]
-    operations.replay(site=SITE, partner=ADCO, now=start + 2 * MINUTE)
+    operations.replay(site=SITE, partner=ADCO, actor="x", now=start + 2 * MINUTE)
     assert deliver(clock=lambda: start + 2 * MINUTE).accepted == 1
     assert [len(desk.sent), len(desk.asked)] == [2, 1]
 
@@ -340,7 +341,7 @@ def partner(site_id: int) -> Any:
 def test_who_looks_for_work_says_so_once_a_second(partner: FakePartner) -> None:
     before = timezone.now()
     deliver()
-    beat: datetime = Pulse.objects.get(name=settlements.PULSE).beat_at
+    beat: datetime = Pulse.objects.get(name=PULSE).beat_at
     assert before <= beat <= timezone.now()
 
 
