@@ -230,6 +230,8 @@ def test_from_the_mail_to_the_partners_word(tell: Tell, settings: Any) -> None:
             keys=settings.CONSENT_KEYS,
             allow_loopback=True,
             transport=Transport.EMAIL,
+            actor="ops",
+            now=timezone.now(),
             settings={
                 "to": "privacy@adco.example",
                 "language": "en",

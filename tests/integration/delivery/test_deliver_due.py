@@ -306,10 +306,10 @@ def test_the_breaker_opens_probes_once_and_closes(partner: FakePartner, tell: Te
     probe = now + timedelta(seconds=31)
     assert deliver(clock=lambda: probe).sent == 1
     endpoint.refresh_from_db()
-    assert endpoint.opened_until == probe + timedelta(seconds=60)
+    assert endpoint.opened_until == probe + timedelta(seconds=40)
 
     partner.answering = lambda _: Say()
-    back = probe + timedelta(seconds=61)
+    back = probe + timedelta(seconds=41)
     assert deliver(clock=lambda: back).accepted == 10
     endpoint.refresh_from_db()
     assert (endpoint.consecutive_failures, endpoint.opened_until) == (0, None)

@@ -19,6 +19,7 @@ from tests.integration.delivery.conftest import (
     ADCO,
     RETARGETER,
     Tell,
+    by_hand,
     database_away,
     deliver,
     lease_one,
@@ -150,12 +151,12 @@ def test_due_is_only_what_could_be_sent_at_once(partner: FakePartner, tell: Tell
     tell(now=timezone.now() - MINUTE)
     assert number("consent_deliveries_oldest_due_age_seconds") == about(60)
 
-    operations.pause(site=SITE, partner=ADCO)
+    operations.pause(site=SITE, partner=ADCO, **by_hand())
     assert number("consent_deliveries_oldest_due_age_seconds") == 0
     assert number("consent_partner_endpoint_state", state="paused") == 1
     assert number("consent_partner_endpoint_state", state="active") == 0
 
-    operations.resume(site=SITE, partner=ADCO, now=timezone.now() - MINUTE)
+    operations.resume(site=SITE, partner=ADCO, **{**by_hand(), "now": timezone.now() - MINUTE})
     assert number("consent_deliveries_oldest_due_age_seconds") == about(60)
     assert number("consent_partner_endpoint_state", state="active") == 1
 
@@ -202,7 +203,7 @@ def test_dead_was_given_up_and_is_overdue_too(partner: FakePartner, tell: Tell) 
     assert number("consent_deliveries_overdue") == 1
     assert number("consent_deliveries_oldest_due_age_seconds") == 0
 
-    assert operations.replay(site=SITE, partner=ADCO, now=timezone.now()) == 1
+    assert operations.replay(site=SITE, partner=ADCO, **by_hand()) == 1
     assert number("consent_deliveries_dead") == 0
     assert number("consent_deliveries_waiting") == 1
 
@@ -277,6 +278,6 @@ def test_partners_of_two_sites_are_told_apart(partner: FakePartner, tell: Tell) 
         assert number("consent_deliveries_waiting", site="other") == 0
         assert number("consent_deliveries_oldest_due_age_seconds") == about(60)
         assert number("consent_deliveries_oldest_due_age_seconds", site="other") == 0
-        operations.pause(site="other", partner=ADCO)
+        operations.pause(site="other", partner=ADCO, **by_hand())
         assert number("consent_partner_endpoint_state", state="active") == 1
         assert number("consent_partner_endpoint_state", site="other", state="paused") == 1

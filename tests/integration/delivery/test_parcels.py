@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, fake_partner
 from tests.integration.delivery.conftest import ADCO, RETARGETER, deliver, set_endpoint
-from tracking.delivery import operations, run, settlements
+from tracking.delivery import operations, run
 from tracking.delivery.models import Attempt, Endpoint, Pulse, Tally
 from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.transports.base import Way
@@ -112,7 +112,10 @@ def news(site_id: int) -> Callable[..., None]:
                         subject=subject,
                         kind="erasure" if type == "device.erased" else "consent",
                         version=fields.get("version", 1),
-                        payload={"type": type, "data": {"subject": subject}},
+                        payload={
+                            "type": type,
+                            "data": {"subject": subject, "version": fields.get("version", 1)},
+                        },
                         due_at=now + timedelta(hours=24),
                         sealed={
                             kind: sealing.seal_text(

@@ -13,7 +13,14 @@ from django.utils import timezone
 
 from tests.factories.registry import SITE
 from tests.fakes import FakePartner, Say
-from tests.integration.delivery.conftest import ADCO, Tell, database_away, deliver, lease_one
+from tests.integration.delivery.conftest import (
+    ADCO,
+    Tell,
+    by_hand,
+    database_away,
+    deliver,
+    lease_one,
+)
 from tracking.delivery import operations, settlements
 from tracking.delivery.types import WorkStatus
 
@@ -81,7 +88,7 @@ def test_what_cannot_be_sent_is_no_standstill(partner: FakePartner, tell: Tell) 
     beat()
     tell(partner="retargeter", now=timezone.now() - 60 * SECOND)
     assert status() == OK
-    operations.pause(site=SITE, partner=ADCO)
+    operations.pause(site=SITE, partner=ADCO, **by_hand())
     tell(now=timezone.now() - 60 * SECOND)
     assert status() == OK
 

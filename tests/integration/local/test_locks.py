@@ -26,10 +26,10 @@ def test_a_wider_lock_holds_the_same_versions(narrow: str, wide: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("production", []),
-        ("runtime", ["embedded"]),
-        ("test", ["embedded", "test"]),
-        ("e2e", ["embedded", "test", "e2e"]),
+        ("production", ["files"]),
+        ("runtime", ["embedded", "files"]),
+        ("test", ["embedded", "files", "test"]),
+        ("e2e", ["embedded", "files", "test", "e2e"]),
     ],
 )
 def test_every_declared_package_is_locked(lock: str, extras: list[str]) -> None:
