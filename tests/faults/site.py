@@ -64,7 +64,9 @@ def resume(partner: str) -> dict[str, Any]:
 
     from tracking.delivery import operations as delivery
 
-    return {"waiting": delivery.resume(site=SITE, partner=partner, now=timezone.now())}
+    return {
+        "waiting": delivery.resume(site=SITE, partner=partner, actor="faults", now=timezone.now())
+    }
 
 
 def main() -> None:

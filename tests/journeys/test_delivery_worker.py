@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,11 +20,14 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from consentmgr.celery import app
 from consentmgr.local import environment, processes, servers
 from tests.factories.registry import SITE, make_site
 from tests.fakes import FakePartner, Say, fake_partner
 from tests.visitors import Visitor
 from tracking.audit.types import COMMAND_LINE
+from tracking.consents import identifiers
+from tracking.consents.models import Device, Identifier
 from tracking.delivery import operations, settlements
 from tracking.outbox.models import OutboxEvent
 
@@ -245,3 +249,25 @@ def test_an_erasure_reaches_its_partner_as_two_messages_each_once(
     [subject] = partner.erased
     assert {message.data["subject"] for message in partner.received} == {subject}
     assert partner.refused == []
+
+
+def test_a_worker_forgets_identifiers_of_grants_that_have_expired(
+    visitor: Visitor, start: Any, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        Visitor(visitor.notice).allow()
+    for device in Device.objects.all():
+        identifiers.keep(
+            device=device.pk,
+            identifiers={ADCO: {"cookie_id": "7"}},
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+    old = Device.objects.latest("pk")
+    Device.objects.filter(pk=old.pk).update(decided_at=timezone.now() - timedelta(days=400))
+
+    start(*worker(tmp_path / "beat"))
+    app.send_task(app.conf.beat_schedule["identifiers"]["task"])
+
+    eventually(lambda: not Identifier.objects.filter(device=old).exists())
+    assert Identifier.objects.count() == 1

@@ -14,10 +14,9 @@ from django.utils import timezone
 
 from tests.factories.identifiers import kept, make_identifying_site, told
 from tests.factories.registry import SITE, catalogue, publish
-from tests.visitors import Visitor
+from tests.visitors import Visitor, maps
 from tracking.consents import identifiers
 from tracking.consents.models import ConsentRecord, Device, Identifier
-from tracking.consents.tasks import forget_expired_identifiers
 from tracking.lib.short_memory import forget_everything
 from tracking.outbox.models import OutboxEvent
 from tracking.regimes import rules as regimes
@@ -374,6 +373,18 @@ def test_a_grant_keeps_none(visitor: Visitor) -> None:
     assert not Identifier.objects.exists()
 
 
+def test_a_partner_that_gains_something_is_told_none(visitor: Visitor) -> None:
+    visitor.allow()
+    visitor.refuse()
+
+    body = visitor.body("choose", identifiers=STATCO | ADCO)
+    everything = maps(visitor.notice.asked_ids - {"partner:statco"}, frozenset({"partner:statco"}))
+    assert visitor.post("/v1/consents", {**body, **everything}).status_code == 201
+
+    assert OutboxEvent.objects.get(addressee="adco").payload["type"] == "consent.granted"
+    assert told("adco") == {}
+
+
 def test_a_refusal_sent_again_tells_nothing_more(visitor: Visitor) -> None:
     visitor.allow()
     body = visitor.body("refuse", identifiers=STATCO)
@@ -415,6 +426,20 @@ def test_a_grant_that_ends_without_news_takes_them_along(visitor: Visitor) -> No
 
     assert kept() == ADCO
     assert not OutboxEvent.objects.filter(addressee="statco").exclude(sealed={}).exists()
+
+
+def test_a_refusal_on_an_older_notice_spares_partners_that_came_later(visitor: Visitor) -> None:
+    tags = [one for one in catalogue()["tags"] if one["code"] != "ads"]
+    before = make_identifying_site(tags=tags)
+    visitor.notice = make_identifying_site()
+    forget_everything()
+    allow_and_identify(visitor, STATCO | ADCO)
+
+    body = visitor.body("withdraw", partners={"statco": False}, notice=before.number)
+    assert visitor.post("/v1/consents", body).status_code == 201
+
+    assert kept() == ADCO
+    assert told("statco") == STATCO["statco"]
 
 
 def test_a_late_history_takes_nothing(visitor: Visitor) -> None:
@@ -479,16 +504,6 @@ def test_they_go_when_the_longest_grant_has_expired(visitor: Visitor) -> None:
     assert identifiers.forget_expired(now=decided_at + timedelta(days=days)) == 0
     assert kept() == STATCO
     assert identifiers.forget_expired(now=decided_at + timedelta(days=days, seconds=1)) == 1
-    assert not Identifier.objects.exists()
-
-
-def test_the_chore_goes_by_the_clock(visitor: Visitor) -> None:
-    allow_and_identify(visitor, STATCO)
-
-    forget_expired_identifiers.run()
-    assert kept() == STATCO
-    Device.objects.update(decided_at=timezone.now() - timedelta(days=400))
-    forget_expired_identifiers.run()
     assert not Identifier.objects.exists()
 
 

@@ -55,6 +55,8 @@ def let_fetch(partner: str = ADCO, confirms_by: ConfirmsBy = ConfirmsBy.RESPONSE
         allow_loopback=True,
         transport=Transport.PULL_FEED,
         confirms_by=confirms_by,
+        actor="ops",
+        now=timezone.now(),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tests.factories.identifiers import kept, make_identifying_site, told
 from tests.factories.registry import SITE
@@ -35,10 +36,15 @@ def visitor(db: None, settings: Any) -> Visitor:
     visitor.revoke(partners=["adco"])
     delivery.set_endpoint(
         site=SITE, partner="adco", url="https://adco.example/hook", secret=SECRET,
-        keys=settings.CONSENT_KEYS, allow_loopback=False,
+        keys=settings.CONSENT_KEYS, allow_loopback=False, actor="ops", now=timezone.now(),
     )  # fmt: skip
     delivery.rotate_secret(
-        site=SITE, partner="adco", secret=NEXT_SECRET, keys=settings.CONSENT_KEYS
+        site=SITE,
+        partner="adco",
+        secret=NEXT_SECRET,
+        keys=settings.CONSENT_KEYS,
+        actor="ops",
+        now=timezone.now(),
     )
     return visitor
 
