@@ -79,7 +79,8 @@ def _run_all() -> int:
     without_browser = ["-m", "not e2e"] if "browser" in failed else []
     # Last, and nothing after it when all is well: its closing line is the result.
     say("\n── pytest")
-    status = subprocess.run(_pytest(*without_browser), cwd=ROOT, env=environ).returncode
+    slowest = "--durations=20"
+    status = subprocess.run(_pytest(slowest, *without_browser), cwd=ROOT, env=environ).returncode
     if status != 0:
         failed.append("pytest")
     if failed:

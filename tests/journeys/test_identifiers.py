@@ -86,7 +86,8 @@ def set_endpoint(settings: Any, partner: str, url: str, **fields: Any) -> None:
     operations.set_endpoint(
         **{
             "site": SITE, "partner": partner, "url": url, "secret": None,
-            "keys": settings.CONSENT_KEYS, "allow_loopback": True, "actor": "ops", "now": timezone.now(), **fields,
+            "keys": settings.CONSENT_KEYS, "allow_loopback": True,
+            "actor": "ops", "now": timezone.now(), **fields,
         }
     )  # fmt: skip
 
