@@ -84,6 +84,8 @@ _database["OPTIONS"] = {
     # A short wait: with the database away the browser keeps the decision and asks again.
     "pool": {"min_size": 2, "max_size": 12, "timeout": 2},
     "connect_timeout": "2",
+    # Only what asks for it is prepared (`tracking.lib.prepared`); with Django's None nothing is.
+    "prepare_threshold": 1_000_000,
 }
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
