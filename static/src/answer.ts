@@ -17,6 +17,10 @@ export function answer(
   const { config, gpc } = device;
   // Another tab may have stored something meanwhile.
   const earlier = merge(device.choices, loadCookies(config)[0] ?? null);
+  // An unrecorded refusal is said again: sent after this decision it counts as history.
+  if (earlier?.is_unsent) {
+    for (const id of earlier.refused) if (config.ids[id] && !answers.has(id)) answers.set(id, false);
+  }
   return take(
     applyDecision(config, earlier, method, answers, gpc, now()),
     method,

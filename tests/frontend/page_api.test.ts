@@ -1,5 +1,17 @@
 import { describe, expect, test, vi } from "vitest";
-import { dialog, gesture, load, manager, press, rest, scripts, sent, visit } from "./page.ts";
+import {
+  all,
+  dialog,
+  gesture,
+  load,
+  manager,
+  press,
+  rest,
+  scripts,
+  sent,
+  store,
+  visit,
+} from "./page.ts";
 
 describe("the page's API", () => {
   test("get, why and ready", async () => {
@@ -27,6 +39,22 @@ describe("the page's API", () => {
       ignored: ["partner:google"],
     });
     expect(sent("/v1/consents")).toHaveLength(1);
+  });
+
+  test("a partial decision repeats the refusals that are not recorded yet", async () => {
+    store({ granted: all });
+    await load();
+    // The service is away: neither is recorded, and the newest will be sent first.
+    await manager.set({ purposes: { advertising: false } });
+    await manager.set({ purposes: { analytics: false } });
+    await rest();
+    expect(sent("/v1/consents")).toMatchObject([
+      { purposes: { advertising: false, analytics: false } },
+      { purposes: { advertising: false }, is_history: true },
+    ]);
+    expect(manager.get().choices!.refused).toEqual(
+      expect.arrayContaining(["purpose:advertising", "purpose:analytics"]),
+    );
   });
 
   test("set brings what it needs, whatever else has not come yet", async () => {
