@@ -131,7 +131,7 @@ def _replies(exchange: base.Exchange, identifiers: Sequence[str]) -> list[Reply]
     if not (isinstance(valid, int) and isinstance(invalid, int)) or (
         valid + invalid < len(identifiers)
     ):
-        unread = exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="answer_unreadable")
+        unread = exchange.unreadable()
         return [unread] * len(identifiers)
     taken = exchange.reply(outcome=AttemptOutcome.ACCEPTED)
     useless = exchange.reply(outcome=AttemptOutcome.REJECTED, error="invalid_entries")

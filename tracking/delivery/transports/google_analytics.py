@@ -131,7 +131,7 @@ def _reply(exchange: base.Exchange) -> Reply:
     if exchange.is_ok:
         if isinstance(answer, dict) and isinstance(answer.get("deletionRequestTime"), str):
             return exchange.reply(outcome=AttemptOutcome.ACCEPTED)
-        return exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="answer_unreadable")
+        return exchange.unreadable()
     if exchange.status == 403 and _reasons(answer) & _QUOTA:
         return exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="quota_exceeded")
     return exchange.reply()

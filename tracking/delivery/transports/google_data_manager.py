@@ -182,7 +182,7 @@ def _taken(exchange: base.Exchange) -> Reply:
     answer = exchange.json()
     ticket = answer.get("requestId") if isinstance(answer, dict) else None
     if not isinstance(ticket, str) or not ticket:
-        return exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="answer_unreadable")
+        return exchange.unreadable()
     return exchange.reply(outcome=AttemptOutcome.ACCEPTED, ticket=ticket, check_after=FIRST_LOOK)
 
 
@@ -195,7 +195,7 @@ def _state(exchange: base.Exchange, *, ticket: str) -> Reply:
     answer = exchange.json()
     places = answer.get("requestStatusPerDestination", []) if isinstance(answer, dict) else None
     if not isinstance(places, list) or not all(isinstance(place, dict) for place in places):
-        return exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="answer_unreadable")
+        return exchange.unreadable()
     states = {str(place.get("requestStatus")) for place in places}
     if states == {"SUCCESS"}:
         return exchange.reply(outcome=AttemptOutcome.DONE, ticket=ticket)

@@ -110,7 +110,7 @@ def _reply(exchange: base.Exchange, *, sent: int) -> Reply:
         return exchange.reply()
     counts = answer if isinstance(answer, dict) else {}
     if counts.get("num_received") != sent:
-        return exchange.reply(outcome=AttemptOutcome.UNREACHABLE, error="answer_unreadable")
+        return exchange.unreadable()
     if counts.get("num_invalid_entries"):
         # Which of them is not told for certain, so none counts as removed.
         return exchange.reply(outcome=AttemptOutcome.REJECTED, error="invalid_entries")

@@ -206,7 +206,7 @@ def test_a_200_that_does_not_count_us_is_no_success(criteo: Criteo, counts: dict
     bring_token(criteo)
     criteo.api.instead = [Answer(status=200, content={"data": {"attributes": counts}})]
     [reply] = send(criteo, message(email_sha256=EMAIL))
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 @pytest.mark.parametrize("samples", [None, "x", [5, None, ["x"]], {EMAIL: "x"}])
@@ -227,7 +227,7 @@ def test_nonsense_is_no_success(criteo: Criteo, answer: Answer) -> None:
     bring_token(criteo)
     criteo.api.instead = [answer]
     [reply] = send(criteo, message(email_sha256=EMAIL))
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])

@@ -182,7 +182,7 @@ def test_a_200_that_says_nothing_is_no_success(google: GoogleAnalytics, answer: 
     send(google, message(ga_user_id="who brings the token"))
     google.api.instead = [answer]
     reply = send(google, message(ga_client_id=CLIENT_ID))
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 def test_no_answer_is_for_later() -> None:

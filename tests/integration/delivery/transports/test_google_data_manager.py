@@ -209,7 +209,7 @@ def test_a_200_without_a_ticket_is_no_success(google: GoogleDataManager, answer:
     send(google, message(email_sha256=EMAIL))
     google.api.instead = [answer]
     [reply] = send(google, message(email_sha256=EMAIL))
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_no_states_yet_is_not_done(google: GoogleDataManager, ticket: str) -> No
 def test_nonsense_is_not_done(google: GoogleDataManager, ticket: str, answer: Answer) -> None:
     google.api.instead = [answer]
     [reply] = check(google, ticket)
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 @pytest.mark.parametrize("state", [5, None, ["SUCCESS"], {"a": 1}])

@@ -247,7 +247,7 @@ def test_invalid_entries_are_nobodys_success(meta: MetaAudience) -> None:
 def test_a_200_that_does_not_count_us_is_no_success(meta: MetaAudience, answer: Answer) -> None:
     meta.api.instead = [answer]
     [reply] = send(meta, message(email_sha256=EMAIL))
-    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "answer_unreadable")
+    assert (reply.outcome, reply.error) == (AttemptOutcome.UNREACHABLE, "unreadable_answer")
 
 
 # --- what an operator reads ------------------------------------------------------------------
