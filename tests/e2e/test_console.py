@@ -28,7 +28,7 @@ def test_marketing_signs_in_and_reads_the_rate(stack: Stack, visit: BrowserConte
     stack.manage("demo_visitors", "--count", "80")
     page = visit.new_page()
     faults = listen(page)
-    page.goto(stack.url("/console/?lang=ja"))
+    page.goto(stack.url("/console/?lang=ja&site=kloset"))
     page.locator("input[name=username]").fill("marketing")
     page.locator("input[name=password]").fill(stack.password)
     page.keyboard.press("Enter")
@@ -53,7 +53,7 @@ def test_the_privacy_owner_tries_a_partner_and_pauses_it(
 ) -> None:
     page = visit.new_page()
     faults = listen(page)
-    sign_in(stack, page, "privacy", "/console/deliveries/?lang=ja")
+    sign_in(stack, page, "privacy", "/console/deliveries/?lang=ja&site=kloset")
     page.get_by_role("link", name="株式会社プレイド").click()
     page.get_by_role("link", name="連絡先を変える").click()
     page.get_by_role("button", name="テストを送る").click()
@@ -78,7 +78,7 @@ def test_everybody_can_read_the_pages_about_partners(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
     )
     page = context.new_page()
-    sign_in(stack, page, "admin", f"/console/deliveries/?lang={language}")
+    sign_in(stack, page, "admin", f"/console/deliveries/?lang={language}&site=kloset")
     page.wait_for_url(lambda address: "sign-in" not in address)
     for address in (
         "/console/deliveries/",
