@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from consentmgr import env
+from consentmgr.postgres.watch import WatchedConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", default=str(BASE_DIR / ".data")))
@@ -79,10 +80,16 @@ _database = env.database("DATABASE_URL")
 APP_ROLE = _database["USER"]
 if sys.argv[1:2] == ["migrate"]:
     _database = env.database("DATABASE_OWNER_URL", default=env.text("DATABASE_URL"))
+_database["ENGINE"] = "consentmgr.postgres"
 _database["OPTIONS"] = {
     **_database["OPTIONS"],  # type: ignore[dict-item]
     # A short wait: with the database away the browser keeps the decision and asks again.
-    "pool": {"min_size": 2, "max_size": 12, "timeout": 2},
+    "pool": {
+        "min_size": 2,
+        "max_size": 12,
+        "timeout": 2,
+        "connection_class": WatchedConnection,
+    },
     "connect_timeout": "2",
     # Only what asks for it is prepared (`tracking.lib.prepared`); with Django's None nothing is.
     "prepare_threshold": 1_000_000,

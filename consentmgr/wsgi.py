@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consentmgr.settings")
 application = get_wsgi_application()
+
+from consentmgr.postgres.base import watch  # noqa: E402
+
+watch()
