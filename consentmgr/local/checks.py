@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from consentmgr.local import bootstrap, toolchain
 from consentmgr.local.bootstrap import ROOT
 from consentmgr.local.report import say
 
+# The tests that start all of it: servers, web, worker, mostly a browser too.
+WHOLE_PRODUCT = ("tests/e2e", "tests/faults", "tests/journeys", "tests/integration/local")
+SLOWEST = ("--durations=15",)
 NODE_STAMP = ROOT / "node_modules" / ".package-lock.sha256"
 
 
@@ -63,29 +68,53 @@ def _run_all() -> int:
             is_passed = False
         seconds = time.monotonic() - started
         outcomes.append(Outcome(name=name, is_passed=is_passed, seconds=seconds))
-        say(f"   {'passed' if is_passed else 'FAILED'} in {seconds:.1f} s")
+        if not is_passed:
+            say("   FAILED")
 
     with testing.throwaway_servers(environ) as variables:
         for name, command in PYTHON_STEPS.items():
             step(name, _command(command, environ | variables))
-    step("node", lambda: _use_node(environ))
-    step("npm packages", lambda: _install_npm_packages(environ))
-    for script in ("types", "test", "build:check"):
-        step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
     step("browser", lambda: _use_browser(environ))
+    browserless = [] if outcomes[-1].is_passed else ["-m", "not e2e"]
 
-    say(f"\n{summary(outcomes)}")
+    # These mostly wait for servers, workers and browsers: the other checks run meanwhile.
+    with _aside(_pytest(*SLOWEST, *browserless, *WHOLE_PRODUCT), environ) as whole_product:
+        step("node", lambda: _use_node(environ))
+        step("npm packages", lambda: _install_npm_packages(environ))
+        for script in ("types", "test", "build:check"):
+            step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
+        others = [f"--ignore={folder}" for folder in WHOLE_PRODUCT]
+        with _aside(_pytest(*SLOWEST, *others), environ) as all_others:
+            step("pytest, the whole product", whole_product)
+            say(f"\n{summary(outcomes)}")
+            # Last, and nothing after it when all is well: its closing line is the result.
+            step("pytest, all but the whole product", all_others)
+
     failed = [outcome.name for outcome in outcomes if not outcome.is_passed]
-    without_browser = ["-m", "not e2e"] if "browser" in failed else []
-    # Last, and nothing after it when all is well: its closing line is the result.
-    say("\n── pytest")
-    slowest = "--durations=20"
-    status = subprocess.run(_pytest(slowest, *without_browser), cwd=ROOT, env=environ).returncode
-    if status != 0:
-        failed.append("pytest")
     if failed:
         say(f"\nFAILED: {', '.join(failed)} ({time.monotonic() - began:.0f} s)")
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _aside(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Callable[[], bool]]:
+    """Run a command beside others; yield the step that waits for it and prints what it said."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=dict(environ), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+
+        def end() -> bool:
+            status = process.wait()
+            said.seek(0)
+            say(said.read().decode("utf-8", "replace"))
+            return status == 0
+
+        try:
+            yield end
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
