@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tracking.delivery import operations, page, queries, rules, trial
+from tracking.delivery.form_page import FormWriter
 from tracking.delivery.transports import TRANSPORTS
 from tracking.delivery.types import (
     CHANGE_PERMISSION,
@@ -292,8 +293,8 @@ def _draw_form(
     return render(request, "delivery/endpoint.html", {**frame, "page": built}, status=status)
 
 
-def _writer(site: SiteInfo, frame: console.Frame, now: datetime) -> page.Writer:
-    return page.Writer(
+def _writer(site: SiteInfo, frame: console.Frame, now: datetime) -> FormWriter:
+    return FormWriter(
         language=frame["language"],
         site=site,
         sites=registry.list_sites(),
