@@ -20,8 +20,8 @@ import psycopg
 from psycopg import abc, waiting
 
 # Together with the wait for a free thread less than the 250 ms within which the gate answers.
-PATIENCE_S = 0.08
-ANSWER_S = 0.1
+PATIENCE_S = 0.04
+ANSWER_S = 0.16
 # A line that is silent for so long may lead to a host that is gone: a new one is tried.
 LINE_S = 2.0
 REDIAL_S = 0.25
