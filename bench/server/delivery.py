@@ -155,12 +155,18 @@ def ours() -> float:
     from django.utils import timezone
 
     from tracking.delivery import run
+    from tracking.delivery.types import Drained
+
+    def deliver(seconds: float) -> Drained:
+        return run.deliver_due(
+            keys=settings.CONSENT_KEYS, allow_loopback=True, clock=timezone.now, seconds=seconds
+        )
 
     connection.ensure_connection()
+    # It has been up for a while, as the others have: what happens once per process is done.
+    deliver(0)
     began = time.perf_counter()
-    done = run.deliver_due(
-        keys=settings.CONSENT_KEYS, allow_loopback=True, clock=timezone.now, seconds=600
-    )
+    done = deliver(600)
     passed = time.perf_counter() - began
     if done.accepted != int(os.environ["BENCH_N"]):
         sys.exit(f"{done.accepted} accepted")

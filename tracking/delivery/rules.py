@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from uuid import UUID
 
 from tracking.delivery.types import (
@@ -86,6 +87,7 @@ def message_id(key: UUID) -> str:
     return f"msg_{key.hex}"
 
 
+@cache
 def classify(status: int | None) -> Verdict:
     """
     Return what an HTTP status means (None = no answer).

@@ -112,7 +112,7 @@ class Sender:
 
     def _start(self, parcels: Sequence[tuple[int, Send, Parcel]]) -> None:
         for number, send, parcel in parcels:
-            task = asyncio.ensure_future(self._send(number, send, parcel))
+            task = self._started().create_task(self._send(number, send, parcel))
             # The loop itself holds tasks only weakly.
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -91,6 +91,8 @@ _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backslash
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
+# Nothing is unpacked: 64 kB on the wire stay 64 kB.
+_PLAIN = {"Accept-Encoding": "identity"}
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
@@ -233,9 +235,7 @@ class OutboundClient:
             timeout=aiohttp.ClientTimeout(total=self._total_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            # Nothing is unpacked: 64 kB on the wire stay 64 kB.
             auto_decompress=False,
-            skip_auto_headers={"User-Agent", "Accept-Encoding"},
             trace_configs=self._traces(),
         )
         return self
@@ -281,9 +281,8 @@ class OutboundClient:
             async with self._session.request(
                 method,
                 target.url,
-                # aiohttp warns of large bytes that it would send in one go.
-                data=(io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body) or None,
-                headers=headers,
+                data=_payload(body),
+                headers={**_PLAIN, **headers},
                 allow_redirects=False,
             ) as response:
                 content = await _read(response, most_bytes)
@@ -474,6 +473,13 @@ def _check_host(host: str, *, allow_loopback: bool) -> bool:
     if len(labels) < 2:
         raise OutboundRefused("The host needs its full name, such as hooks.partner.example.")
     return False
+
+
+def _payload(body: bytes) -> aiohttp.Payload | io.BytesIO | None:
+    if not body:
+        return None
+    # aiohttp warns of large bytes that it would send in one go.
+    return io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else aiohttp.BytesPayload(body)
 
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:

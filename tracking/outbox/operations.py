@@ -6,12 +6,13 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
 from tracking.lib import prepared, sealing
+from tracking.lib.json_text import JSONObject
 from tracking.outbox import hints, models
 from tracking.outbox.types import (
     ClaimedEvent,
@@ -142,12 +143,12 @@ WITH slot AS (
     FROM pick
 )
 UPDATE outbox_outboxevent event
-   SET lease_token = gen_random_uuid(), lease_until = %(lease_until)s::timestamptz,
+   SET lease_token = %(token)s::uuid, lease_until = %(lease_until)s::timestamptz,
        lease_holder = pg_backend_pid(), attempts = attempts + 1
  WHERE event.id = ANY (ARRAY(SELECT id FROM fair ORDER BY turn LIMIT %(limit)s::int))
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
-          event.message_key, event.attempts, event.trying_since, event.lease_token
+          event.message_key, event.attempts, extract(epoch FROM event.trying_since)::float8
 """
 
 
@@ -170,7 +171,7 @@ def claim(
     """
     if not slots or limit < 1:
         return []
-    lease_until = now + timedelta(seconds=lease_seconds)
+    token, lease_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds)
     longest_seconds = lease_seconds if longest_seconds is None else longest_seconds
     with connection.cursor() as cursor, connection.wrap_database_errors:
         rows = prepared.execute(
@@ -182,14 +183,15 @@ def claim(
                 "limits": [slot.limit for slot in slots],
                 "limit": limit,
                 "now": now,
+                "token": token,
                 "lease_until": lease_until,
                 "gone_before": lease_until - timedelta(seconds=longest_seconds),
             },
         ).fetchall()
-    return [_claimed(row, lease_until) for row in rows]
+    return [_claimed(row, token, lease_until) for row in rows]
 
 
-def _claimed(row: tuple[Any, ...], lease_until: datetime) -> ClaimedEvent:
+def _claimed(row: tuple[Any, ...], token: uuid.UUID, lease_until: datetime) -> ClaimedEvent:
     return ClaimedEvent(
         id=row[0],
         site_id=row[1],
@@ -197,13 +199,13 @@ def _claimed(row: tuple[Any, ...], lease_until: datetime) -> ClaimedEvent:
         subject=row[3],
         kind=row[4],
         version=row[5],
-        payload=json.loads(row[6]),
+        payload=JSONObject(row[6]),
         sealed={} if row[7] == "{}" else json.loads(row[7]),
         ticket=row[8],
         message_key=row[9],
         attempts=row[10],
-        trying_since=row[11],
-        lease_token=row[12],
+        trying_since=datetime.fromtimestamp(row[11], UTC),
+        lease_token=token,
         lease_until=lease_until,
     )
 
@@ -443,7 +445,7 @@ UPDATE outbox_outboxevent event
  WHERE event.id = pick.id
 RETURNING event.id, event.site_id, event.addressee, event.subject, event.kind,
           event.desired_version, event.payload::text, event.sealed::text, event.ticket,
-          event.message_key, event.attempts, event.trying_since, event.lease_token
+          event.message_key, event.attempts, extract(epoch FROM event.trying_since)::float8
 """
 
 
@@ -456,7 +458,7 @@ def claim_page(
     Pauses after failures do not count here: the addressee asks by itself. Two pages at the same
     time never hold the same event.
     """
-    lease_until = now + timedelta(seconds=lease_seconds)
+    token, lease_until = uuid.uuid4(), now + timedelta(seconds=lease_seconds)
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM_PAGE,
@@ -464,12 +466,12 @@ def claim_page(
                 "site_id": site_id,
                 "addressee": addressee,
                 "limit": limit,
-                "token": uuid.uuid4(),
+                "token": token,
                 "now": now,
                 "lease_until": lease_until,
             },
         )
-        return [_claimed(row, lease_until) for row in cursor.fetchall()]
+        return [_claimed(row, token, lease_until) for row in cursor.fetchall()]
 
 
 # Only an append or a replay sets `attempts` to zero: what was on the page is not what is due now.

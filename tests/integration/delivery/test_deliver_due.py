@@ -377,7 +377,9 @@ def test_while_secrets_change_both_sign(partner: FakePartner, tell: Tell) -> Non
 
 def claim(now: datetime) -> _Flight:
     """Lease the one event that is due, as a run does, and do not send it."""
-    [flight] = _Desk(keys=settings.CONSENT_KEYS).claim(most=9, but=frozenset(), now=now)
+    [flight] = _Desk(keys=settings.CONSENT_KEYS).claim(
+        most=9, but=frozenset(), answered={}, now=now
+    )
     assert isinstance(flight, _Flight)
     return flight
 
