@@ -251,9 +251,9 @@ def test_an_erasure_reaches_its_partner_as_two_messages_each_once(
     assert partner.refused == []
 
 
-def test_a_worker_forgets_identifiers_of_grants_that_have_expired(
-    visitor: Visitor, start: Any, tmp_path: Path
-) -> None:
+@pytest.fixture
+def expired(visitor: Visitor) -> Device:
+    """A device whose grant has expired, and whose identifier is still kept; another is well."""
     for _ in range(2):
         Visitor(visitor.notice).allow()
     for device in Device.objects.all():
@@ -265,9 +265,23 @@ def test_a_worker_forgets_identifiers_of_grants_that_have_expired(
         )
     old = Device.objects.latest("pk")
     Device.objects.filter(pk=old.pk).update(decided_at=timezone.now() - timedelta(days=400))
+    return old
 
+
+def test_a_worker_forgets_identifiers_of_grants_that_have_expired(
+    expired: Device, start: Any, tmp_path: Path
+) -> None:
     start(*worker(tmp_path / "beat"))
     app.send_task(app.conf.beat_schedule["identifiers"]["task"])
 
-    eventually(lambda: not Identifier.objects.filter(device=old).exists())
+    eventually(lambda: not Identifier.objects.filter(device=expired).exists())
+    assert Identifier.objects.count() == 1
+
+
+def test_without_any_valkey_the_loop_does_the_chores_too(
+    expired: Device, start: Any, tmp_path: Path
+) -> None:
+    start("django", "deliver", "--loop", redis_url=f"unix://{tmp_path}/nothing.sock?db=0")
+
+    eventually(lambda: not Identifier.objects.filter(device=expired).exists())
     assert Identifier.objects.count() == 1

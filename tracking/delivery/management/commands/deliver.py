@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from typing import Any
 
+import celery
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -39,6 +41,7 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
+        chores = _Chores()
         while not stopped.is_set():
             pause = PAUSE_SECONDS
             try:
@@ -47,8 +50,32 @@ class Command(BaseCommand):
                 # The database is away: what was on its way is sent again after its lease.
                 logger.error("database away: %s", type(error).__name__)
                 pause = AFTER_TROUBLE_SECONDS
+            chores.do()
             close_old_connections()
             stopped.wait(pause)
+
+
+class _Chores:
+    """What beat would have workers do beside telling partners, here and as often."""
+
+    def __init__(self) -> None:
+        app = celery.current_app
+        app.loader.import_default_modules()
+        self._plan = {
+            app.tasks[entry["task"]]: float(entry["schedule"])
+            for entry in app.conf.beat_schedule.values()
+            if entry["task"] != settings.OUTBOX_HINT_TASK
+        }
+        self._due = dict.fromkeys(self._plan, time.monotonic())
+
+    def do(self) -> None:
+        """Do what is due; what fails is due again after its time, as with beat."""
+        for task, every_seconds in self._plan.items():
+            if self._due[task] <= time.monotonic():
+                self._due[task] = time.monotonic() + every_seconds
+                done = task.apply()
+                if done.failed():
+                    logger.error("%s failed: %s", task.name, type(done.result).__name__)
 
 
 def _how(stopped: threading.Event) -> dict[str, Any]:
