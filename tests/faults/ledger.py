@@ -50,8 +50,8 @@ class Try:
 class Receipt:
     """
     One message at a partner. `at` is when its answer left; `answer` is the status it got, or
-    `reset` or `hang`: taken, and then no answer; or `refused` (signature, shape) or `followed`
-    (came to where a redirect pointed).
+    `reset` or `hang`: taken, and then no answer; or `refused` (signature, shape), `stale` (it lay
+    at the door for too long) or `followed` (came to where a redirect pointed).
     """
 
     at: float

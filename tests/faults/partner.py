@@ -15,7 +15,9 @@ import os
 import random
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -28,6 +30,8 @@ BACKLOG = 16
 # Longer than anybody waits for an answer.
 HANG_S = 60.0
 RETRY_AFTER_S = 2
+# Standard Webhooks: older ones may be anybody's repetition.
+TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +70,7 @@ class Partner:
             case "hang":
                 await asyncio.sleep(HANG_S)
                 return web.Response()
-            case "refused":
+            case "refused" | "stale":
                 return web.Response(status=401)
             case "429":
                 return web.Response(status=429, headers={"Retry-After": str(RETRY_AFTER_S)})
@@ -78,8 +82,8 @@ class Partner:
         """Check a message, write it down, and return what it is answered."""
         # When the answer leaves: that is when the service can know.
         at = time.time() + self._answering.delay_s
+        headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            headers = {name.lower(): value for name, value in request.headers.items()}
             told = self._signed.verify(body, headers)["data"]
             receipt = Receipt(
                 at=at,
@@ -90,9 +94,21 @@ class Partner:
                 answer=self._choose(),
             )
         except (WebhookVerificationError, ValueError, KeyError, TypeError):
-            receipt = Receipt(at=at, answer="refused")
+            receipt = Receipt(at=at, answer="stale" if self._is_stale(headers, body) else "refused")
         self._ledger.write(receipt)
         return receipt.answer
+
+    def _is_stale(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Tell whether a message is ours and lay for too long at the door of who stood still."""
+        try:
+            signed_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), tz=UTC)
+            ours = self._signed.sign(headers["webhook-id"], signed_at, body.decode())
+        except (ValueError, KeyError):
+            return False
+        return (
+            datetime.now(tz=UTC) - signed_at > TOLERANCE
+            and ours in headers.get("webhook-signature", "").split()
+        )
 
     def _choose(self) -> str:
         chance = random.random()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,12 @@ class Partner:
             except ConnectionResetError:
                 return ""
 
-    def tell(self, *, secret: str = SECRET, path: str = "/consent") -> str:
+    def tell(
+        self, *, secret: str = SECRET, path: str = "/consent", ago: timedelta = timedelta(0)
+    ) -> str:
         body = canonical_json.dumps(MESSAGE)
-        now = datetime.now(tz=UTC)
-        headers = webhook.sign(key="msg_1", body=body, secrets=[secret], attempted_at=now)
+        at = datetime.now(tz=UTC) - ago
+        headers = webhook.sign(key="msg_1", body=body, secrets=[secret], attempted_at=at)
         return self.send("POST", path, body, **headers)
 
     def answering(self, **values: Any) -> None:
@@ -98,6 +100,14 @@ def test_a_message_that_somebody_else_signed_is_refused(partner: Partner) -> Non
 
     assert partner.tell(secret=other).startswith("HTTP/1.1 401")
     assert [one.answer for one in partner.receipts] == ["refused"]
+
+
+def test_a_message_that_lay_at_the_door_for_too_long_is_refused_as_that(partner: Partner) -> None:
+    ago = timedelta(minutes=6)
+
+    assert partner.tell(ago=ago).startswith("HTTP/1.1 401")
+    assert partner.tell(ago=ago, secret="whsec_" + "A" * 32).startswith("HTTP/1.1 401")
+    assert [one.answer for one in partner.receipts] == ["stale", "refused"]
 
 
 @pytest.mark.parametrize(
