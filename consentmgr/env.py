@@ -24,6 +24,7 @@ DECLARED: dict[str, str] = {
     "PORT": "Port of `manage.py up` (8000).",
     "DATA_DIR": "Where `manage.py up` keeps data, keys and logs (`.data`).",
     "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
+    "TRUSTED_REGION_HEADER": "And its region, as in ISO 3166-2 without the country (`CA`).",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
     "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",

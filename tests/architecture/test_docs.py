@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from consentmgr import env
 from tracking.gate.types import Reason
 from tracking.lib.errors import DomainError
+from tracking.regimes.rules import load_regimes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -21,6 +22,11 @@ API = (ROOT / "docs" / "api.md").read_text("utf-8")
 @pytest.mark.parametrize("name", sorted(env.DECLARED))
 def test_every_setting_is_in_the_readme(name: str) -> None:
     assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("code", sorted({regime.code for regime in load_regimes()}))
+def test_every_regime_is_in_its_document(code: str) -> None:
+    assert f"| `{code}` |" in (ROOT / "docs" / "regimes.md").read_text("utf-8")
 
 
 def test_no_setting_is_read_past_the_typed_readers() -> None:

@@ -40,12 +40,12 @@ def script(request: HttpRequest, site: str) -> HttpResponse:
             site_code=site,
             language=request.GET.get("lang", ""),
             endpoint=f"{request.scheme}://{request.get_host()}" if is_inline else "",
-            country_header=cookies.read_country(request),
+            place_header=cookies.read_place(request),
             now=timezone.now(),
         )
     except DomainError as error:
         return _explain(error)
-    return _send(request, served, _SCRIPT_CACHING, settings.TRUSTED_COUNTRY_HEADER)
+    return _send(request, served, _SCRIPT_CACHING, *cookies.place_headers())
 
 
 def fixed(request: HttpRequest, name: str, digest: str) -> HttpResponse:
@@ -74,13 +74,13 @@ def _explain(error: DomainError) -> HttpResponse:
 
 
 def _send(
-    request: HttpRequest, served: queries.Script, caching: str, country_header: str = ""
+    request: HttpRequest, served: queries.Script, caching: str, *place_headers: str
 ) -> HttpResponse:
     headers = {
         "ETag": f'"{served.digest}"',
         "Cache-Control": caching,
         "Cross-Origin-Resource-Policy": "cross-origin",
-        "Vary": ", ".join(filter(None, ["Accept-Encoding", country_header])),
+        "Vary": ", ".join(["Accept-Encoding", *place_headers]),
     }
     # Also on a 304: the browser takes over its headers, and would not run what is called HTML.
     kind = "text/javascript; charset=utf-8"
@@ -130,7 +130,7 @@ class Bootstrap(APIView):
             language=request.query_params.get("language", ""),
             is_for_dialog=request.query_params.get("for") == "dialog",
             token_text=None if cookies.are_doubtful(request) else cookies.read_token(request),
-            country_header=cookies.read_country(request),
+            place_header=cookies.read_place(request),
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )

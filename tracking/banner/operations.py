@@ -21,7 +21,7 @@ def pin_script(*, site_code: str, language: str = "", country: str = "", now: da
     """
     site = registry.get_site(code=site_code)
     script = queries.get_script(
-        site_code=site_code, language=language, country_header=country, now=now, is_pinned=True
+        site_code=site_code, language=language, place_header=country, now=now, is_pinned=True
     )
     models.PinnedScript.objects.bulk_create(
         [

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def get_script(
     site_code: str,
     language: str = "",
     endpoint: str = "",
-    country_header: str,
+    place_header: str,
     now: datetime,
     is_pinned: bool = False,
 ) -> Script:
@@ -103,12 +103,13 @@ def get_script(
     """
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site_code)
-    regime = _regime(site, country_header, now)
+    regime = _regime(site, place_header, now)
     spoken = languages.negotiate(language, notices.list_languages(notice)) if language else ""
     return _script(
         site_code=site_code,
         notice_id=notice.id,
         regime_code=regime.code,
+        on=now.date(),
         language=spoken,
         endpoint=endpoint,
         overdue=() if is_pinned else tuple(sorted(gate.list_overdue_partners(site_id=site.id))),
@@ -173,7 +174,7 @@ def get_bootstrap(
     language: str,
     is_for_dialog: bool = False,
     token_text: str | None,
-    country_header: str,
+    place_header: str,
     keys: Mapping[str, bytes],
     now: datetime,
 ) -> Bootstrap:
@@ -210,7 +211,7 @@ def get_bootstrap(
             **names,
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
-            "regime": _regime(site, country_header, now).as_json(),
+            "regime": _regime(site, place_header, now).as_json(),
             "urls": {
                 "preferences": reverse("preferences:page", kwargs={"site": site.code}),
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
@@ -224,9 +225,9 @@ def get_bootstrap(
     )
 
 
-def _regime(site: SiteInfo, country_header: str, now: datetime) -> Regime:
+def _regime(site: SiteInfo, place_header: str, now: datetime) -> Regime:
     jurisdiction = regimes.find_jurisdiction(
-        country_header=country_header, default_country=site.default_country
+        place_header=place_header, default_country=site.default_country
     )
     return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
 
@@ -237,6 +238,7 @@ def _script(
     site_code: str,
     notice_id: int,
     regime_code: str,
+    on: date,
     language: str,
     endpoint: str,
     overdue: tuple[str, ...],
@@ -244,7 +246,7 @@ def _script(
 ) -> Script:
     site = registry.get_site(code=site_code)
     notice = notices.get_by_id(notice_id=notice_id)
-    regime = regimes.get_regime(code=regime_code)
+    regime = regimes.get_regime(code=regime_code, on=on)
     spoken = [language] if language else notice.content["languages"]
     config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
     if is_pinned:

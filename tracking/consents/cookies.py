@@ -43,10 +43,16 @@ def are_doubtful(request: HttpRequest) -> bool:
     return any(names.count(name) > 1 for name in (DEVICE, CHOICES, SHOWN))
 
 
-def read_country(request: HttpRequest) -> str:
-    """Return what the trusted proxy header says, or "" where none is configured."""
-    name = settings.TRUSTED_COUNTRY_HEADER
-    return request.headers.get(name, "") if name else ""
+def place_headers() -> tuple[str, ...]:
+    """Return the trusted proxy headers that say where a visitor is, the country's first."""
+    country, region = settings.TRUSTED_COUNTRY_HEADER, settings.TRUSTED_REGION_HEADER
+    # A region alone says nothing: `CA` would be Canada.
+    return tuple(filter(None, (country, region))) if country else ()
+
+
+def read_place(request: HttpRequest) -> str:
+    """Return what they say, `US` or `US-CA`, or "" where none is configured."""
+    return "-".join(request.headers.get(name, "") for name in place_headers())
 
 
 def read_device_class(request: HttpRequest) -> DeviceClass:
@@ -61,7 +67,7 @@ def read_visit(
     return Visit(
         origin=request.headers.get("Origin"),
         device_token=None if are_doubtful(request) else read_token(request),
-        country_header=read_country(request),
+        place_header=read_place(request),
         device_class=read_device_class(request),
         device_seed=device_seed,
         is_own_page=is_own_page,

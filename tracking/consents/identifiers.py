@@ -75,7 +75,7 @@ def forget_expired(*, now: datetime) -> int:
 
     A device does not say in which regime it decided; the one in which a grant lasts longest counts.
     """
-    days = max(regime.renew_days_granted for regime in regimes.load_regimes().values())
+    days = max(regime.renew_days_granted for regime in regimes.load_regimes())
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, {"before": now - timedelta(days=days)})
         return int(cursor.rowcount)

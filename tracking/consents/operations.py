@@ -110,7 +110,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     notice = _version(site, submission.notice)
     _check_choices(notice, submission)
     jurisdiction = regimes.find_jurisdiction(
-        country_header=visit.country_header, default_country=site.default_country
+        place_header=visit.place_header, default_country=site.default_country
     )
     regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
     token = _own_token(visit.device_token, site, keys)
@@ -212,7 +212,7 @@ def keep_identifiers(
     if faults:
         raise IdentifiersInvalid(fields={"identifiers": faults[:5]})
     jurisdiction = regimes.find_jurisdiction(
-        country_header=visit.country_header, default_country=info.default_country
+        place_header=visit.place_header, default_country=info.default_country
     )
     regime = regimes.resolve(jurisdiction=jurisdiction, profile=info.profile, on=now.date())
     with transaction.atomic():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection
@@ -297,14 +297,16 @@ def list_reached(*, site: SiteInfo, state: DeviceState, keys: Keys) -> list[Reac
     rows = models.ConsentRecord.objects.filter(
         pk__in=list(private.values_list("recorded_at", "record_key"))
     )
-    granted, grounds = state.choices.granted, {(state.notice_id, "")}
+    granted, grounds = state.choices.granted, {(state.notice_id, "", date.max)}
     for row in rows:
         granted |= _ids(notices.get_by_id(notice_id=row.notice_id), row.granted)
-        grounds.add((row.notice_id, row.regime))
+        # As the regime was then, and as it has become since.
+        for on in (row.recorded_at.date(), date.max):
+            grounds.add((row.notice_id, row.regime, on))
     reached: set[str] = set()
-    for notice_id, regime_code in grounds:
+    for notice_id, regime_code, on in grounds:
         terms = notices.get_by_id(notice_id=notice_id).terms
-        regime = regimes.get_regime(code=regime_code)
+        regime = regimes.get_regime(code=regime_code, on=on)
         implied = rules.implied_grants(terms=terms, regime=regime)
         reached |= rules.list_reached(terms=terms, granted=granted | implied)
     all_partners = [

@@ -82,7 +82,7 @@ class Visit:
 
     origin: str | None
     device_token: str | None
-    country_header: str
+    place_header: str
     device_class: DeviceClass
     # Made at random by a browser that has no token yet; as secret as one, and never kept.
     device_seed: str | None = None

@@ -44,7 +44,7 @@ class Asking:
     device_token: str | None
     gpc: bool
     shown_notice: int | None
-    country_header: str
+    place_header: str
     # Two cookies of one name, or one that cannot be read: nothing may be concluded from them.
     is_doubtful: bool = False
 
@@ -158,7 +158,7 @@ def list_overdue_partners(*, site_id: int) -> frozenset[str]:
 
 def _regime(site: SiteInfo, asking: Asking, now: datetime) -> Regime:
     jurisdiction = regimes.find_jurisdiction(
-        country_header=asking.country_header, default_country=site.default_country
+        place_header=asking.place_header, default_country=site.default_country
     )
     return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
 

@@ -42,7 +42,7 @@ def count_shown(
     device_class: str,
     is_first: bool,
     origin: str | None,
-    country_header: str,
+    place_header: str,
     now: datetime,
 ) -> None:
     """
@@ -63,7 +63,7 @@ def count_shown(
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
     jurisdiction = regimes.find_jurisdiction(
-        country_header=country_header, default_country=site.default_country
+        place_header=place_header, default_country=site.default_country
     )
     regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
     day = now.astimezone(ZoneInfo(site.zone)).date()

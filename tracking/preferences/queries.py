@@ -230,7 +230,7 @@ def _decide_all(
             device_token=reader.device_token,
             gpc=reader.gpc,
             shown_notice=reader.shown_notice,
-            country_header=reader.country_header,
+            place_header=reader.place_header,
             is_doubtful=reader.is_doubtful,
         ),
         keys=keys,
@@ -250,7 +250,7 @@ def _versions(notice: Notice, receipts: Sequence[Receipt]) -> dict[int, Notice]:
 
 def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:
     jurisdiction = regimes.find_jurisdiction(
-        country_header=reader.country_header, default_country=site.default_country
+        place_header=reader.place_header, default_country=site.default_country
     )
     return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
 

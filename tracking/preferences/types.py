@@ -36,7 +36,7 @@ class Reader:
 
     languages: str
     device_token: str | None
-    country_header: str
+    place_header: str
     gpc: bool
     shown_notice: int | None
     is_doubtful: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,44 +14,58 @@ from tracking.regimes.types import CountryMethod, Jurisdiction, Regime
 UNKNOWN = "unknown"
 _DATA = Path(__file__).parent / "data"
 
-# EU member states, and Iceland, Liechtenstein, Norway of the EEA (ISO 3166-1 alpha-2).
-EEA = frozenset(
-    {
-        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE",
-        "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-    }
-)  # fmt: skip
+# What proxies say of a visitor whose country they do not know (Cloudflare).
+_NOWHERE = frozenset({"XX", "T1"})
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_REGION = re.compile(r"[A-Z0-9]{1,3}", re.ASCII)
 
 
 @cache
-def load_regimes() -> Mapping[str, Regime]:
-    """Return every regime by code; read once per process."""
-    return {path.stem: _read(path) for path in sorted(_DATA.glob("*.toml"))}
+def load_regimes() -> Sequence[Regime]:
+    """Return every regime in all its versions, the newest first; read once per process."""
+    found = [_read(path) for path in sorted(_DATA.glob("*.toml"))]
+    return sorted(found, key=lambda regime: regime.effective_from, reverse=True)
 
 
-def get_regime(*, code: str) -> Regime:
-    """Return the regime, or the strictest one for a code that is not there."""
-    return load_regimes().get(code) or load_regimes()[UNKNOWN]
+def get_regime(*, code: str, on: date) -> Regime:
+    """Return a regime as it is on a day, or the strictest one if it is not there or not yet."""
+    for regime in load_regimes():
+        if regime.code == code and regime.effective_from <= on:
+            return regime
+    return next(regime for regime in load_regimes() if regime.code == UNKNOWN)
 
 
-def find_jurisdiction(*, country_header: str, default_country: str) -> Jurisdiction:
-    """Return where the visitor is: what the trusted proxy says, else the site's own country."""
-    country = country_header.strip().upper()
-    if len(country) == 2 and country.isalpha() and country not in {"XX", "T1"}:
-        return Jurisdiction(country=country, method=CountryMethod.HEADER)
-    return Jurisdiction(country=default_country, method=CountryMethod.SITE_DEFAULT)
+def find_jurisdiction(*, place_header: str, default_country: str) -> Jurisdiction:
+    """
+    Return where the visitor is: what the trusted proxy says, else the site's own country.
+
+    `place_header` is a country, or one of its regions as in ISO 3166-2 (`US-CA`).
+    """
+    country, _, region = place_header.strip().upper().partition("-")
+    if not _COUNTRY.fullmatch(country) or country in _NOWHERE:
+        return Jurisdiction(country=default_country, method=CountryMethod.SITE_DEFAULT)
+    return Jurisdiction(
+        country=country,
+        region=region if _REGION.fullmatch(region) else "",
+        method=CountryMethod.HEADER,
+    )
 
 
 def resolve(*, jurisdiction: Jurisdiction, profile: str, on: date) -> Regime:
-    """Return the regime for a place; a regime that is not in force yet is not applied."""
-    if jurisdiction.country == "JP":
-        code = profile
-    elif jurisdiction.country in EEA:
-        code = "eu"
-    else:
-        code = UNKNOWN
-    regime = get_regime(code=code)
-    return regime if regime.effective_from <= on else get_regime(code=UNKNOWN)
+    """
+    Return the regime for a place; a regime that is not in force yet is not applied.
+
+    A region's own comes before that for all regions of its country (`US-*`), and that before the
+    country's, which also stands for a country whose region is not known. Where sites choose among
+    profiles, `profile` is the code of theirs.
+    """
+    country, region = jurisdiction.country, jurisdiction.region
+    places = (f"{country}-{region}", f"{country}-*", country) if region else (country,)
+    for place in places:
+        for regime in load_regimes():
+            if place in regime.places:
+                return get_regime(code=profile if regime.is_profile else regime.code, on=on)
+    return get_regime(code=UNKNOWN, on=on)
 
 
 def _read(path: Path) -> Regime:
@@ -58,7 +73,11 @@ def _read(path: Path) -> Regime:
     return Regime(
         code=data["code"],
         effective_from=data["effective_from"],
+        source=data["source"],
+        reviewer=data["reviewer"],
         country_group=data["country_group"],
+        places=frozenset(data["places"]),
+        is_profile=data.get("is_profile", False),
         notice_natures={
             transport: frozenset(natures) for transport, natures in data["notice_natures"].items()
         },

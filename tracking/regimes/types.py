@@ -17,10 +17,15 @@ class CountryMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jurisdiction:
-    """Where the visitor is taken to be: ISO 3166-1 alpha-2, and how that was found."""
+    """
+    Where the visitor is taken to be, and how that was found.
+
+    `country` is ISO 3166-1 alpha-2, `region` what follows it in ISO 3166-2, "" if not known.
+    """
 
     country: str
     method: CountryMethod
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +33,20 @@ class Regime:
     """
     What holds before a choice, what a browser signal does, how long a choice lasts.
 
+    A code may have several versions, each from its day on. `places` are countries, regions
+    (`US-CA`) or all other regions of a country (`US-*`). `is_profile`: one of several that a site
+    there chooses from.
     `notice_natures[transport]`: purposes of these natures may go on once the notice was shown,
     for partners whose role is in `notice_roles`. `renew_days`: days until asked again.
     """
 
     code: str
     effective_from: date
+    source: str
+    reviewer: str
     country_group: str
+    places: frozenset[str]
+    is_profile: bool
     notice_natures: Mapping[str, frozenset[str]]
     notice_roles: frozenset[str]
     signal_natures: frozenset[str]

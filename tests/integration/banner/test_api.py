@@ -172,6 +172,28 @@ def test_another_country_gets_its_own_regime(
     assert "CF-IPCountry" in client.get(f"/b/{SITE}.js")["Vary"]
 
 
+def test_a_region_gets_its_own_regime(client: Client, notice: Notice, settings: object) -> None:
+    settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"  # type: ignore[attr-defined]
+    settings.TRUSTED_REGION_HEADER = "CF-Region-Code"  # type: ignore[attr-defined]
+
+    california = config(client, **{"CF-IPCountry": "US", "CF-Region-Code": "CA"})
+    canada = config(client, **{"CF-IPCountry": "CA"})
+
+    # An opt-out: advertising goes on with notice, and stops for the browser's signal.
+    assert california["tags"]["ads"]["notice"] is True
+    assert california["tags"]["ads"]["signal"]
+    assert "notice" not in canada["tags"]["ads"]
+    assert "CF-IPCountry, CF-Region-Code" in client.get(f"/b/{SITE}.js")["Vary"]
+
+
+def test_a_region_without_a_country_says_nothing(
+    client: Client, notice: Notice, settings: object
+) -> None:
+    settings.TRUSTED_REGION_HEADER = "CF-Region-Code"  # type: ignore[attr-defined]
+
+    assert config(client, **{"CF-Region-Code": "CA"}) == config(client)
+
+
 def test_without_a_trusted_header_nobody_chooses_a_country(client: Client, notice: Notice) -> None:
     assert config(client, **{"CF-IPCountry": "FR"}) == config(client)
 

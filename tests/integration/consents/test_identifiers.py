@@ -498,7 +498,7 @@ def test_nothing_of_them_is_logged(visitor: Visitor, caplog: pytest.LogCaptureFi
 
 def test_they_go_when_the_longest_grant_has_expired(visitor: Visitor) -> None:
     allow_and_identify(visitor, STATCO)
-    days = max(regime.renew_days_granted for regime in regimes.load_regimes().values())
+    days = max(regime.renew_days_granted for regime in regimes.load_regimes())
     decided_at = Device.objects.get().decided_at
 
     assert identifiers.forget_expired(now=decided_at + timedelta(days=days)) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -39,6 +40,20 @@ def test_a_notice_that_was_shown_opens_what_the_regime_lets_it_open(visitor: Vis
         "withheld_data_items": [],
     }
     assert not visitor.gate("ads")["ads"]["allowed"]
+
+
+def test_in_an_opt_out_state_advertising_goes_on_with_notice_and_stops_for_the_signal(
+    visitor: Visitor, settings: Any
+) -> None:
+    settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"
+    settings.TRUSTED_REGION_HEADER = "CF-Region-Code"
+    visitor.client.defaults |= {"HTTP_CF_IPCOUNTRY": "US", "HTTP_CF_REGION_CODE": "CO"}
+
+    assert visitor.gate("ads")["ads"]["reason"] == "no_choice"
+    visitor.client.cookies["cm_shown"] = "1"
+    assert visitor.gate("ads")["ads"]["reason"] == "notice_given"
+    visitor.sends_gpc = True
+    assert visitor.gate("ads")["ads"]["reason"] == "browser_signal"
 
 
 def test_the_accepter_opens_everything(visitor: Visitor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -308,7 +308,7 @@ def test_an_answer_is_asked_again_when_it_is_old(
 
     assert asks is rules.has_question(
         notice=notice,
-        regime=regimes.get_regime(code="jp-a"),
+        regime=regimes.get_regime(code="jp-a", on=date.max),
         choices=choices,
         overdue=(),
         now=NOW,

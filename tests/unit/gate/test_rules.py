@@ -47,7 +47,11 @@ def regime(data: dict[str, Any]) -> Regime:
     return Regime(
         code=data["code"],
         effective_from=date(2020, 1, 1),
+        source="",
+        reviewer="",
         country_group="",
+        places=frozenset(),
+        is_profile=False,
         notice_natures={key: frozenset(value) for key, value in data["notice_natures"].items()},
         notice_roles=frozenset(data["notice_roles"]),
         signal_natures=frozenset(data["signal"]["natures"]),

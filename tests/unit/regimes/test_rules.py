@@ -1,58 +1,139 @@
+"""Which regime applies where and from when, and what the data files must keep to."""
+
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from tracking.regimes.rules import find_jurisdiction, get_regime, load_regimes, resolve
-from tracking.regimes.types import CountryMethod, Jurisdiction
+from tracking.regimes.types import CountryMethod, Jurisdiction, Regime
+from tracking.registry.types import Nature, Role, Transport
 
-TODAY = date(2026, 11, 22)
+TODAY = date(2026, 11, 26)
+BEFORE_ALL_LAW = date(1990, 1, 1)
+LAWS = [regime for regime in load_regimes() if regime.code != "unknown"]
 
 
-def regime_of(country: str) -> str:
-    place = Jurisdiction(country=country, method=CountryMethod.HEADER)
-    return resolve(jurisdiction=place, profile="jp-a", on=TODAY).code
+def name(regime: Regime) -> str:
+    return f"{regime.code}-{regime.effective_from}"
+
+
+def regime_in(place: str, *, profile: str = "jp-a", on: date = TODAY) -> Regime:
+    found = find_jurisdiction(place_header=place, default_country="ZZ")
+    return resolve(jurisdiction=found, profile=profile, on=on)
 
 
 @pytest.mark.parametrize(
-    ("country", "code"),
-    [("JP", "jp-a"), ("FR", "eu"), ("NO", "eu"), ("US", "unknown"), ("ZZ", "unknown")],
+    ("place", "code"),
+    [
+        ("JP", "jp-a"),
+        ("JP-13", "jp-a"),
+        ("FR", "eu"),
+        ("FR-75", "eu"),
+        ("NO", "eu"),
+        ("GB", "uk"),
+        ("US-CA", "us-ca"),
+        ("US-CO", "us-signal"),
+        ("US-TX", "us-signal"),
+        ("US-WY", "us-other"),
+        # Somewhere in the US: no state asks for more than California.
+        ("US", "us-ca"),
+        ("US-", "us-ca"),
+        ("US-!!", "us-ca"),
+        ("KR", "kr"),
+        ("BR", "br"),
+        ("CN", "cn"),
+        ("CH", "unknown"),
+        ("ZZ", "unknown"),
+    ],
 )
-def test_the_place_decides(country: str, code: str) -> None:
-    assert regime_of(country) == code
+def test_the_place_decides(place: str, code: str) -> None:
+    assert regime_in(place).code == code
 
 
 def test_an_unknown_place_is_as_strict_as_the_strictest() -> None:
-    unknown = get_regime(code="unknown")
+    unknown = get_regime(code="unknown", on=TODAY)
 
-    for regime in load_regimes().values():
+    for regime in load_regimes():
         for transport, natures in unknown.notice_natures.items():
             assert natures <= regime.notice_natures[transport]
         assert unknown.notice_roles <= regime.notice_roles
         assert unknown.signal_natures >= regime.signal_natures
+        assert unknown.renew_days_granted <= regime.renew_days_granted
 
 
-def test_a_regime_that_is_not_in_force_yet_is_not_applied() -> None:
-    place = Jurisdiction(country="JP", method=CountryMethod.HEADER)
+def test_where_the_state_is_not_known_no_state_asks_for_more() -> None:
+    somewhere = regime_in("US")
 
-    assert resolve(jurisdiction=place, profile="jp-a", on=date(2023, 6, 15)).code == "unknown"
+    for regime in load_regimes():
+        if regime.country_group == "US":
+            assert somewhere.notice_natures["client"] <= regime.notice_natures["client"]
+            assert somewhere.notice_natures["server"] <= regime.notice_natures["server"]
+            assert somewhere.signal_natures >= regime.signal_natures
+            assert somewhere.renew_days_refused >= regime.renew_days_refused
+
+
+@pytest.mark.parametrize("regime", LAWS, ids=name)
+def test_the_clock_decides_when_a_regime_begins(regime: Regime) -> None:
+    first_day = regime.effective_from
+    eve = first_day - timedelta(days=1)
+
+    assert get_regime(code=regime.code, on=first_day) is regime
+    assert get_regime(code=regime.code, on=eve) is not regime
+    assert get_regime(code=regime.code, on=BEFORE_ALL_LAW).code == "unknown"
+
+
+def test_the_united_kingdom_follows_its_new_law_from_its_day_on() -> None:
+    before, after = regime_in("GB", on=date(2026, 2, 4)), regime_in("GB", on=date(2026, 2, 5))
+
+    assert before.notice_natures["client"] == frozenset()
+    assert after.notice_natures["client"] == {"analytics", "functional"}
+    # Statistics that a service also uses for itself are not the site's own.
+    assert "third_party" not in after.notice_roles
+
+
+def test_in_japan_sending_from_the_server_always_waits() -> None:
+    assert regime_in("JP").notice_natures["server"] == frozenset()
+
+
+@pytest.mark.parametrize("regime", load_regimes(), ids=name)
+def test_the_files_speak_the_registrys_language(regime: Regime) -> None:
+    natures = {nature.value for nature in Nature} - {Nature.NECESSARY.value}
+
+    assert set(regime.notice_natures) == {transport.value for transport in Transport}
+    assert all(named <= natures for named in regime.notice_natures.values())
+    assert regime.signal_natures <= natures
+    assert regime.notice_roles <= {role.value for role in Role}
+    assert regime.source
+    assert regime.reviewer
+    # A no is not asked about sooner than a yes is where the law leaves the choice, and never daily.
+    assert regime.renew_days_refused >= 180
+
+
+def test_no_place_has_two_regimes_unless_sites_choose() -> None:
+    codes: dict[str, set[str]] = {}
+    for regime in load_regimes():
+        for place in regime.places:
+            codes.setdefault(place, set()).add("profile" if regime.is_profile else regime.code)
+    assert {place: found for place, found in codes.items() if len(found) > 1} == {}
 
 
 def test_a_profile_that_is_not_there_is_the_strictest() -> None:
-    place = Jurisdiction(country="JP", method=CountryMethod.HEADER)
-
-    assert resolve(jurisdiction=place, profile="jp-z", on=TODAY).code == "unknown"
+    assert regime_in("JP", profile="jp-z").code == "unknown"
 
 
-@pytest.mark.parametrize("header", ["", "XX", "T1", "Japan", "J", "1P", "j\x00"])
+@pytest.mark.parametrize("header", ["", "-", "XX", "T1", "Japan", "J", "1P", "j\x00", "JP2-13"])
 def test_a_header_that_says_nothing_leaves_the_sites_own_country(header: str) -> None:
-    place = find_jurisdiction(country_header=header, default_country="JP")
+    place = find_jurisdiction(place_header=header, default_country="JP")
 
     assert place == Jurisdiction(country="JP", method=CountryMethod.SITE_DEFAULT)
 
 
 def test_a_trusted_header_is_believed() -> None:
-    place = find_jurisdiction(country_header=" fr ", default_country="JP")
-
-    assert place == Jurisdiction(country="FR", method=CountryMethod.HEADER)
+    assert find_jurisdiction(place_header=" fr ", default_country="JP") == Jurisdiction(
+        country="FR", method=CountryMethod.HEADER
+    )
+    assert find_jurisdiction(place_header="us-ca", default_country="JP") == Jurisdiction(
+        country="US", region="CA", method=CountryMethod.HEADER
+    )
