@@ -248,6 +248,27 @@ def _versions(notice: Notice, receipts: Sequence[Receipt]) -> dict[int, Notice]:
     return found
 
 
+def get_signal_statement(*, site_code: str | None, now: datetime) -> Mapping[str, object]:
+    """
+    Return what `/.well-known/gpc.json` says (Global Privacy Control, W3C): `gpc` and `lastUpdate`.
+
+    It was updated when the site's notice took effect, or a regime after that. Where there is only
+    one site, None stands for it.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    if site_code is None:
+        codes = [site.code for site in registry.list_sites()]
+        site_code = codes[0] if len(codes) == 1 else ""
+    notice = notices.get_current(site_code=registry.get_site(code=site_code).code)
+    statement = regimes.signal_statement(on=now.date())
+    return {
+        "gpc": statement.is_honoured,
+        "lastUpdate": max(notice.effective_at.date(), statement.since).isoformat(),
+    }
+
+
 def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:
     jurisdiction = regimes.find_jurisdiction(
         place_header=reader.place_header, default_country=site.default_country

@@ -12,14 +12,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.csrf import csrf_failure
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from psycopg_pool import PoolTimeout
 
 from tracking.consents import cookies, erasures
@@ -108,6 +108,25 @@ def erasure(request: HttpRequest, site: str) -> HttpResponse:
     if request.method == "POST":
         return _erase(request, site)
     return _show_erasure(request, site)
+
+
+@require_safe
+def signal_statement(request: HttpRequest) -> HttpResponse:
+    """
+    Say whether browsers' privacy signals are honoured, as `/.well-known/gpc.json`.
+
+    A service with several sites is asked for one of them, by `?site=`.
+    """
+    try:
+        statement = queries.get_signal_statement(
+            site_code=request.GET.get("site"), now=timezone.now()
+        )
+    except (UnknownSite, NoNotice) as error:
+        raise Http404 from error
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        logger.error("database away: %s", type(error).__name__)
+        return JsonResponse({}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return JsonResponse(statement, headers={"Cache-Control": "public, max-age=3600"})
 
 
 @csrf_exempt

@@ -9,9 +9,11 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from tracking.regimes.types import CountryMethod, Jurisdiction, Regime
+from tracking.regimes.types import CountryMethod, Jurisdiction, Regime, SignalStatement
 
 UNKNOWN = "unknown"
+# What GPC objects to: that data is sold, shared, or used for advertising across contexts.
+_SOLD = frozenset({"advertising"})
 _DATA = Path(__file__).parent / "data"
 
 # What proxies say of a visitor whose country they do not know (Cloudflare).
@@ -66,6 +68,15 @@ def resolve(*, jurisdiction: Jurisdiction, profile: str, on: date) -> Regime:
             if place in regime.places:
                 return get_regime(code=profile if regime.is_profile else regime.code, on=on)
     return get_regime(code=UNKNOWN, on=on)
+
+
+def signal_statement(*, on: date) -> SignalStatement:
+    """Return what a site may say of browsers' privacy signals on a day."""
+    in_force = [regime for regime in load_regimes() if regime.effective_from <= on]
+    return SignalStatement(
+        is_honoured=all(regime.signal_natures >= _SOLD for regime in in_force),
+        since=max(regime.effective_from for regime in in_force),
+    )
 
 
 def _read(path: Path) -> Regime:

@@ -68,3 +68,11 @@ class Regime:
             },
             "renew_days": {"granted": self.renew_days_granted, "refused": self.renew_days_refused},
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalStatement:
+    """Whether a browser's signal is honoured wherever a visitor is, and since when rules stand."""
+
+    is_honoured: bool
+    since: date
