@@ -533,9 +533,7 @@ class _Book:
     def reason(self, decision: Decision | None) -> str:
         if decision is None:
             return self.text["reason_unknown"]
-        if decision.allowed and decision.reason is Reason.NEEDS_RENEWAL:
-            return self.text["reason_needs_renewal_on"]
-        return self.text.get(f"reason_{decision.reason.value}", self.text["reason_unknown"])
+        return self.text[wording.reason_key(decision)]
 
     def lifetime(self, days: int | None) -> str:
         """Return a cookie's lifetime in the unit that people would use."""

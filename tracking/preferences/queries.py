@@ -10,6 +10,7 @@ from uuid import UUID
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate import queries as gate
+from tracking.gate import rules as gate_rules
 from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
 from tracking.notices import queries as notices
@@ -19,9 +20,12 @@ from tracking.preferences.types import (
     ErasurePage,
     FirstLayer,
     Frame,
+    Imagined,
     PreferencePage,
     Reader,
+    Simulation,
     TransmissionPage,
+    Visit,
 )
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Regime
@@ -246,6 +250,51 @@ def _versions(notice: Notice, receipts: Sequence[Receipt]) -> dict[int, Notice]:
             if version is not None:
                 found[version.number] = version
     return found
+
+
+def list_regimes() -> Sequence[Regime]:
+    """Return every regime, for a list of places."""
+    return regimes.load_regimes()
+
+
+def simulate(*, site_code: str, imagined: Imagined, now: datetime) -> Simulation:
+    """
+    Return what a visitor would get at this moment, without there being one.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    site = registry.get_site(code=site_code)
+    notice = notices.get_current(site_code=site.code)
+    jurisdiction = regimes.find_jurisdiction(
+        place_header=imagined.place, default_country=site.default_country
+    )
+    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    choices = rules.imagine_choices(notice=notice, visit=imagined.visit, now=now)
+    overdue = gate.list_overdue_partners(site_id=site.id)
+    return Simulation(
+        site=site,
+        notice=notice,
+        imagined=imagined,
+        jurisdiction=jurisdiction,
+        regime=regime,
+        is_asked=rules.has_question(
+            notice=notice, regime=regime, choices=choices, overdue=overdue, now=now
+        ),
+        decisions={
+            code: gate_rules.decide(
+                tag_code=code,
+                terms=notice.terms,
+                regime=regime,
+                choices=choices,
+                gpc=imagined.gpc,
+                shown_notice=None if imagined.visit is Visit.FIRST else notice.number,
+                overdue=overdue,
+                now=int(now.timestamp()),
+            )
+            for code in notice.terms.tags
+        },
+    )
 
 
 def get_signal_statement(*, site_code: str | None, now: datetime) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from tracking.preferences.types import (
     Act,
     Answer,
     View,
+    Visit,
 )
 from tracking.regimes.types import Regime
 from tracking.registry.types import Presentation
@@ -135,6 +136,22 @@ def has_question(
         ).reason
         in asks
         for code in notice.terms.tags
+    )
+
+
+def imagine_choices(*, notice: Notice, visit: Visit, now: datetime) -> Choices | None:
+    """Return the choices of a visitor who answered everything a moment ago, or nothing yet."""
+    if visit in (Visit.FIRST, Visit.SHOWN):
+        return None
+    everything, nothing = notice.asked_ids, frozenset[str]()
+    has_allowed = visit is Visit.ALLOWED
+    return Choices(
+        granted=everything if has_allowed else nothing,
+        refused=nothing if has_allowed else everything,
+        decided_at=int(now.timestamp()),
+        notice=notice.number,
+        with_signal=False,
+        seq=1,
     )
 
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tracking.consents.types import Method, Stage, Surface
+from tracking.gate.types import Decision
+from tracking.notices.types import Notice
+from tracking.regimes.types import Jurisdiction, Regime
+from tracking.registry.types import SiteInfo
 
 
 class View(StrEnum):
@@ -40,6 +44,37 @@ class Reader:
     gpc: bool
     shown_notice: int | None
     is_doubtful: bool
+
+
+class Visit(StrEnum):
+    """What an imagined visitor has done so far."""
+
+    FIRST = "first"
+    SHOWN = "shown"
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imagined:
+    """A visitor who is not there. `place` is as a trusted proxy says it, "" = it says nothing."""
+
+    place: str
+    gpc: bool
+    visit: Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What an imagined visitor would get: the rules, a question or none, each tag's decision."""
+
+    site: SiteInfo
+    notice: Notice
+    imagined: Imagined
+    jurisdiction: Jurisdiction
+    regime: Regime
+    is_asked: bool
+    decisions: Mapping[str, Decision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import budoux
 
+from tracking.gate.types import Decision, Reason
 from tracking.lib import moments
 from tracking.preferences.types import Moment
 
@@ -45,6 +46,19 @@ def country_name(*, code: str, language: str) -> str:
     """Return the country in words."""
     names = _countries().get(code, {})
     return names.get(language) or names.get("en") or code
+
+
+def country_codes() -> tuple[str, ...]:
+    """Return the countries that have a name."""
+    return tuple(_countries())
+
+
+def reason_key(decision: Decision) -> str:
+    """Return the text that says why."""
+    if decision.allowed and decision.reason is Reason.NEEDS_RENEWAL:
+        return "reason_needs_renewal_on"
+    key = f"reason_{decision.reason.value}"
+    return key if key in _texts()["en"] else "reason_unknown"
 
 
 def moment(*, at: datetime, zone: str, language: str) -> Moment:
