@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tracking.consents import queries as consents
@@ -15,7 +16,7 @@ from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import page, rules
+from tracking.preferences import page, rules, transmission_copy
 from tracking.preferences.types import (
     ErasurePage,
     FirstLayer,
@@ -297,7 +298,7 @@ def simulate(*, site_code: str, imagined: Imagined, now: datetime) -> Simulation
     )
 
 
-def get_signal_statement(*, site_code: str | None, now: datetime) -> Mapping[str, object]:
+def get_signal_statement(*, site_code: str | None, now: datetime) -> Mapping[str, Any]:
     """
     Return what `/.well-known/gpc.json` says (Global Privacy Control, W3C): `gpc` and `lastUpdate`.
 
@@ -307,15 +308,34 @@ def get_signal_statement(*, site_code: str | None, now: datetime) -> Mapping[str
     :raises UnknownSite:
     :raises NoNotice:
     """
-    if site_code is None:
-        codes = [site.code for site in registry.list_sites()]
-        site_code = codes[0] if len(codes) == 1 else ""
-    notice = notices.get_current(site_code=registry.get_site(code=site_code).code)
+    notice = notices.get_current(site_code=_known_site(site_code))
     statement = regimes.signal_statement(on=now.date())
     return {
         "gpc": statement.is_honoured,
         "lastUpdate": max(notice.effective_at.date(), statement.since).isoformat(),
     }
+
+
+def get_transmission_copy(
+    *, site_code: str | None, address: Callable[[str], str]
+) -> Mapping[str, Any]:
+    """
+    Return the external-transmission page for machines; `address` is that of a site's page.
+
+    Where there is only one site, None stands for it.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    notice = notices.get_current(site_code=_known_site(site_code))
+    return transmission_copy.build_copy(notice=notice, page_url=address(notice.site_code))
+
+
+def _known_site(site_code: str | None) -> str:
+    if site_code is None:
+        codes = [site.code for site in registry.list_sites()]
+        site_code = codes[0] if len(codes) == 1 else ""
+    return registry.get_site(code=site_code).code
 
 
 def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:

@@ -6,6 +6,9 @@ app_name = "preferences"
 
 urlpatterns = [
     path(".well-known/gpc.json", views.signal_statement, name="signal-statement"),
+    path(
+        ".well-known/external-transmission.json", views.transmission_copy, name="transmission-copy"
+    ),
     path("preferences/<slug:site>/", views.preferences, name="page"),
     path("preferences/<slug:site>/erasure/", views.erasure, name="erasure"),
     path("first-layer/<slug:site>.css", views.first_layer_frame, name="first-layer-frame"),

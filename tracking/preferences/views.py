@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -112,21 +113,38 @@ def erasure(request: HttpRequest, site: str) -> HttpResponse:
 
 @require_safe
 def signal_statement(request: HttpRequest) -> HttpResponse:
-    """
-    Say whether browsers' privacy signals are honoured, as `/.well-known/gpc.json`.
+    """Say whether browsers' privacy signals are honoured, as `/.well-known/gpc.json`."""
+    return _well_known(
+        lambda: queries.get_signal_statement(site_code=request.GET.get("site"), now=timezone.now())
+    )
 
-    A service with several sites is asked for one of them, by `?site=`.
-    """
+
+@require_safe
+def transmission_copy(request: HttpRequest) -> HttpResponse:
+    """Say what is sent to whom and why, as `/.well-known/external-transmission.json`."""
+
+    def address(site: str) -> str:
+        return request.build_absolute_uri(reverse("preferences:transmission", args=[site]))
+
+    return _well_known(
+        lambda: queries.get_transmission_copy(site_code=request.GET.get("site"), address=address)
+    )
+
+
+def _well_known(read: Callable[[], Mapping[str, Any]]) -> HttpResponse:
+    """Answer machines of anybody; a service with several sites is asked for one, by `?site=`."""
     try:
-        statement = queries.get_signal_statement(
-            site_code=request.GET.get("site"), now=timezone.now()
-        )
+        found = read()
     except (UnknownSite, NoNotice) as error:
         raise Http404 from error
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         logger.error("database away: %s", type(error).__name__)
         return JsonResponse({}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return JsonResponse(statement, headers={"Cache-Control": "public, max-age=3600"})
+    return JsonResponse(
+        dict(found),
+        json_dumps_params={"ensure_ascii": False},
+        headers={"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"},
+    )
 
 
 @csrf_exempt
