@@ -414,10 +414,11 @@ def _parts(
         yield part
 
 
-def _is_heard(endpoint: _Endpoint, message_type: str) -> bool:
+def _is_heard(endpoint: _Endpoint, event: ClaimedEvent) -> bool:
+    """Tell whether the partner wants this news; who hears everything needs no look into it."""
     if endpoint.is_for_erasures_only:
-        return message_type == "device.erased"
-    return message_type != "consent.granted"
+        return bool(event.payload["type"] == "device.erased")
+    return endpoint.way.profile.hears_grants or event.payload["type"] != "consent.granted"
 
 
 def _message(endpoint: _Endpoint, event: ClaimedEvent, *, keys: Keys) -> Message | Reply:
@@ -428,8 +429,7 @@ def _message(endpoint: _Endpoint, event: ClaimedEvent, *, keys: Keys) -> Message
     if event.ticket and endpoint.way.check is None:
         # The transport was changed since, and with it went whom to ask: a person must look.
         return _NO_ANSWER_THERE
-    hears_all = profile.hears_grants and not endpoint.is_for_erasures_only
-    if not hears_all and not _is_heard(endpoint, event.payload["type"]):
+    if not _is_heard(endpoint, event):
         return _NOT_NEEDED
     context = sealing_context(
         site_id=event.site_id, addressee=event.addressee, subject=event.subject

@@ -11,6 +11,7 @@ from django.test import Client
 
 from tests.factories.registry import ORIGIN, SITE
 from tests.visitors import Visitor
+from tracking.consents.models import ConsentRecord
 from tracking.lib.short_memory import forget_everything
 from tracking.outbox.models import OutboxEvent
 
@@ -54,6 +55,31 @@ def test_in_an_opt_out_state_advertising_goes_on_with_notice_and_stops_for_the_s
     assert visitor.gate("ads")["ads"]["reason"] == "notice_given"
     visitor.sends_gpc = True
     assert visitor.gate("ads")["ads"]["reason"] == "browser_signal"
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "regime", "group"),
+    [
+        ("US", "CA", "us-ca", "US"),
+        ("US", "WY", "us-other", "US"),
+        ("GB", "", "uk", "UK"),
+        ("KR", "", "kr", "KR"),
+        ("BR", "SP", "br", "BR"),
+        ("CN", "", "cn", "CN"),
+    ],
+)
+def test_a_decision_from_each_place_is_recorded_under_its_rules(
+    visitor: Visitor, settings: Any, country: str, region: str, regime: str, group: str
+) -> None:
+    settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"
+    settings.TRUSTED_REGION_HEADER = "CF-Region-Code"
+    visitor.client.defaults |= {"HTTP_CF_IPCOUNTRY": country, "HTTP_CF_REGION_CODE": region}
+
+    assert visitor.allow().status_code == 201
+
+    record = ConsentRecord.objects.get()
+    assert (record.regime, record.country_group) == (regime, group)
+    assert allowed(visitor) == set(ALL)
 
 
 def test_the_accepter_opens_everything(visitor: Visitor) -> None:
