@@ -133,7 +133,9 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     text = texts(language)
     country = wording.country_name(code=jurisdiction.country, language=language)
-    if jurisdiction.region and jurisdiction.region != _ANY_REGION:
+    if jurisdiction.region == _ANY_REGION:
+        country = text["place_other_states"].format(country=country)
+    elif jurisdiction.region:
         country = text["place_region"].format(country=country, region=jurisdiction.region)
     yield text["where"], text[f"where_{jurisdiction.method}"].format(country=country)
     yield text["regime"], regime.code

@@ -88,6 +88,15 @@ def test_it_agrees_with_the_gate(privacy: Client, visitor: Visitor) -> None:
     assert {tag: told[tag][0] for tag in gate} == {tag: one["allowed"] for tag, one in gate.items()}
 
 
+def test_a_place_is_called_the_same_in_the_form_and_in_the_answer(
+    privacy: Client, notice: Notice
+) -> None:
+    for place, name in (("US-XX", "United States (other states)"), ("US-CA", "United States (CA)")):
+        html = read(privacy, place=place)
+        assert f'<option value="{place}" selected>{name}</option>' in html
+        assert f"<dt>Place</dt><dd>{name} (from the proxy's header)</dd>" in html
+
+
 def test_who_has_answered_is_not_asked(privacy: Client, notice: Notice) -> None:
     assert "Asked by a bar at the bottom." in read(privacy)
     assert "Not asked: has answered already." in read(privacy, visit="refused")
