@@ -112,6 +112,8 @@ def _fingerprints(content: Mapping[str, Any]) -> dict[str, _Fingerprint]:
         uses.update(f"purpose:{code}" for code in tag["purposes"])
         uses.update(f"item:{code}" for code in (*tag["required_items"], *tag["optional_items"]))
         uses.add(f"transport:{tag['transport']}")
+        if tag.get("is_linkable"):
+            uses.add("linkable")
     found: dict[str, _Fingerprint] = {}
     for purpose in content["purposes"]:
         found[f"purpose:{purpose['code']}"] = ((purpose["nature"],), frozenset())

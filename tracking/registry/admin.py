@@ -55,6 +55,14 @@ class DataItemAdmin(Numbered):
     ordering = ("site", "position")
 
 
+@admin.register(models.JointUse)
+class JointUseAdmin(Declared):
+    list_display = ("code", "position", "site")
+    list_filter = ("site",)
+    ordering = ("site", "position")
+    filter_horizontal = ("items",)
+
+
 @admin.register(models.Partner)
 class PartnerAdmin(Numbered):
     list_display = ("code", "role", "country", "sla_hours", "effective_at", "site")

@@ -11,10 +11,12 @@ from tracking.registry.types import (
     IDENTIFIER_KIND,
     MOST_IDENTIFIERS,
     ChoiceKind,
+    ForeignBasis,
     HoldMode,
     Nature,
     OptoutKind,
     Presentation,
+    RecipientClass,
     Role,
     TagStatus,
     Transport,
@@ -61,11 +63,23 @@ class Site(models.Model):
     )
     # Company contact that every notice prints (APPI Art. 32(1), Order 10).
     company = models.JSONField(default=dict)
+    # {"accent": "#1a5fb4"}: what the site's brand changes in how banner and pages look.
+    look = models.JSONField(default=dict, blank=True)
+    review_months = models.PositiveSmallIntegerField(
+        default=12, help_text="So long after it was published, a notice is to be looked at again."
+    )
+    asks_age = models.BooleanField(
+        default=False, help_text="Decisions say an age band; a child's yes needs its guardian's."
+    )
 
     class Meta:
         constraints = [
             _one_of("presentation", Presentation, "site_presentation_known"),
             _one_of("hold_mode", HoldMode, "site_hold_mode_known"),
+            models.CheckConstraint(
+                condition=Q(review_months__gte=1, review_months__lte=36),
+                name="site_review_within_three_years",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -121,11 +135,39 @@ class DataItem(models.Model):
     name = models.JSONField(default=dict)
     description = models.JSONField(default=dict, blank=True)
     is_article9 = models.BooleanField(default=True)
+    # Where else the site's policy names it, such as 第3条; without either it cannot be collected.
+    named_in = models.TextField(blank=True, default="")
     jiaa_class = models.CharField(max_length=1)
     is_contactable = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["site", "code"], name="item_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.site_id}/{self.code}"
+
+
+class JointUse(models.Model):
+    """
+    One joint use of personal data, as it is announced (APPI Art. 27(5)(iii)).
+
+    Its members are the site and the partners that name it. What is used jointly, and by whom, has
+    no way to change by notice: that is another joint use, with another code.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    code = models.SlugField(max_length=40)
+    position = models.SmallIntegerField(default=0)
+    items = models.ManyToManyField(DataItem, blank=True)
+    scope = models.JSONField(default=dict)
+    purpose = models.JSONField(default=dict)
+    # Who answers for it. A corporation also names its representative.
+    responsible_name = models.JSONField(default=dict)
+    responsible_address = models.JSONField(default=dict)
+    responsible_representative = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "code"], name="joint_use_code_once")]
 
     def __str__(self) -> str:
         return f"{self.site_id}/{self.code}"
@@ -146,16 +188,42 @@ class Partner(models.Model):
     policy_url = models.URLField(blank=True)
     optout_url = models.URLField(blank=True)
     sla_hours = models.PositiveSmallIntegerField(default=24)
+    recipient_class = models.TextField(
+        choices=_choices(RecipientClass), default=RecipientClass.SERVICE_PROVIDER
+    )
+    joint_use = models.ForeignKey(
+        JointUse, on_delete=models.PROTECT, null=True, blank=True, related_name="members"
+    )
     # A joint user's tags wait until its notice takes effect (APPI Art. 27(5)(iii)).
     effective_at = models.DateTimeField(null=True, blank=True)
     # [{"kind": "ga_client_id", "cookie": "_ga"}]: under what this partner knows a browser, and in
     # which cookie it keeps that; "" = the site hands it over.
     identifiers = models.JSONField(default=list, blank=True)
+    # Entrustment (policy Article 3, APPI Art. 25): what was agreed, and when it is looked at again.
+    contract_ref = models.TextField(blank=True, default="")
+    contract_scope = models.JSONField(default=dict, blank=True)
+    contract_review_on = models.DateField(null=True, blank=True)
+    sub_processors = ArrayField(models.TextField(), default=list, blank=True)
+    # How it was confirmed that people agreed to be recognised there (APPI Art. 31, Rule 26).
+    confirmation = models.JSONField(default=dict, blank=True)
+    # What people are told of a recipient abroad (APPI Art. 28, Rule 17(2)).
+    foreign_basis = models.TextField(blank=True, default="", choices=_choices(ForeignBasis))
+    foreign_system = models.JSONField(default=dict, blank=True)
+    foreign_measures = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["site", "code"], name="partner_code_once"),
             _one_of("role", Role, "partner_role_known"),
+            _one_of("recipient_class", RecipientClass, "partner_recipient_class_known"),
+            models.CheckConstraint(
+                condition=Q(foreign_basis__in=["", *ForeignBasis]),
+                name="partner_foreign_basis_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(joint_use__isnull=True) | Q(role=Role.JOINT_USER),
+                name="partner_in_joint_use_is_joint_user",
+            ),
             models.CheckConstraint(condition=Q(sla_hours__gte=1), name="partner_sla_positive"),
             models.CheckConstraint(
                 condition=models.Func(
@@ -187,6 +255,14 @@ class Tag(models.Model):
     required_items = models.ManyToManyField(DataItem, related_name="required_by")
     optional_items = models.ManyToManyField(DataItem, related_name="optional_for", blank=True)
     transport = models.TextField(choices=_choices(Transport), default=Transport.CLIENT)
+    is_linkable = models.BooleanField(
+        default=False,
+        help_text="Its partner can be expected to know whose it is (APPI Art. 31).",
+    )
+    is_own_use = models.BooleanField(
+        default=False,
+        help_text="Its partner uses what it receives for itself: that is not processing for you.",
+    )
     # Whose consent call the page makes for this tag; see data/vendors.json.
     vendor = models.TextField(choices=_choices(Vendor), default=Vendor.NONE)
     # Which paragraph exempts a strictly necessary tag, such as 22-2-30(1); empty = not exempt.

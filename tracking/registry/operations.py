@@ -26,9 +26,9 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     Make the registry say what a catalogue says, matched by codes, and return the site's id.
 
     Shape: `{"site": {...}, "purposes": [...], "data_items": [...], "partners": [...],
-    "tags": [...]}`, each entry with a `code` and the fields of its model; tags name their partner,
-    purposes and items by code. A tag that the catalogue leaves out is retired, never deleted, since
-    published notices speak of it. Applying twice changes nothing.
+    "tags": [...]}` and, where there are any, `"joint_uses": [...]`, each entry with a `code` and
+    the fields of its model; entries name each other by code. A tag that the catalogue leaves out is
+    retired, never deleted, since published notices speak of it. Applying twice changes nothing.
 
     :raises CatalogueInvalid: if an entry has an unknown field, names a code that is not there, or
         declares identifiers that cannot be collected
@@ -39,7 +39,10 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     )
     purposes = _upsert(models.Purpose, site, catalogue["purposes"])
     items = _upsert(models.DataItem, site, catalogue["data_items"])
-    partners = _upsert(models.Partner, site, [_partner(entry) for entry in catalogue["partners"]])
+    joint_uses = _upsert_joint_uses(site, catalogue.get("joint_uses", ()), items)
+    partners = _upsert(
+        models.Partner, site, [_partner(entry, joint_uses) for entry in catalogue["partners"]]
+    )
     _number(site, ChoiceKind.PURPOSE, purposes)
     _number(site, ChoiceKind.ITEM, items)
     _number(site, ChoiceKind.PARTNER, partners)
@@ -50,11 +53,14 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
         code = fields.pop("code")
         kept.append(code)
         links = {
-            "purposes": [_get(purposes, c, code) for c in fields.pop("purposes", [])],
-            "required_items": [_get(items, c, code) for c in fields.pop("required_items", [])],
-            "optional_items": [_get(items, c, code) for c in fields.pop("optional_items", [])],
+            name: [_get(rows, c, f"Tag {code!r}") for c in fields.pop(name, [])]
+            for name, rows in (
+                ("purposes", purposes),
+                ("required_items", items),
+                ("optional_items", items),
+            )
         }
-        fields["partner"] = _get(partners, fields.get("partner", ""), code)
+        fields["partner"] = _get(partners, fields.get("partner", ""), f"Tag {code!r}")
         fields.setdefault("status", TagStatus.LIVE)
         tag, _ = models.Tag.objects.update_or_create(
             site=site, code=code, defaults={"position": position, **_known(models.Tag, fields)}
@@ -79,12 +85,32 @@ def _upsert(
     return rows
 
 
-def _partner(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _upsert_joint_uses(
+    site: models.Site, entries: Sequence[Mapping[str, Any]], items: Mapping[str, Any]
+) -> dict[str, Any]:
+    rows = _upsert(
+        models.JointUse,
+        site,
+        [{name: value for name, value in entry.items() if name != "items"} for entry in entries],
+    )
+    for entry in entries:
+        rows[entry["code"]].items.set(
+            _get(items, code, f"Joint use {entry['code']!r}") for code in entry.get("items", ())
+        )
+    return rows
+
+
+def _partner(entry: Mapping[str, Any], joint_uses: Mapping[str, Any]) -> dict[str, Any]:
     try:
         identifiers = rules.read_identifiers(entry.get("identifiers", []))
     except ValueError as error:
         raise CatalogueInvalid(f"Partner {entry['code']!r}: {error}.") from error
-    return {**entry, "identifiers": identifiers}
+    code = entry.get("joint_use")
+    return {
+        **entry,
+        "identifiers": identifiers,
+        "joint_use": _get(joint_uses, code, f"Partner {entry['code']!r}") if code else None,
+    }
 
 
 def _number(site: models.Site, kind: ChoiceKind, rows: Mapping[str, Any]) -> None:
@@ -110,8 +136,8 @@ def _known(model: type[django_models.Model], fields: Mapping[str, Any]) -> dict[
     return dict(fields)
 
 
-def _get(rows: Mapping[str, Any], code: str, tag: str) -> Any:
+def _get(rows: Mapping[str, Any], code: str, who: str) -> Any:
     try:
         return rows[code]
     except KeyError as error:
-        raise CatalogueInvalid(f"Tag {tag!r} names {code!r}, which is not declared.") from error
+        raise CatalogueInvalid(f"{who} names {code!r}, which is not declared.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tracking.lib.errors import DomainError
@@ -12,6 +13,7 @@ from tracking.registry.types import (
     HoldMode,
     PartnerInfo,
     Presentation,
+    Role,
     SiteInfo,
     TagStatus,
 )
@@ -82,6 +84,9 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
     return {
         "site": site.code,
         "languages": list(site.languages),
+        "presentation": site.presentation,
+        "look": site.look,
+        "review_months": site.review_months,
         "company": site.company,
         "purposes": [
             {
@@ -101,9 +106,24 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 "name": item.name,
                 "description": item.description,
                 "is_article9": item.is_article9,
+                "named_in": item.named_in,
                 "jiaa_class": item.jiaa_class,
             }
             for item in models.DataItem.objects.filter(site=site).order_by("position", "code")
+        ],
+        "joint_uses": [
+            {
+                "code": joint_use.code,
+                "items": sorted(item.code for item in joint_use.items.all()),
+                "scope": joint_use.scope,
+                "purpose": joint_use.purpose,
+                "responsible_name": joint_use.responsible_name,
+                "responsible_address": joint_use.responsible_address,
+                "responsible_representative": joint_use.responsible_representative,
+            }
+            for joint_use in models.JointUse.objects.filter(site=site)
+            .prefetch_related("items")
+            .order_by("position", "code")
         ],
         "partners": [
             {
@@ -114,7 +134,13 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 "country": partner.country,
                 "address": partner.address,
                 "representative": partner.representative,
-                "role": partner.role,
+                "role": _role(partner, tags),
+                "recipient_class": partner.recipient_class,
+                "joint_use": partner.joint_use.code if partner.joint_use else None,
+                "confirmation": partner.confirmation,
+                "foreign_basis": partner.foreign_basis,
+                "foreign_system": partner.foreign_system,
+                "foreign_measures": partner.foreign_measures,
                 "policy_url": partner.policy_url,
                 "optout_url": partner.optout_url,
                 "sla_hours": partner.sla_hours,
@@ -123,7 +149,9 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 if partner.effective_at
                 else None,
             }
-            for partner in models.Partner.objects.filter(site=site).order_by("position", "code")
+            for partner in models.Partner.objects.filter(site=site)
+            .select_related("joint_use")
+            .order_by("position", "code")
         ],
         "tags": [
             {
@@ -134,6 +162,8 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
                 "required_items": sorted(item.code for item in tag.required_items.all()),
                 "optional_items": sorted(item.code for item in tag.optional_items.all()),
                 "transport": tag.transport,
+                "is_linkable": tag.is_linkable,
+                "is_own_use": tag.is_own_use,
                 "vendor": tag.vendor,
                 "exemption_code": tag.exemption_code,
                 "optout_kind": tag.optout_kind,
@@ -150,6 +180,18 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
             for tag in tags
         ],
     }
+
+
+def _role(partner: models.Partner, tags: Iterable[models.Tag]) -> str:
+    """
+    Return what a partner is, whatever the site calls it: one that uses what it receives for itself
+    is no processor (APPI Art. 27(5)(i): only within what it was entrusted with).
+    """
+    if partner.role == Role.PROCESSOR and any(
+        tag.is_own_use for tag in tags if tag.partner_id == partner.pk
+    ):
+        return Role.THIRD_PARTY
+    return partner.role
 
 
 def _partner_info(partner: models.Partner) -> PartnerInfo:

@@ -25,6 +25,25 @@ class Role(StrEnum):
     JOINT_USER = "joint_user"
 
 
+class RecipientClass(StrEnum):
+    """The three kinds of recipient that the privacy policy names (Article 9)."""
+
+    ADVERTISER = "advertiser"
+    INFORMATION_PROVIDER = "information_provider"
+    SERVICE_PROVIDER = "service_provider"
+
+
+class ForeignBasis(StrEnum):
+    """
+    What lets a recipient abroad have personal data (APPI Art. 28): the person's consent, a country
+    that the authority named (Art. 28(1)), or equivalent measures (Rule 16).
+    """
+
+    CONSENT = "consent"
+    ADEQUATE = "adequate"
+    EQUIVALENT = "equivalent"
+
+
 class Transport(StrEnum):
     CLIENT = "client"
     SERVER = "server"
