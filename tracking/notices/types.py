@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -43,6 +44,30 @@ class Terms:
     natures: Mapping[str, str]
     partners: Mapping[str, PartnerTerms]
     material_since: Mapping[str, int]
+
+
+class Level(StrEnum):
+    """What a finding does to a publication: `stop` keeps it back, `advice` only speaks."""
+
+    STOP = "stop"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    Something about a content that is to be mended.
+
+    `rule` names its text in data/findings.toml, `values` fill that; `check` is the duty behind it
+    (`ET-04`, `APPI 27(5)(iii)`, `plain words`). `place` leads to it through the content:
+    `("tags", "ga4", "our_purpose", "ja")`, `("wording", "ja", "banner_body")`.
+    """
+
+    rule: str
+    check: str
+    level: Level
+    place: tuple[str, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
