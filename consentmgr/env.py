@@ -25,6 +25,7 @@ DECLARED: dict[str, str] = {
     "DATA_DIR": "Where `manage.py up` keeps data, keys and logs (`.data`).",
     "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
     "TRUSTED_REGION_HEADER": "And its region, as in ISO 3166-2 without the country (`CA`).",
+    "NOTICE_REVIEW_BY_ANOTHER": "`1`: a notice is published by another person than submitted it.",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
     "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",

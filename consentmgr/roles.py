@@ -9,7 +9,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "marketing": ("insights.view_dailyshown",),
     "privacy": (
         "insights.view_dailyshown",
-        "notices.view_noticeversion",
+        "notices.view_*",
+        "notices.change_draft",
+        "notices.add_noticeversion",
         "registry.view_*",
         "registry.change_partner",
         "delivery.view_*",

@@ -141,6 +141,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# A notice is published by somebody else than who submitted it.
+NOTICE_REVIEW_BY_ANOTHER = env.flag("NOTICE_REVIEW_BY_ANOTHER", default=False)
 COOKIE_SECURE = env.flag("COOKIE_SECURE", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = COOKIE_SECURE
 SESSION_COOKIE_NAME = "cm_console"

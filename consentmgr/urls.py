@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/admin/", admin.site.urls),
     path("console/deliveries/", include("tracking.delivery.console_urls")),
     path("console/audit/", include("tracking.audit.urls"), {"list_sites": registry.list_sites}),
+    path("console/notices/", include("tracking.publishing.urls")),
     path("console/simulator/", include("tracking.preferences.console_urls")),
     path("console/", include("tracking.insights.urls")),
 ]

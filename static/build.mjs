@@ -186,6 +186,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// The console's editor.
+await script("wording");
 for (const name of ["page", "console", "first_layer"]) await styles(name);
 for (const name of ["card", "ja", "ko"]) {
   const css = readFileSync(join(source, "css", name + ".css"), "utf8");

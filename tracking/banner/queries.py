@@ -251,6 +251,26 @@ def _script(
     config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
     if is_pinned:
         config["integrity"] = {name: part.integrity for name, part in get_parts().items()}
+    return _pack(_join(config, notice).encode())
+
+
+def get_preview(
+    *, site_code: str, notice: Notice, language: str, endpoint: str, now: datetime
+) -> str:
+    """
+    Return the script's text for a notice that is not published, in the site's own country.
+
+    `endpoint`: origin of the service.
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    config = _config(site, notice, _regime(site, "", now), [language], ())
+    return _join({**config, "endpoint": endpoint}, notice)
+
+
+def _join(config: Mapping[str, object], notice: Notice) -> str:
+    """Return what is served: what the page must know, what runs before it, and the loader."""
     text = json.dumps(config, ensure_ascii=False, separators=(",", ":"))
     text = text.replace("\\", "\\\\").replace("'", "\\'")
     # Safe inside a script whatever the texts hold: no tag can end it, no line separator break it.
@@ -261,7 +281,7 @@ def _script(
     # An engine reads data faster as JSON than as code.
     code = f"const CM_CONFIG=JSON.parse('{text}');\n{before}{_dist('loader.js')}"
     # Chromium then compiles it beside the page's work instead of function by function in it.
-    return _pack(f"//# allFunctionsCalledOnLoad\n(()=>{{{code}}})();\n".encode())
+    return f"//# allFunctionsCalledOnLoad\n(()=>{{{code}}})();\n"
 
 
 def _digest(plain: bytes) -> str:

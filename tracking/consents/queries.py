@@ -8,6 +8,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count
 
 from tracking.consents import models, rules
 from tracking.consents.types import (
@@ -431,6 +432,17 @@ def count_decisions(*, site: SiteInfo, since: datetime, until: datetime) -> list
 
 
 # --- inside
+
+
+def count_refusals(*, site_id: int) -> dict[frozenset[int], int]:
+    """Return how many devices refuse what, by choice numbers; there are few different answers."""
+    rows = (
+        models.Device.objects.filter(site_id=site_id, erased_at__isnull=True)
+        .values_list("refused")
+        .annotate(devices=Count("pk"))
+        .order_by()
+    )
+    return {refused: devices for refused, devices in rows if refused is not None}
 
 
 def _own_record(

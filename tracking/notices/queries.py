@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.db.models.functions import Now
 
+from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
-from tracking.notices import models, rules
-from tracking.notices.types import Notice, Publication
+from tracking.notices import diff, models, rules
+from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Stage
+from tracking.registry import queries as registry
 
 
 class NoNotice(DomainError):
@@ -62,13 +67,149 @@ def get_by_id(*, notice_id: int) -> Notice:
 
 def list_publications(*, site_code: str) -> list[Publication]:
     """Return every version of a site, oldest first."""
-    rows = models.NoticeVersion.objects.filter(site__code=site_code).order_by("number")
     return [
-        Publication(number=number, published_at=published_at, effective_at=effective_at)
-        for number, published_at, effective_at in rows.values_list(
-            "number", "published_at", "effective_at"
+        Publication(
+            number=row.number,
+            hash=row.content_hash,
+            published_at=row.published_at,
+            effective_at=row.effective_at,
+            author=row.author,
+            reviewer=row.reviewer,
+            note=row.note,
+            restores=row.restores,
+            review_on=row.review_on,
         )
+        for row in models.NoticeVersion.objects.filter(site__code=site_code)
+        .defer("content")
+        .order_by("number")
     ]
+
+
+def get_draft(*, site_code: str) -> DraftInfo:
+    """
+    Return the words of the next notice, or, where nobody has saved any, those of the newest.
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    row = models.Draft.objects.filter(site_id=site.id).first()
+    if row is not None:
+        return _draft_info(row)
+    newest = _find_newest(site.id)
+    published: Mapping[str, Any] = {} if newest is None else newest.content["wording"]
+    return DraftInfo(
+        wording=rules.differing(published, default_wording()),
+        note="",
+        effective_at=None,
+        stage=Stage.WRITING,
+        revision=0,
+        author="",
+        saved_at=None,
+        submitted_by="",
+        submitted_at=None,
+        submitted_hash="",
+    )
+
+
+def get_proposal(
+    *,
+    site_code: str,
+    wording: Mapping[str, Mapping[str, str]],
+    effective_at: datetime | None,
+    now: datetime,
+) -> Proposal:
+    """
+    Return what would be published with these words, and what is to be said about it.
+
+    :raises UnknownSite:
+    """
+    declaration = registry.get_declaration(site_code=site_code)
+    defaults = default_wording()
+    worded = {
+        language: {**defaults.get(language, {}), **wording.get(language, {})}
+        for language in declaration["languages"]
+    }
+    return _propose(
+        site_id=registry.get_site(code=site_code).id,
+        content={"schema": 1, **declaration, "wording": worded},
+        effective_at=effective_at or now,
+        now=now,
+    )
+
+
+def get_restoration(*, site_code: str, number: int, now: datetime) -> Proposal:
+    """
+    Return what would be published to bring an older version back.
+
+    :raises UnknownSite:
+    :raises NoNotice: if the site has no such version
+    """
+    old = find_version(site_code=site_code, number=number)
+    if old is None:
+        raise NoNotice
+    content = {
+        key: [_without_since(row) for row in value] if key in rules.MEANT else value
+        for key, value in old.content.items()
+    }
+    return _propose(site_id=old.site_id, content=content, effective_at=now, now=now)
+
+
+def _propose(
+    *, site_id: int, content: dict[str, Any], effective_at: datetime, now: datetime
+) -> Proposal:
+    versions = models.NoticeVersion.objects.filter(site_id=site_id).order_by("-number")
+    newest = versions.first()
+    number = 1 if newest is None else newest.number + 1
+    before = None if newest is None else newest.content
+    content = {**content, "number": number}
+    findings = rules.list_findings(
+        content, previous=before, published_at=now, effective_at=effective_at
+    )
+    since = rules.material_since(
+        previous=before,
+        content=content,
+        number=number,
+        earlier=versions.filter(number__lt=number - 1)
+        .values_list("content", flat=True)
+        .iterator(chunk_size=5),
+    )
+    for kind, table in rules.TABLES:
+        content[table] = [
+            {**entry, "material_since": since[f"{kind}:{entry['code']}"]}
+            for entry in content[table]
+        ]
+    return Proposal(
+        content=content,
+        hash=canonical_json.sha256(content),
+        previous=None if newest is None else _load(newest.pk),
+        is_news=newest is None or {**content, "number": newest.number} != newest.content,
+        findings=findings,
+        changes=diff.compare(before or {}, content),
+        renewals=rules.list_renewals(previous=before, content=content, since=since),
+    )
+
+
+def read_proposed(proposal: Proposal, *, site_code: str, now: datetime) -> Notice:
+    """Return a proposal as if it were published, to see what it would look like."""
+    site = registry.get_site(code=site_code)
+    return _notice(
+        id=0,
+        site_id=site.id,
+        site_code=site.code,
+        number=proposal.content["number"],
+        hash=proposal.hash,
+        published_at=now,
+        effective_at=now,
+        content=proposal.content,
+    )
+
+
+def find_review(*, site_code: str) -> date | None:
+    """Return when the notice in effect is to be looked at again."""
+    notice = find_current(site_code=site_code)
+    if notice is None:
+        return None
+    return models.NoticeVersion.objects.values_list("review_on", flat=True).get(pk=notice.id)
 
 
 @cache
@@ -109,9 +250,7 @@ def get_wording(notice: Notice, language: str) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _load(notice_id: int) -> Notice:
     row = models.NoticeVersion.objects.select_related("site").get(pk=notice_id)
-    numbers = rules.read_numbers(row.content)
-    terms = rules.read_terms(row.content)
-    return Notice(
+    return _notice(
         id=row.pk,
         site_id=row.site_id,
         site_code=row.site.code,
@@ -120,8 +259,40 @@ def _load(notice_id: int) -> Notice:
         published_at=row.published_at,
         effective_at=row.effective_at,
         content=row.content,
+    )
+
+
+def _notice(*, content: Mapping[str, Any], **facts: Any) -> Notice:
+    numbers = rules.read_numbers(content)
+    terms = rules.read_terms(content)
+    return Notice(
+        content=content,
         terms=terms,
         numbers=numbers,
         ids={number: choice for choice, number in numbers.items()},
         asked_ids=rules.list_asked_ids(terms),
+        **facts,
+    )
+
+
+def _find_newest(site_id: int) -> models.NoticeVersion | None:
+    return models.NoticeVersion.objects.filter(site_id=site_id).order_by("-number").first()
+
+
+def _without_since(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "material_since"}
+
+
+def _draft_info(row: models.Draft) -> DraftInfo:
+    return DraftInfo(
+        wording=row.wording,
+        note=row.note,
+        effective_at=row.effective_at,
+        stage=Stage(row.stage),
+        revision=row.revision,
+        author=row.author,
+        saved_at=row.saved_at,
+        submitted_by=row.submitted_by,
+        submitted_at=row.submitted_at,
+        submitted_hash=row.submitted_hash,
     )

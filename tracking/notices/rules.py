@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tracking.notices.types import PartnerTerms, TagTerms, Terms
+from tracking.notices.types import Finding, Level, PartnerTerms, Renewal, TagTerms, Terms
 from tracking.registry import rules as registry
 from tracking.registry.types import Vendor
 
 # A tag that lacks one of these cannot be printed on the external-transmission page, so it cannot go
 # live (Telecommunications Business Act Regs 22-2-29; ET-02 to ET-04 of our checks).
 _TAG_TEXTS = ("name", "our_purpose", "their_purpose")
+
+
+def list_findings(
+    content: Mapping[str, Any],
+    *,
+    previous: Mapping[str, Any] | None,
+    published_at: datetime,
+    effective_at: datetime,
+) -> tuple[Finding, ...]:
+    """Return what is to be said about a content before it is published."""
+    return tuple(
+        Finding(rule="gap", check="", level=Level.STOP, place=(), values={"text": gap})
+        for gap in list_gaps(content)
+    )
+
+
+def differing(
+    wording: Mapping[str, Mapping[str, str]], defaults: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Return the lines that are not the built-in ones, by language; empty ones are left out."""
+    return {
+        language: kept
+        for language, lines in wording.items()
+        if (
+            kept := {
+                key: text
+                for key, text in lines.items()
+                if text and text != defaults.get(language, {}).get(key)
+            }
+        )
+    }
+
+
+def review_on(*, effective_at: datetime, months: int, zone: str) -> date:
+    """Return the day on which a notice is to be looked at again, in the site's zone."""
+    start = effective_at.astimezone(ZoneInfo(zone)).date()
+    years, month = divmod(start.month - 1 + months, 12)
+    last = monthrange(start.year + years, month + 1)[1]
+    return date(start.year + years, month + 1, min(start.day, last))
 
 
 def list_gaps(content: Mapping[str, Any]) -> list[str]:
@@ -73,36 +116,88 @@ def _natures_heard(vendor: str) -> frozenset[str]:
 
 
 def material_since(
-    *, previous: Mapping[str, Any] | None, content: Mapping[str, Any], number: int
+    *,
+    previous: Mapping[str, Any] | None,
+    content: Mapping[str, Any],
+    number: int,
+    earlier: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, int]:
     """
-    Return, per choice id, the notice version since which the choice means what it means now.
+    Return, per choice id, the notice version since which every yes covers what the choice means.
 
     A changed sentence is not material; a purpose of another nature, a partner with another name,
-    country or role, or a partner that receives more than before is (policy Article 10).
+    country or role, or a partner that receives more than before is (policy Article 10). What is
+    taken back asks nobody again: a yes from before the addition still covers all that is left.
+    `earlier` are the contents before `previous`, newest first; read only as far as is needed.
     """
     fingerprints = _fingerprints(content)
     if previous is None:
         return dict.fromkeys(fingerprints, number)
-    before = _fingerprints(previous)
-    since = {
-        f"{kind}:{entry['code']}": entry["material_since"]
-        for kind, table in _TABLES
-        for entry in previous[table]
-    }
-    return {
-        choice: since[choice] if _still_means(before.get(choice), now) else number
-        for choice, now in fingerprints.items()
-    }
+    since: dict[str, int] = {}
+    narrowed = dict(fingerprints)
+    for version in chain([previous], earlier):
+        before, known = _fingerprints(version), _known_since(version)
+        for choice, now in list(narrowed.items()):
+            was = before.get(choice)
+            if not _covers(was, now):
+                # The version after this one is the first whose yes is enough.
+                since.setdefault(choice, number)
+                del narrowed[choice]
+            elif was == now:
+                since[choice] = known[choice]
+                del narrowed[choice]
+            else:
+                since[choice] = version["number"]
+        if not narrowed:
+            break
+    return since
 
 
-_TABLES = (("purpose", "purposes"), ("item", "data_items"), ("partner", "partners"))
+TABLES = (("purpose", "purposes"), ("item", "data_items"), ("partner", "partners"))
+MEANT = frozenset(table for _, table in TABLES)
+_IDENTITY = {
+    "purpose": ("nature",),
+    "item": ("class",),
+    "partner": ("name", "country", "role"),
+}
 _Fingerprint = tuple[tuple[str, ...], frozenset[str]]
 
 
-def _still_means(before: _Fingerprint | None, now: _Fingerprint) -> bool:
+def list_renewals(
+    *, previous: Mapping[str, Any] | None, content: Mapping[str, Any], since: Mapping[str, int]
+) -> tuple[Renewal, ...]:
+    """Return what is asked again, and why; nothing is asked *again* by a site's first notice."""
+    if previous is None:
+        return ()
+    before, now = _fingerprints(previous), _fingerprints(content)
+    return tuple(
+        _renewal(choice, before.get(choice), now[choice])
+        for choice, version in since.items()
+        if version == content["number"]
+    )
+
+
+def _renewal(choice: str, before: _Fingerprint | None, now: _Fingerprint) -> Renewal:
+    if before is None:
+        return Renewal(choice=choice, reason="new")
+    names = _IDENTITY[choice.partition(":")[0]]
+    for name, old, new in zip(names, before[0], now[0], strict=True):
+        if old != new:
+            return Renewal(choice=choice, reason=name)
+    return Renewal(choice=choice, reason="receives", gained=tuple(sorted(now[1] - before[1])))
+
+
+def _covers(before: _Fingerprint | None, now: _Fingerprint) -> bool:
     """Equal in nature, and receiving nothing that it did not receive before."""
     return before is not None and before[0] == now[0] and now[1] <= before[1]
+
+
+def _known_since(content: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        f"{kind}:{entry['code']}": entry["material_since"]
+        for kind, table in TABLES
+        for entry in content[table]
+    }
 
 
 def _fingerprints(content: Mapping[str, Any]) -> dict[str, _Fingerprint]:
@@ -145,11 +240,7 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
             )
             for partner in content["partners"]
         },
-        material_since={
-            f"{kind}:{entry['code']}": entry["material_since"]
-            for kind, table in _TABLES
-            for entry in content[table]
-        },
+        material_since=_known_since(content),
     )
 
 
@@ -167,7 +258,7 @@ def read_numbers(content: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of every choice id."""
     return {
         f"{kind}:{entry['code']}": entry["number"]
-        for kind, table in _TABLES
+        for kind, table in TABLES
         for entry in content[table]
     }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
+
+from tracking.notices.diff import Diff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,81 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """When a version was published, and from when it holds."""
+    """
+    How a version came about, and from when it holds.
+
+    `restores`: the version whose content it brought back; `review_on`: when to look at it again.
+    """
 
     number: int
+    hash: str
     published_at: datetime
     effective_at: datetime
+    author: str
+    reviewer: str
+    note: str
+    restores: int | None
+    review_on: date | None
+
+
+class Stage(StrEnum):
+    """Where a draft stands on its way to being published."""
+
+    WRITING = "writing"
+    IN_REVIEW = "in_review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftInfo:
+    """
+    The words of the next notice: by language, what differs from the built-in ones.
+
+    `revision` is 0 where nothing was saved yet. In review, `submitted_hash` names the content that
+    is looked at.
+    """
+
+    wording: Mapping[str, Mapping[str, str]]
+    note: str
+    effective_at: datetime | None
+    stage: Stage
+    revision: int
+    author: str
+    saved_at: datetime | None
+    submitted_by: str
+    submitted_at: datetime | None
+    submitted_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """
+    A choice that would mean something else than before, so that whom it concerns is asked again.
+
+    `reason`: `new`; `nature` of a purpose; `class` of a data item; `name`, `country`, `role` of a
+    partner; or `receives`: the partner gets more than before, and `gained` says what: choice ids,
+    `transport:server`, `linkable`.
+    """
+
+    choice: str
+    reason: str
+    gained: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What would be published now; `previous` is the newest version, in effect or not yet."""
+
+    content: Mapping[str, Any]
+    hash: str
+    previous: Notice | None
+    is_news: bool
+    findings: tuple[Finding, ...]
+    changes: Diff
+    renewals: tuple[Renewal, ...]
+
+    @property
+    def is_stopped(self) -> bool:
+        return any(finding.level is Level.STOP for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,10 @@ def test_what_is_no_day_is_said(auditor: Client) -> None:
     assert "2026-11-26 の形" in auditor.get(PAGE + "?day=tomorrow").content.decode()
 
 
-def test_an_empty_log_says_what_leaves_an_entry(auditor: Client) -> None:
+@pytest.mark.django_db
+def test_an_empty_log_says_what_leaves_an_entry() -> None:
+    # Nothing was published yet.
+    auditor = signed_in("auditor")
     assert "記録はまだありません" in auditor.get(PAGE).content.decode()
     assert "条件を広げて" in auditor.get(PAGE + "?actor=nobody").content.decode()
 
