@@ -47,7 +47,8 @@ app.conf.update(
             "schedule": 6 * 3600.0,
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "reviews": {"task": "tracking.notices.tasks.remind_of_reviews", "schedule": 24 * 3600.0},
         "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
     },
 )
-app.autodiscover_tasks(["tracking.consents", "tracking.delivery"])
+app.autodiscover_tasks(["tracking.consents", "tracking.delivery", "tracking.notices"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -19,6 +20,7 @@ from psycopg_pool import PoolTimeout
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import BreakerState, EndpointState, PartnerFigures
 from tracking.lib.short_memory import remembered
+from tracking.notices import queries as notices
 
 # Shorter than any sensible pause between two readings: else a counter of one process could be
 # behind what another one has just told.
@@ -121,6 +123,7 @@ class _Figures(Collector):
                 gauge.add_metric((one.site, one.partner), value(one, now))
             yield gauge
         yield _endpoint_states(figures.partners)
+        yield _reviews(now)
         yield from _requests(figures.partners)
 
 
@@ -133,6 +136,18 @@ def _endpoint_states(partners: tuple[PartnerFigures, ...]) -> Metric:
     for one in partners:
         for state in (*EndpointState, _NO_ENDPOINT):
             gauge.add_metric((one.site, one.partner, state), state == (one.state or _NO_ENDPOINT))
+    return gauge
+
+
+def _reviews(now: datetime) -> Metric:
+    gauge = GaugeMetricFamily(
+        "consent_notice_review_days",
+        "Days until the site's notice is to be looked at again; negative when that is overdue.",
+        labels=("site",),
+    )
+    for one in notices.list_reviews():
+        today = now.astimezone(ZoneInfo(one.zone)).date()
+        gauge.add_metric((one.site_code,), (one.review_on - today).days)
     return gauge
 
 

@@ -90,16 +90,35 @@ class Draft(models.Model):
         return f"{self.site_id} r{self.revision}"
 
 
-class ReviewReminder(models.Model):
-    """That somebody was reminded of a version's review: once before, once when it is overdue."""
+class NoticeReview(models.Model):
+    """
+    That somebody looked at a version and found nothing to change; append-only, by a trigger.
+
+    `next_on` is the day of the review after it.
+    """
 
     notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    reviewed_at = models.DateTimeField()
+    reviewer = models.TextField()
+    next_on = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{self.notice_id} {self.reviewed_at}"
+
+
+class ReviewReminder(models.Model):
+    """That somebody was reminded of a review: once before its day, once when it is overdue."""
+
+    notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    review_on = models.DateField()
     is_overdue = models.BooleanField()
     sent_at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["notice", "is_overdue"], name="reminded_once"),
+            models.UniqueConstraint(
+                fields=["notice", "review_on", "is_overdue"], name="reminded_once"
+            ),
         ]
 
     def __str__(self) -> str:

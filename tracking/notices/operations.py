@@ -254,12 +254,35 @@ def roll_back(
 
 
 @transaction.atomic
-def note_reminder(*, notice_id: int, is_overdue: bool, now: datetime) -> bool:
+def note_review(*, site_code: str, number: int, reviewer: str, now: datetime) -> date:
+    """
+    Note that the notice in effect was looked at and is right; return the day of the next review.
+
+    :raises DraftChanged: if `number` is not the version in effect
+    :raises NoNotice:
+    :raises UnknownSite:
+    """
+    site = _lock(site_code)
+    notice = queries.get_current(site_code=site_code)
+    if notice.number != number:
+        raise DraftChanged
+    next_on = rules.review_on(
+        effective_at=now, months=notice.content.get("review_months", 12), zone=site.zone
+    )
+    models.NoticeReview.objects.create(
+        notice_id=notice.id, reviewed_at=now, reviewer=reviewer, next_on=next_on
+    )
+    _audit("notice.reviewed", site, reviewer, now, number=number)
+    return next_on
+
+
+@transaction.atomic
+def note_reminder(*, notice_id: int, review_on: date, is_overdue: bool, now: datetime) -> bool:
     """Note that somebody is reminded of a review; False if that was done before."""
     try:
         with transaction.atomic():
             models.ReviewReminder.objects.create(
-                notice_id=notice_id, is_overdue=is_overdue, sent_at=now
+                notice_id=notice_id, review_on=review_on, is_overdue=is_overdue, sent_at=now
             )
     except IntegrityError:
         return False

@@ -15,7 +15,7 @@ from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
 from tracking.notices import diff, models, rules
-from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Stage
+from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Review, Stage
 from tracking.registry import queries as registry
 
 
@@ -206,10 +206,36 @@ def read_proposed(proposal: Proposal, *, site_code: str, now: datetime) -> Notic
 
 def find_review(*, site_code: str) -> date | None:
     """Return when the notice in effect is to be looked at again."""
-    notice = find_current(site_code=site_code)
-    if notice is None:
-        return None
-    return models.NoticeVersion.objects.values_list("review_on", flat=True).get(pk=notice.id)
+    return next((one.review_on for one in list_reviews() if one.site_code == site_code), None)
+
+
+def list_reviews() -> list[Review]:
+    """Return for each site when its notice in effect is to be looked at again."""
+    current = {
+        notice.id: (site, notice)
+        for site in registry.list_sites()
+        if (notice := find_current(site_code=site.code)) is not None
+    }
+    days = dict(models.NoticeVersion.objects.filter(id__in=current).values_list("id", "review_on"))
+    # The last look counts.
+    days |= dict(
+        models.NoticeReview.objects.filter(notice_id__in=current)
+        .order_by("reviewed_at")
+        .values_list("notice_id", "next_on")
+    )
+    return [
+        Review(
+            site_code=site.code,
+            zone=site.zone,
+            language="ja" if "ja" in site.languages else "en",
+            email=notice.content["company"]["email"],
+            notice_id=notice.id,
+            number=notice.number,
+            review_on=review_on,
+        )
+        for id, (site, notice) in current.items()
+        if (review_on := days[id]) is not None
+    ]
 
 
 @cache

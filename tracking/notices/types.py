@@ -91,6 +91,19 @@ class Publication:
     review_on: date | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """When a site's notice in effect is to be looked at again; `email` is the address it prints."""
+
+    site_code: str
+    zone: str
+    language: str
+    email: str
+    notice_id: int
+    number: int
+    review_on: date
+
+
 class Stage(StrEnum):
     """Where a draft stands on its way to being published."""
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ Content = Mapping[str, Any]
 
 # Fewer devices than this are not told apart (policy Article 8).
 _FEWEST = 10
+_SOON_DAYS = 30
 # A small telephone, and a desk.
 _PREVIEWS = ((360, 640), (1280, 720))
 _LINE = re.compile(r"line\.([A-Za-z-]{2,12})\.([a-z_]{1,40})")
@@ -107,6 +108,8 @@ class DeskPage:
     facts: tuple[tuple[str, str], ...]
     review: str
     is_review_overdue: bool
+    is_review_near: bool
+    current: int
     coming: str
     stage: str
     is_draft: bool
@@ -301,6 +304,9 @@ class Writer:
             ),
             review=self._review(desk),
             is_review_overdue=desk.review_on is not None and desk.review_on <= self._today(),
+            is_review_near=desk.review_on is not None
+            and (desk.review_on - self._today()).days <= _SOON_DAYS,
+            current=current,
             coming=self._say(
                 "coming", number=newest.number, moment=self._moment(newest.effective_at)
             )
@@ -348,13 +354,11 @@ class Writer:
     def _review(self, desk: Desk) -> str:
         if desk.review_on is None:
             return ""
-        at = datetime(
-            desk.review_on.year, desk.review_on.month, desk.review_on.day,
-            tzinfo=ZoneInfo(self._site.zone),
-        )  # fmt: skip
-        day = day_text(at=at, zone=self._site.zone, language=self._language)
+        day = self._day(desk.review_on)
         days = (desk.review_on - self._today()).days
-        key = "review_overdue" if days <= 0 else "review_soon" if days <= 30 else "review_on"
+        key = (
+            "review_overdue" if days <= 0 else "review_soon" if days <= _SOON_DAYS else "review_on"
+        )
         return self._say(key, day=day, days=abs(days))
 
     def _stage(self, desk: Desk) -> str:
@@ -713,10 +717,18 @@ class Writer:
         text: str = self._text[key]
         return text.format(**values) if values else text
 
+    def reviewed(self, next_on: date) -> str:
+        """Return what is said after somebody looked at a notice."""
+        return self._say("reviewed", day=self._day(next_on))
+
+    def _day(self, day: date) -> str:
+        at = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self._site.zone))
+        return day_text(at=at, zone=self._site.zone, language=self._language)
+
     def _moment(self, at: datetime) -> str:
         return moment_text(at=at, zone=self._site.zone, language=self._language)
 
-    def _today(self) -> Any:
+    def _today(self) -> date:
         return self._now.astimezone(ZoneInfo(self._site.zone)).date()
 
     def _list(self, names: Iterable[str]) -> str:

@@ -15,5 +15,6 @@ urlpatterns = [
     path("<slug:site>/submit/", views.submit, name="submit"),
     path("<slug:site>/return/", views.give_back, name="return"),
     path("<slug:site>/discard/", views.discard, name="discard"),
+    path("<slug:site>/reviewed/", views.reviewed, name="reviewed"),
     path("<slug:site>/publish/", views.publish, name="publish"),
 ]

@@ -174,6 +174,29 @@ def discard(request: HttpRequest, frame: console.Frame, *, site: str) -> HttpRes
 
 @require_POST
 @publishes
+def reviewed(request: HttpRequest, frame: console.Frame, *, site: str) -> HttpResponse:
+    """Note that what visitors see was looked at and is right."""
+    writer = page.Writer(
+        site=registry.get_site(code=site), language=frame["language"], now=timezone.now()
+    )
+    try:
+        next_on = operations.note_review(
+            site_code=site,
+            number=page.read_number(request.POST.get("number", "")),
+            reviewer=request.user.get_username(),
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        if error.status == 404:
+            raise
+        messages.error(request, writer.refusal(error))
+    else:
+        messages.success(request, writer.reviewed(next_on))
+    return _to("desk", frame, site=site)
+
+
+@require_POST
+@publishes
 def publish(request: HttpRequest, frame: console.Frame, *, site: str) -> HttpResponse:
     """Publish what is in review."""
     return _act(
