@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from playwright.sync_api import Error, Locator, Page, expect
 
@@ -34,11 +35,24 @@ class Customer:
     def origin(self) -> str:
         return f"http://localhost:{self.site.port}"
 
-    def publish(self, *, items: tuple[str, ...] = ("id.cookie",), newcomer: str = "") -> None:
-        """
-        Publish a notice with the tags `ads`, `retarget` and `video`; `ads` needs these items.
+    def publish(self, **declared: Any) -> None:
+        """Declare the site, as `declare` does, and publish its notice."""
+        self.declare(**declared, and_then="publish_notice_version(\n"
+            "  site_code=code, wording={}, author='e2e', now=timezone.now())\n")  # fmt: skip
+        # Every process of the service remembers sites and notices for a few seconds.
+        time.sleep(6)
 
-        `newcomer`: a partner that the notice adds, with a tag `fresh`.
+    def declare(
+        self,
+        *,
+        items: tuple[str, ...] = ("id.cookie",),
+        newcomer: str = "",
+        and_then: str = "",
+    ) -> None:
+        """
+        Declare a site with the tags `ads`, `retarget` and `video`; `ads` needs these items.
+
+        `newcomer`: one partner more, with a tag `fresh`.
         """
         self._shell(
             "from django.utils import timezone\n"
@@ -56,11 +70,8 @@ class Customer:
             "  tables['partners'].append(partner(newcomer))\n"
             "  tables['tags'].append(tag('fresh', newcomer, ['advertising']))\n"
             f"tables['site'] |= {{'code': code, 'origins': [{self.origin!r}]}}\n"
-            "apply_catalogue(catalogue=tables)\n"
-            "publish_notice_version(site_code=code, wording={}, author='e2e', now=timezone.now())\n"
+            "apply_catalogue(catalogue=tables)\n" + and_then
         )
-        # Every process of the service remembers sites and notices for a few seconds.
-        time.sleep(6)
 
     def pin(self) -> str:
         """Return the line that `pin_script` prints."""

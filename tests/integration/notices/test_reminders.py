@@ -96,5 +96,4 @@ def test_only_what_is_in_effect_can_be_called_right(review_on: Any) -> None:
 def test_postgres_keeps_that_it_was_looked_at(review_on: Any, change: str) -> None:
     operations.note_review(site_code=SITE, number=1, reviewer="owner", now=NOW)
     with pytest.raises(DatabaseError, match="never change"), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(change)
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; {change}")
