@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import forget_everything
-from tracking.notices import models, queries, rules
-from tracking.notices.types import Notice
+from tracking.notices import checks, findings, lint, models, queries, rules
+from tracking.notices.types import Level, Notice
 from tracking.registry import queries as registry
 
 # One advisory lock class for "the next version of this site is being published".
@@ -60,7 +60,16 @@ def publish_notice_version(
             for language in site.languages
         },
     }
-    gaps = rules.list_gaps(content)
+    found = (
+        *checks.check(
+            content=content,
+            previous=None if last is None else last.content,
+            effective_at=effective_at or now,
+            published_at=now,
+        ),
+        *lint.lint(content),
+    )
+    gaps = [findings.describe(one, "en") for one in found if one.level is Level.STOP]
     if gaps:
         raise NoticeIncomplete(fields={"gaps": gaps})
     since = rules.material_since(
