@@ -198,6 +198,13 @@ def test_a_tag_in_the_page_that_cannot_be_linked_needs_no_basis(content: dict[st
     assert find(content) == ()
 
 
+def test_the_site_itself_is_no_recipient(content: dict[str, Any]) -> None:
+    entry(content, "tags", "cart").update(transport="server", is_linkable=True, is_own_use=True)
+    entry(content, "partners", "own").update(country="US", foreign_basis="", policy_url="")
+
+    assert find(content) == ()
+
+
 def test_who_consents_to_a_recipient_abroad_is_told_of_its_country_and_measures(
     content: dict[str, Any],
 ) -> None:
