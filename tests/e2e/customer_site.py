@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from playwright.sync_api import Error, Locator, Page, expect
 
@@ -34,7 +35,13 @@ class Customer:
     def origin(self) -> str:
         return f"http://localhost:{self.site.port}"
 
-    def publish(self, *, items: tuple[str, ...] = ("id.cookie",), newcomer: str = "") -> None:
+    def publish(
+        self,
+        *,
+        items: tuple[str, ...] = ("id.cookie",),
+        newcomer: str = "",
+        look: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """
         Publish a notice with the tags `ads`, `retarget` and `video`; `ads` needs these items.
 
@@ -56,6 +63,7 @@ class Customer:
             "  tables['partners'].append(partner(newcomer))\n"
             "  tables['tags'].append(tag('fresh', newcomer, ['advertising']))\n"
             f"tables['site'] |= {{'code': code, 'origins': [{self.origin!r}]}}\n"
+            f"tables['site']['look'] = {dict(look)!r}\n"
             "apply_catalogue(catalogue=tables)\n"
             "publish_notice_version(site_code=code, wording={}, author='e2e', now=timezone.now())\n"
         )

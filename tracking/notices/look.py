@@ -47,9 +47,11 @@ _PAIRS = (
     ("text", "ground", 5.0),
     ("on_accent", "accent", 5.0),
     ("muted", "surface", 4.5),
+    ("muted", "ground", 4.5),
     ("ok", "surface", 4.5),
     ("warn", "surface", 4.5),
     ("accent", "surface", 3.0),
+    ("accent", "ground", 3.0),
     ("edge", "surface", 3.0),
 )
 _READABLE = 5.0

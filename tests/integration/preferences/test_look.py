@@ -60,10 +60,10 @@ def test_a_look_that_cannot_be_read_by_everybody_is_not_published() -> None:
     with pytest.raises(operations.NoticeIncomplete) as refused:
         branded(accent="#ffff00")
 
-    assert refused.value.fields["gaps"] == [
+    assert (
         "Look: In light mode, the contrast of the accent colour with the surface is 1.07:1. "
         "It must be 3:1 or more."
-    ]
+    ) in refused.value.fields["gaps"]
 
 
 @pytest.mark.parametrize("number", ["2", "0", "9" * 30])

@@ -112,6 +112,18 @@ def test_practice_only_advises(
     assert (rule, *where) in advice(content)
 
 
+def test_one_purpose_that_is_not_necessary_ends_the_exemption(content: dict[str, Any]) -> None:
+    entry(content, "tags", "cart")["purposes"] = ["necessary", "analytics"]
+
+    assert stops(content) == {("exemption_unfit", "tags", "cart", "exemption_code")}
+
+
+def test_the_open_end_of_an_item_is_said_once(content: dict[str, Any]) -> None:
+    entry(content, "data_items", "activity.url")["name"]["ja"] = "閲覧履歴等"
+
+    assert [one.check for one in find(content)] == ["ET-02"]
+
+
 def test_a_session_cookie_has_a_lifetime(content: dict[str, Any]) -> None:
     entry(content, "tags", "ads")["cookies"] = [{"name": "_ad", "lifetime_days": 0}]
 

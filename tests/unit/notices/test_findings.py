@@ -81,15 +81,15 @@ def test_a_finding_says_where_it_is() -> None:
     entry(changed, "tags", "ads")["their_purpose"]["ja"] = ""
     changed["wording"]["en"] = {**changed["wording"]["en"], "allow": "Continue"}
     changed["company"]["email"] = ""
-    changed["look"] = {"accent": "#ffff00"}
+    changed["look"] = {"accent": "#808080"}
 
     assert {findings.describe(one, "en") for one in find(changed)} == {
         "Tag ads: their purpose is missing in Japanese.",
         "Wording, allow (English): It does not say that pressing it allows. "
         "Say “Allow” or the like.",
         "Company: The e-mail address for questions is missing.",
-        "Look: In light mode, the contrast of the accent colour with the surface is 1.07:1. "
-        "It must be 3:1 or more.",
+        "Look: In light mode, the contrast of the text on buttons with the accent colour is 4.59:1. "
+        "It must be 5:1 or more.",
     }
     assert "タグ ads：送り先の目的が日本語で書かれていません。" in {
         findings.describe(one, "ja") for one in find(changed)

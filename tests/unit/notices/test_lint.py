@@ -237,6 +237,8 @@ def test_that_one_can_choose_is_said_in_title_or_body() -> None:
         ("de", "Ja", "Nur was unbedingt nötig ist", ["buttons_unequal"]),
         ("de", "Weiter", "weiter", ["buttons_alike"]),
         ("ja", "許可する", "必須のみ許可する", []),
+        # Japanese letters are twice as wide.
+        ("ja", "許可する", "拒否 No thank you", []),
         ("ja", "許可", "どうしても必要なものだけに限って許可する", ["buttons_unequal"]),
     ],
 )

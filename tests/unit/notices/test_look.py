@@ -91,17 +91,20 @@ def test_a_look_that_can_be_read_is_published(given: dict[str, str]) -> None:
     ("given", "found"),
     [
         # Yellow takes dark letters well and is lost on white all the same.
-        ({"accent": "#ffff00"}, {("accent", "surface", "light")}),
+        ({"accent": "#ffff00"}, {
+            ("accent", "surface", "light"), ("accent", "ground", "light")}),
         # Neither white nor black letters can be read on a middling grey.
         ({"accent": "#808080", "accent_dark": "#767676"}, {
             ("on_accent", "accent", "light"), ("on_accent", "accent", "dark")}),
         ({"text": "#888888"}, {
             ("text", "surface", "light"), ("text", "ground", "light"),
-            ("muted", "surface", "light"),
+            ("muted", "surface", "light"), ("muted", "ground", "light"),
             ("edge", "surface", "light")}),
         ({"surface_dark": "#8a8a8a"}, {
-            ("text", "surface", "dark"), ("text", "ground", "dark"), ("muted", "surface", "dark"),
-            ("ok", "surface", "dark"), ("warn", "surface", "dark"), ("accent", "surface", "dark"),
+            ("text", "surface", "dark"), ("text", "ground", "dark"),
+            ("muted", "surface", "dark"), ("muted", "ground", "dark"),
+            ("ok", "surface", "dark"), ("warn", "surface", "dark"),
+            ("accent", "surface", "dark"), ("accent", "ground", "dark"),
             ("edge", "surface", "dark")}),
     ],
 )  # fmt: skip
