@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from playwright.sync_api import Error, Locator, Page, expect
@@ -47,6 +48,7 @@ class Customer:
         *,
         items: tuple[str, ...] = ("id.cookie",),
         newcomer: str = "",
+        look: Mapping[str, str] = MappingProxyType({}),
         and_then: str = "",
     ) -> None:
         """
@@ -70,6 +72,7 @@ class Customer:
             "  tables['partners'].append(partner(newcomer))\n"
             "  tables['tags'].append(tag('fresh', newcomer, ['advertising']))\n"
             f"tables['site'] |= {{'code': code, 'origins': [{self.origin!r}]}}\n"
+            f"tables['site']['look'] = {dict(look)!r}\n"
             "apply_catalogue(catalogue=tables)\n" + and_then
         )
 

@@ -39,6 +39,7 @@ def partner(code: str, role: str = "third_party", **fields: Any) -> dict[str, An
         "legal_name": text(f"{code.title()} Inc."),
         "country": "US",
         "policy_url": f"https://{code}.example/privacy",
+        "foreign_basis": "equivalent",
         **fields,
     }
 
@@ -53,6 +54,7 @@ def tag(code: str, partner_code: str, purposes: list[str], **fields: Any) -> dic
         "name": text(code),
         "our_purpose": text(f"We use {code}."),
         "their_purpose": text(f"They use {code}."),
+        "optout_effect": text("Nothing else changes."),
         "hosts": [f"{partner_code}.example"],
         "loader_url": f"https://{partner_code}.example/tag.js",
         **fields,

@@ -26,6 +26,7 @@ from tracking.gate import rules as gate_rules
 from tracking.lib import languages
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
+from tracking.notices import look
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.regimes import rules as regimes
@@ -337,7 +338,8 @@ def _config(
         "tags": _page_tags(notice, regime, overdue),
         **_identifiers(notice),
         **_hold(site, notice),
-        "styles": styles_for(site.presentation, spoken),
+        "styles": styles_for(site.presentation, spoken)
+        + look.style_sheet(notice.content.get("look"), selector=":host"),
         "parts": get_parts()[PARTS[0]].digest,
     }
 

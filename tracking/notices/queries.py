@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
-from tracking.notices import diff, models, rules
+from tracking.notices import checks, diff, lint, models, rules
 from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Review, Stage
 from tracking.registry import queries as registry
 
@@ -162,8 +162,11 @@ def _propose(
     number = 1 if newest is None else newest.number + 1
     before = None if newest is None else newest.content
     content = {**content, "number": number}
-    findings = rules.list_findings(
-        content, previous=before, published_at=now, effective_at=effective_at
+    findings = (
+        *checks.check(
+            content=content, previous=before, effective_at=effective_at, published_at=now
+        ),
+        *lint.lint(content),
     )
     since = rules.material_since(
         previous=before,

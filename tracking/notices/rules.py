@@ -9,27 +9,7 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tracking.notices.types import Finding, Level, PartnerTerms, Renewal, TagTerms, Terms
-from tracking.registry import rules as registry
-from tracking.registry.types import Vendor
-
-# A tag that lacks one of these cannot be printed on the external-transmission page, so it cannot go
-# live (Telecommunications Business Act Regs 22-2-29; ET-02 to ET-04 of our checks).
-_TAG_TEXTS = ("name", "our_purpose", "their_purpose")
-
-
-def list_findings(
-    content: Mapping[str, Any],
-    *,
-    previous: Mapping[str, Any] | None,
-    published_at: datetime,
-    effective_at: datetime,
-) -> tuple[Finding, ...]:
-    """Return what is to be said about a content before it is published."""
-    return tuple(
-        Finding(rule="gap", check="", level=Level.STOP, place=(), values={"text": gap})
-        for gap in list_gaps(content)
-    )
+from tracking.notices.types import PartnerTerms, Renewal, TagTerms, Terms
 
 
 def differing(
@@ -55,64 +35,6 @@ def review_on(*, effective_at: datetime, months: int, zone: str) -> date:
     years, month = divmod(start.month - 1 + months, 12)
     last = monthrange(start.year + years, month + 1)[1]
     return date(start.year + years, month + 1, min(start.day, last))
-
-
-def list_gaps(content: Mapping[str, Any]) -> list[str]:
-    """Return, in words, everything that keeps this content from being published."""
-    gaps: list[str] = []
-    languages = content["languages"]
-    purposes = {purpose["code"]: purpose for purpose in content["purposes"]}
-    if not languages:
-        gaps.append("The site names no language.")
-    for language in languages:
-        gaps.extend(
-            f"Company: {field} is missing in {language}."
-            for field in ("name", "address", "representative")
-            if not content["company"].get(field, {}).get(language)
-        )
-        gaps.extend(
-            f"Wording: {key} is missing in {language}."
-            for key in WORDING_KEYS
-            if not content["wording"].get(language, {}).get(key)
-        )
-        gaps.extend(
-            f"Partner {partner['code']}: legal name is missing in {language}."
-            for partner in content["partners"]
-            if not partner["legal_name"].get(language)
-        )
-        for tag in content["tags"]:
-            gaps.extend(
-                f"Tag {tag['code']}: {field} is missing in {language}."
-                for field in _TAG_TEXTS
-                if not tag[field].get(language)
-            )
-    if not content["company"].get("email"):
-        gaps.append("Company: email is missing.")
-    for tag in content["tags"]:
-        if not tag["purposes"]:
-            gaps.append(f"Tag {tag['code']}: it has no purpose.")
-        if not tag["required_items"]:
-            gaps.append(f"Tag {tag['code']}: it says nothing of the information it sends.")
-        is_necessary = all(purposes[code]["nature"] == "necessary" for code in tag["purposes"])
-        if bool(tag["exemption_code"]) != is_necessary:
-            gaps.append(
-                f"Tag {tag['code']}: only a tag whose purposes are all necessary is exempt, "
-                "and such a tag names its exemption."
-            )
-        if tag["transport"] == "client" and not tag["hosts"] and not tag["exemption_code"]:
-            gaps.append(f"Tag {tag['code']}: it names no host.")
-        listens_to = _natures_heard(tag["vendor"])
-        if listens_to and not any(purposes[c]["nature"] in listens_to for c in tag["purposes"]):
-            gaps.append(
-                f"Tag {tag['code']}: {tag['vendor']} could never be told of a grant, it listens to "
-                f"{', '.join(sorted(listens_to))} and no purpose of the tag is of that nature."
-            )
-    return gaps
-
-
-def _natures_heard(vendor: str) -> frozenset[str]:
-    info = registry.load_vendors().get(Vendor(vendor))
-    return frozenset() if info is None else info.natures
 
 
 def material_since(

@@ -55,6 +55,7 @@ def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -
         text=wording.texts(language=language),
         wording=content["wording"].get(language) or next(iter(content["wording"].values())),
         notice=notice.number,
+        has_look=bool(content.get("look")),
         company={
             "name": wording.pick(company.get("name"), language),
             "address": wording.pick(company.get("address"), language),

@@ -14,6 +14,7 @@ from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
+from tracking.notices import look
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.preferences import page, rules, transmission_copy
@@ -166,10 +167,23 @@ def get_first_layer(
             key: text.replace("{partners}", str(len(partners))) for key, text in words.items()
         },
         notice=notice.number,
+        has_look=bool(notice.content.get("look")),
         surface=surface,
         origins=tuple(sorted(site.origins)),
         is_signal_honoured=_is_signal_honoured(site, reader, now),
     )
+
+
+def get_look(*, site_code: str, notice_number: int) -> str:
+    """
+    Return a notice's look as a style sheet for our own pages.
+
+    :raises NoNotice: if the site has no such version
+    """
+    notice = notices.find_version(site_code=site_code, number=notice_number)
+    if notice is None:
+        raise notices.NoNotice
+    return look.style_sheet(notice.content.get("look"), selector=":root")
 
 
 def get_transmission_page(

@@ -206,6 +206,7 @@ class Frame:
     text: Mapping[str, str]
     wording: Mapping[str, str]
     notice: int
+    has_look: bool
     company: Mapping[str, str]
 
 
@@ -309,6 +310,7 @@ class FirstLayer:
     language: str
     wording: Mapping[str, str]
     notice: int
+    has_look: bool
     surface: Surface | None
     origins: tuple[str, ...]
     is_signal_honoured: bool

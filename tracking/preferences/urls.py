@@ -13,5 +13,6 @@ urlpatterns = [
     path("preferences/<slug:site>/erasure/", views.erasure, name="erasure"),
     path("first-layer/<slug:site>.css", views.first_layer_frame, name="first-layer-frame"),
     path("first-layer/<slug:site>/", views.first_layer, name="first-layer"),
+    path("look/<slug:site>/<int:notice>.css", views.look, name="look"),
     path("external-transmission/<slug:site>/", views.transmission, name="transmission"),
 ]

@@ -112,6 +112,21 @@ def erasure(request: HttpRequest, site: str) -> HttpResponse:
 
 
 @require_safe
+def look(request: HttpRequest, site: str, notice: int) -> HttpResponse:
+    """Dress our pages in the site's look; without it they are as readable in ours."""
+    try:
+        sheet = queries.get_look(site_code=site, notice_number=notice)
+    except NoNotice as error:
+        raise Http404 from error
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        logger.error("database away: %s", type(error).__name__)
+        return HttpResponse(content_type="text/css", status=503)
+    # A version never changes; how we derive the rest of its colours may, with a release.
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return HttpResponse(sheet, content_type="text/css", headers=headers)
+
+
+@require_safe
 def signal_statement(request: HttpRequest) -> HttpResponse:
     """Say whether browsers' privacy signals are honoured, as `/.well-known/gpc.json`."""
     return _well_known(

@@ -65,7 +65,6 @@ class FindingRow:
 
     text: str
     check: str
-    where: str
     anchor: str
 
 
@@ -398,7 +397,7 @@ class Writer:
         *,
         is_first: bool,
     ) -> Effect:
-        rows = [(finding.level, self._finding(finding, content)) for finding in findings]
+        rows = [(finding.level, self._finding(finding)) for finding in findings]
         return Effect(
             stops=tuple(row for level, row in rows if level is Level.STOP),
             advice=tuple(row for level, row in rows if level is Level.ADVICE),
@@ -415,28 +414,14 @@ class Writer:
             ),
         )
 
-    def _finding(self, finding: Finding, content: Content) -> FindingRow:
+    def _finding(self, finding: Finding) -> FindingRow:
         place = finding.place
         is_line = place[:1] == ("wording",) and len(place) >= 3
         return FindingRow(
             text=describe(finding, self._language),
             check=finding.check,
-            where=self._where(place, content),
             anchor=f"{place[1]}-{place[2]}" if is_line else "",
         )
-
-    def _where(self, place: Sequence[str], content: Content) -> str:
-        if not place:
-            return ""
-        names = [self._text["tables"].get(place[0], self._field(place[0]))]
-        if place[0] in diff.TABLES and len(place) > 1:
-            names.append(_name(content, place[0], place[1], self._language))
-            names.extend(self._field(step) for step in place[2:])
-        elif place[0] == "wording":
-            names.extend(self._field(step) for step in reversed(place[1:]))
-        else:
-            names.extend(self._field(step) for step in place[1:])
-        return " › ".join(names)
 
     def _field(self, name: str) -> str:
         known: Mapping[str, str] = self._text["fields"]
@@ -605,7 +590,7 @@ class Writer:
         """Return the words of the next notice; what was `typed` and not kept stands instead."""
         content, draft = desk.proposal.content, desk.draft
         names: Mapping[str, str] = self._text["language_names"]
-        rows = [(finding, self._finding(finding, content)) for finding in desk.proposal.findings]
+        rows = [(finding, self._finding(finding)) for finding in desk.proposal.findings]
         stops = sum(finding.level is Level.STOP for finding in desk.proposal.findings)
         effective = ""
         if draft.effective_at is not None:

@@ -17,9 +17,10 @@ from consentmgr.demo.management.commands import demo_partners, demo_seed, demo_v
 from consentmgr.demo.places import SITE, Places, get_places
 from tracking.audit.models import Entry
 from tracking.delivery.models import Endpoint
+from tracking.notices import checks, lint
 from tracking.notices import queries as notices
-from tracking.notices import rules
 from tracking.notices.models import NoticeVersion
+from tracking.notices.types import Level
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +47,8 @@ def test_seeding_twice_publishes_once_and_keeps_the_secrets(data_folder: Path) -
 
     seed()
 
-    # One for each partner's endpoint; what did not change leaves no entry.
-    assert Entry.objects.count() == kept == Endpoint.objects.count()
+    # The publication, and one for each partner's endpoint; what did not change leaves no entry.
+    assert Entry.objects.count() == kept == 1 + Endpoint.objects.count()
     assert NoticeVersion.objects.get().content_hash == first.content_hash
     assert (data_folder / "demo-secrets.json").read_bytes() == secrets
     assert stat.S_IMODE((data_folder / "demo-secrets.json").stat().st_mode) == 0o600
@@ -57,7 +58,13 @@ def test_the_notice_is_complete_and_its_tags_point_at_the_receivers(data_folder:
     seed()
 
     notice = notices.get_current(site_code=SITE)
-    assert rules.list_gaps(notice.content) == []
+    found = checks.check(
+        content=notice.content,
+        previous=None,
+        effective_at=notice.effective_at,
+        published_at=notice.published_at,
+    )
+    assert [one for one in (*found, *lint.lint(notice.content)) if one.level is Level.STOP] == []
     assert len(notice.content["tags"]) >= 10
     origins = {one.partner: one.host for one in read_catalogue(places=get_places()).receivers}
     for tag in notice.content["tags"]:

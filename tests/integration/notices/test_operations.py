@@ -59,7 +59,7 @@ def test_a_tag_that_cannot_be_printed_cannot_go_live() -> None:
     with pytest.raises(operations.NoticeIncomplete) as refused:
         make_site(tags=tables["tags"])
 
-    assert refused.value.fields["gaps"] == ["Tag ads: their_purpose is missing in ja."]
+    assert refused.value.fields["gaps"] == ["Tag ads: their purpose is missing in Japanese."]
 
 
 def test_a_tag_that_is_no_longer_declared_is_retired() -> None:
@@ -91,12 +91,12 @@ def test_a_catalogue_that_does_not_hold_together_changes_nothing(change: dict[st
 def test_the_sites_wording_is_frozen_and_other_languages_are_built_in() -> None:
     registry.apply_catalogue(catalogue=catalogue())
     notice = operations.publish_notice_version(
-        site_code=SITE, wording={"en": {"allow": "Go ahead"}}, author="tests", now=NOW
+        site_code=SITE, wording={"en": {"allow": "Yes, allow"}}, author="tests", now=NOW
     )
 
     assert queries.list_languages(notice)[:3] == ("ja", "en", "zh-Hans")
     assert queries.get_wording(notice, "en") == notice.content["wording"]["en"]
-    assert queries.get_wording(notice, "en")["allow"] == "Go ahead"
+    assert queries.get_wording(notice, "en")["allow"] == "Yes, allow"
     assert queries.get_wording(notice, "de") == queries.default_wording()["de"]
     assert "de" not in notice.content["wording"]
     with pytest.raises(KeyError):

@@ -11,7 +11,7 @@ from tests.factories.clock import NOW
 from tests.factories.registry import SITE, catalogue
 from tests.integration.preferences.pages import PAGE, TRANSMISSION, Browser
 from tracking.notices import operations as notices
-from tracking.notices import rules
+from tracking.notices.queries import default_wording
 from tracking.notices.types import Notice
 from tracking.registry import operations as registry
 
@@ -36,7 +36,7 @@ def arabic(db: None) -> Notice:
     registry.apply_catalogue(catalogue=tables)
     return notices.publish_notice_version(
         site_code=SITE,
-        wording={"ar": dict.fromkeys(rules.WORDING_KEYS, "اختيار")},
+        wording={"ar": {key: f"نص {words}" for key, words in default_wording()["en"].items()}},
         author="tests",
         now=NOW,
     )

@@ -28,7 +28,7 @@ def write(path: Path, content: dict[str, Any]) -> Path:
 
 
 def test_a_file_becomes_a_notice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wording = {"ja": {"banner_title": "お知らせ"}}
+    wording = {"ja": {"banner_title": "送ってもよいですか"}}
     file = write(tmp_path / "shop.toml", {**catalogue(), "wording": wording})
 
     call_command("publish", file)
@@ -36,7 +36,7 @@ def test_a_file_becomes_a_notice(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
     assert capsys.readouterr().out == f"{SITE}: version 1 is in effect.\n" * 2
     notice = queries.get_current(site_code=SITE)
-    assert notice.content["wording"]["ja"]["banner_title"] == "お知らせ"
+    assert notice.content["wording"]["ja"]["banner_title"] == "送ってもよいですか"
     assert notice.content["wording"]["en"]["allow"] == "Allow"
 
 
@@ -45,7 +45,9 @@ def test_what_is_missing_is_listed_and_nothing_changes(tmp_path: Path) -> None:
     content["tags"][1]["our_purpose"] = {"ja": "", "en": ""}
     file = write(tmp_path / "shop.toml", content)
 
-    with pytest.raises(CommandError, match="Nothing was changed.*\n  Tag stats: our_purpose"):
+    with pytest.raises(
+        CommandError, match="Nothing was changed.*\n  Tag stats: our purpose is missing in Japanese"
+    ):
         call_command("publish", file)
 
     assert queries.find_current(site_code=SITE) is None
