@@ -35,7 +35,7 @@ from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
 from tracking.outbox.types import News, sealing_context
 from tracking.regimes import rules as regimes
-from tracking.regimes.types import Jurisdiction, Regime
+from tracking.regimes.types import Applied
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
@@ -109,10 +109,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     site = check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
     _check_choices(notice, submission)
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=visit.place_header, default_country=site.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    applied = regimes.resolve(place=visit.place, site=site, on=now.date())
     token = _own_token(visit.device_token, site, keys)
     seeded = _seeded_device(visit.device_seed, site, keys)
     is_second_try = False
@@ -125,8 +122,7 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
                 return _record(
                     site=site,
                     notice=notice,
-                    regime=regime,
-                    jurisdiction=jurisdiction,
+                    applied=applied,
                     submission=submission,
                     visit=visit,
                     sender=sender,
@@ -211,10 +207,7 @@ def keep_identifiers(
     given, faults = rules.read_identifiers(sent=identifiers, terms=terms)
     if faults:
         raise IdentifiersInvalid(fields={"identifiers": faults[:5]})
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=visit.place_header, default_country=info.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=info.profile, on=now.date())
+    regime = regimes.resolve(place=visit.place, site=info, on=now.date()).regime
     with transaction.atomic():
         # Locked: a refusal at the same time comes before this or after it.
         sender = queries.find_sender(
@@ -368,15 +361,14 @@ def _record(
     *,
     site: SiteInfo,
     notice: Notice,
-    regime: Regime,
-    jurisdiction: Jurisdiction,
+    applied: Applied,
     submission: Submission,
     visit: Visit,
     sender: queries.Sender,
     keys: Keys,
     now: datetime,
 ) -> Recorded:
-    state = sender.state
+    state, regime = sender.state, applied.regime
     before = None if state is None else state.choices
     implied = rules.implied_grants(terms=notice.terms, regime=regime)
     held = implied if before is None else before.granted
@@ -451,7 +443,7 @@ def _record(
                 "prior": Prior.FIRST if state is None else Prior.AGAIN,
                 "regime": regime.code,
                 "country_group": regime.country_group,
-                "country_method": jurisdiction.method,
+                "country_method": applied.jurisdiction.method,
                 "language": submission.language,
                 "device_class": visit.device_class,
                 "signal": submission.gpc,

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from tracking.regimes.types import Jurisdiction
+
 # Partner code → kind → value, as `{"google": {"ga_client_id": "GA1.1.8.9"}}`.
 Identifiers = Mapping[str, Mapping[str, str]]
 
@@ -82,7 +84,7 @@ class Visit:
 
     origin: str | None
     device_token: str | None
-    place_header: str
+    place: Jurisdiction | None
     device_class: DeviceClass
     # Made at random by a browser that has no token yet; as secret as one, and never kept.
     device_seed: str | None = None

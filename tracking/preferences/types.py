@@ -40,7 +40,7 @@ class Reader:
 
     languages: str
     device_token: str | None
-    place_header: str
+    place: Jurisdiction | None
     gpc: bool
     shown_notice: int | None
     is_doubtful: bool

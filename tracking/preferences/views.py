@@ -432,7 +432,7 @@ def _reader(request: HttpRequest) -> Reader:
     return Reader(
         languages=f"{asked},{request.headers.get('Accept-Language', '')}",
         device_token=cookies.read_token(request),
-        place_header=cookies.read_place(request),
+        place=cookies.read_place(request),
         gpc=request.headers.get("Sec-GPC") == "1",
         shown_notice=cookies.read_shown_notice(request),
         is_doubtful=cookies.are_doubtful(request),

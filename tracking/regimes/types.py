@@ -12,6 +12,7 @@ class CountryMethod(StrEnum):
     """How the visitor's country was found; kept with the record."""
 
     HEADER = "header"
+    DATABASE = "database"
     SITE_DEFAULT = "site_default"
 
 
@@ -68,6 +69,14 @@ class Regime:
             },
             "renew_days": {"granted": self.renew_days_granted, "refused": self.renew_days_refused},
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The rules that hold for a visitor, and the place because of which they do."""
+
+    jurisdiction: Jurisdiction
+    regime: Regime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
