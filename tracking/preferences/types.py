@@ -161,6 +161,7 @@ class HistoryEntry:
     act: str
     surface: str
     version: str
+    age: str
     granted: tuple[str, ...]
     refused: tuple[str, ...]
     withdrawn: tuple[str, ...]

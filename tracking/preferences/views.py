@@ -371,6 +371,12 @@ def _record(
                 now=now,
             )
         return _ask_again(request, site, show, error, answer, text, kept)
+    except consents.GuardianNeeded as error:
+        message = text["guardian_needed" if error.recorded is None else "guardian_needed_kept"]
+        response = show(request, site, message, 400)
+        if error.recorded is not None:
+            cookies.keep(response, error.recorded)
+        return response
     except consents.DecisionInvalid:
         return show(request, site, text["invalid"], 400)
     if recorded.device_token is None and not recorded.is_replay:

@@ -93,6 +93,7 @@ def signal_statement(*, on: date) -> SignalStatement:
 
 def _read(path: Path) -> Regime:
     data = tomllib.loads(path.read_text("utf-8"))
+    children = data.get("children", {})
     return Regime(
         code=data["code"],
         effective_from=data["effective_from"],
@@ -109,4 +110,7 @@ def _read(path: Path) -> Regime:
         signal_grant_outlives=data["signal"]["grant_outlives"],
         renew_days_granted=data["renew_days"]["granted"],
         renew_days_refused=data["renew_days"]["refused"],
+        guardian_below=children.get("guardian_below", 0),
+        opt_in_below=children.get("opt_in_below", 0),
+        children_source=children.get("source", ""),
     )

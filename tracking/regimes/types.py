@@ -39,6 +39,9 @@ class Regime:
     there chooses from.
     `notice_natures[transport]`: purposes of these natures may go on once the notice was shown,
     for partners whose role is in `notice_roles`. `renew_days`: days until asked again.
+
+    A child below `guardian_below` years says yes together with its guardian; for one below
+    `opt_in_below`, what it leaves unanswered is a no. 0 = no such rule.
     """
 
     code: str
@@ -54,6 +57,9 @@ class Regime:
     signal_grant_outlives: bool
     renew_days_granted: int
     renew_days_refused: int
+    guardian_below: int = 0
+    opt_in_below: int = 0
+    children_source: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the part that the decision in the browser needs."""

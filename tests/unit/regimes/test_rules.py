@@ -78,6 +78,7 @@ def test_an_unknown_place_is_as_strict_as_the_strictest() -> None:
         assert unknown.notice_roles <= regime.notice_roles
         assert unknown.signal_natures >= regime.signal_natures
         assert unknown.renew_days_granted <= regime.renew_days_granted
+        assert unknown.guardian_below >= regime.guardian_below
 
 
 def test_where_the_state_is_not_known_no_state_asks_for_more() -> None:
@@ -89,6 +90,8 @@ def test_where_the_state_is_not_known_no_state_asks_for_more() -> None:
             assert somewhere.notice_natures["server"] <= regime.notice_natures["server"]
             assert somewhere.signal_natures >= regime.signal_natures
             assert somewhere.renew_days_refused >= regime.renew_days_refused
+            assert somewhere.guardian_below >= regime.guardian_below
+            assert somewhere.opt_in_below >= regime.opt_in_below
 
 
 @pytest.mark.parametrize("regime", LAWS, ids=name)
@@ -112,6 +115,22 @@ def test_the_united_kingdom_follows_its_new_law_from_its_day_on() -> None:
 
 def test_in_japan_sending_from_the_server_always_waits() -> None:
     assert regime_in("JP").notice_natures["server"] == frozenset()
+
+
+def test_in_japan_the_guardians_law_waits_for_its_day() -> None:
+    """Promulgated on 17 July 2026, in force on a day that is not set: no file may say it yet."""
+    for regime in load_regimes():
+        if "JP" in regime.places:
+            assert (regime.guardian_below, regime.opt_in_below) == (0, 0)
+
+
+@pytest.mark.parametrize("regime", load_regimes(), ids=name)
+def test_what_is_said_of_children_has_a_source_and_is_of_one_piece(regime: Regime) -> None:
+    assert bool(regime.children_source) == bool(regime.guardian_below)
+    assert 0 <= regime.guardian_below <= 18
+    # Whoever may not say yes alone is not open without a yes either.
+    if any(regime.notice_natures.values()):
+        assert regime.guardian_below <= regime.opt_in_below
 
 
 @pytest.mark.parametrize("regime", load_regimes(), ids=name)
