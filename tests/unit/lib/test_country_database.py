@@ -113,6 +113,16 @@ def test_a_file_that_is_overwritten_in_place_costs_nothing_but_answers(path: Pat
     assert database.find(address) == "FR"
 
 
+def test_what_was_read_holds_whatever_is_written_over_it_meanwhile(path: Path) -> None:
+    database, address = CountryDatabase(path), ip_address("198.51.100.1")
+    before = path.stat()
+
+    path.write_bytes(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert database.find(address) == "FR"
+
+
 def test_a_file_that_vanishes_is_missed_and_reported_once(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
