@@ -7,9 +7,12 @@ import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from tracking.lib.country_database import CountryDatabase, Unreadable
 
 # Every variable the product reads, with the sentence the README prints about it.
 DECLARED: dict[str, str] = {
@@ -26,6 +29,8 @@ DECLARED: dict[str, str] = {
     "TRUSTED_COUNTRY_HEADER": "Header in which your proxy names the visitor's country.",
     "TRUSTED_REGION_HEADER": "And its region, as in ISO 3166-2 without the country (`CA`).",
     "NOTICE_REVIEW_BY_ANOTHER": "`1`: a notice is published by another person than submitted it.",
+    "COUNTRY_DATABASE": "File (MMDB) with addresses' countries, where no header says them.",
+    "TRUSTED_PROXY_HOPS": "How many of your proxies add to `X-Forwarded-For` (0: not read).",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
     "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",
@@ -59,6 +64,32 @@ def flag(name: str, *, default: bool) -> bool:
     if value in {"0", "false", "no", "off", ""}:
         return False
     raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+
+
+def number(name: str, *, default: int, most: int) -> int:
+    """Return a whole number from 0 to `most`."""
+    value = text(name, default=str(default))
+    if not (value.isascii() and value.isdigit() and int(value) <= most):
+        raise ImproperlyConfigured(f"{name} is {value!r}; write a number from 0 to {most}.")
+    return int(value)
+
+
+def country_database(name: str) -> Path | None:
+    """
+    Return the path of a file in the MaxMind DB format; the variable may be empty.
+
+    :raises ImproperlyConfigured: if the file cannot be read, or names no countries
+    """
+    value = text(name, default="")
+    if not value:
+        return None
+    try:
+        CountryDatabase(Path(value))
+    except Unreadable as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Leave it empty to do without (docs/regimes.md)."
+        ) from error
+    return Path(value)
 
 
 def words(name: str, *, default: str) -> list[str]:

@@ -18,6 +18,8 @@ DEMO = env.flag("DEMO", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default="localhost,127.0.0.1")
 TRUSTED_COUNTRY_HEADER = env.text("TRUSTED_COUNTRY_HEADER", default="")
 TRUSTED_REGION_HEADER = env.text("TRUSTED_REGION_HEADER", default="")
+COUNTRY_DATABASE = env.country_database("COUNTRY_DATABASE")
+TRUSTED_PROXY_HOPS = env.number("TRUSTED_PROXY_HOPS", default=0, most=10)
 ALLOW_LOOPBACK_PARTNERS = env.flag("ALLOW_LOOPBACK_PARTNERS", default=False)
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 

@@ -24,7 +24,7 @@ from tracking.web.site import SITE, named_site
 
 # Fresh for a minute; then the old one is used while a new one is fetched, so that no page waits
 # for it, and for a week if the service cannot be reached.
-_SCRIPT_CACHING = "public, max-age=60, stale-while-revalidate=3600, stale-if-error=604800"
+_SCRIPT_CACHING = "max-age=60, stale-while-revalidate=3600, stale-if-error=604800"
 _FIXED_CACHING = "public, max-age=31536000, immutable"
 
 
@@ -36,16 +36,19 @@ def script(request: HttpRequest, site: str) -> HttpResponse:
     """
     is_inline = "inline" in request.GET
     try:
+        place = cookies.read_place(request)
         served = queries.get_script(
             site_code=site,
             language=request.GET.get("lang", ""),
             endpoint=f"{request.scheme}://{request.get_host()}" if is_inline else "",
-            place_header=cookies.read_place(request),
+            place=place,
             now=timezone.now(),
         )
     except DomainError as error:
         return _explain(error)
-    return _send(request, served, _SCRIPT_CACHING, *cookies.place_headers())
+    # No header says to a cache on the way that this answer is for one address.
+    reach = "private" if cookies.is_place_by_address(place) else "public"
+    return _send(request, served, f"{reach}, {_SCRIPT_CACHING}", *cookies.place_headers())
 
 
 def fixed(request: HttpRequest, name: str, digest: str) -> HttpResponse:
@@ -130,7 +133,7 @@ class Bootstrap(APIView):
             language=request.query_params.get("language", ""),
             is_for_dialog=request.query_params.get("for") == "dialog",
             token_text=None if cookies.are_doubtful(request) else cookies.read_token(request),
-            place_header=cookies.read_place(request),
+            place=cookies.read_place(request),
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )

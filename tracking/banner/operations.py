@@ -6,6 +6,8 @@ from datetime import datetime
 
 from tracking.banner import models, queries
 from tracking.banner.queries import Script
+from tracking.regimes import rules as regimes
+from tracking.regimes.types import CountryMethod
 from tracking.registry import queries as registry
 
 
@@ -20,8 +22,9 @@ def pin_script(*, site_code: str, language: str = "", country: str = "", now: da
     :raises NoNotice:
     """
     site = registry.get_site(code=site_code)
+    place = regimes.read_place(country, method=CountryMethod.HEADER)
     script = queries.get_script(
-        site_code=site_code, language=language, place_header=country, now=now, is_pinned=True
+        site_code=site_code, language=language, place=place, now=now, is_pinned=True
     )
     models.PinnedScript.objects.bulk_create(
         [

@@ -30,7 +30,7 @@ from tracking.notices import look
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.regimes import rules as regimes
-from tracking.regimes.types import Regime
+from tracking.regimes.types import Jurisdiction, Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import HoldMode, Presentation, SiteInfo
 
@@ -87,7 +87,7 @@ def get_script(
     site_code: str,
     language: str = "",
     endpoint: str = "",
-    place_header: str,
+    place: Jurisdiction | None,
     now: datetime,
     is_pinned: bool = False,
 ) -> Script:
@@ -104,7 +104,7 @@ def get_script(
     """
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site_code)
-    regime = _regime(site, place_header, now)
+    regime = _regime(site, place, now)
     spoken = languages.negotiate(language, notices.list_languages(notice)) if language else ""
     return _script(
         site_code=site_code,
@@ -175,7 +175,7 @@ def get_bootstrap(
     language: str,
     is_for_dialog: bool = False,
     token_text: str | None,
-    place_header: str,
+    place: Jurisdiction | None,
     keys: Mapping[str, bytes],
     now: datetime,
 ) -> Bootstrap:
@@ -212,7 +212,7 @@ def get_bootstrap(
             **names,
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
-            "regime": _regime(site, place_header, now).as_json(),
+            "regime": _regime(site, place, now).as_json(),
             "urls": {
                 "preferences": reverse("preferences:page", kwargs={"site": site.code}),
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
@@ -226,11 +226,8 @@ def get_bootstrap(
     )
 
 
-def _regime(site: SiteInfo, place_header: str, now: datetime) -> Regime:
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=place_header, default_country=site.default_country
-    )
-    return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+def _regime(site: SiteInfo, place: Jurisdiction | None, now: datetime) -> Regime:
+    return regimes.resolve(place=place, site=site, on=now.date()).regime
 
 
 @remembered(seconds=30)
@@ -266,7 +263,7 @@ def get_preview(
     :raises UnknownSite:
     """
     site = registry.get_site(code=site_code)
-    config = _config(site, notice, _regime(site, "", now), [language], ())
+    config = _config(site, notice, _regime(site, None, now), [language], ())
     return _join({**config, "endpoint": endpoint}, notice)
 
 

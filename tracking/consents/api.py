@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from tracking.consents import cookies, erasures, operations, queries
 from tracking.consents.types import (
+    AgeBand,
     DeliveryStatus,
     Erased,
     Method,
@@ -39,6 +40,7 @@ from tracking.web.fields import (
 from tracking.web.site import SITE, named_site
 
 SURFACES = [surface.value for surface in Surface]
+AGE_BANDS = [band.value for band in AgeBand]
 
 
 @extend_schema_field(
@@ -99,6 +101,10 @@ class ReceiptOutput(serializers.Serializer[Any]):
     regime = serializers.CharField()
     language = serializers.CharField()
     choices = ChoiceMapsOutput()
+    age_band = serializers.ChoiceField(
+        choices=AGE_BANDS, required=False, help_text="Only if one was said."
+    )
+    guardian_consent = serializers.BooleanField(required=False)
 
 
 class DeliveryOutput(serializers.Serializer[Any]):
@@ -141,27 +147,42 @@ def _delivery(status: DeliveryStatus) -> dict[str, object]:
 
 
 def _answer(request: Request, recorded: Recorded) -> Response:
+    response = Response(_body(request, recorded), status=200 if recorded.is_replay else 201)
+    _keep(request, response, recorded)
+    return response
+
+
+def _body(request: Request, recorded: Recorded) -> dict[str, object]:
     body: dict[str, object] = {
         "receipt": recorded.receipt.as_json(),
         "choices": recorded.choices.as_json(),
         "deliveries": [_delivery(status) for status in recorded.deliveries],
     }
-    is_header_mode = cookies.HEADER in request.headers
-    if is_header_mode and recorded.device_token is not None:
+    if cookies.HEADER in request.headers and recorded.device_token is not None:
         body["device_token"] = recorded.device_token
-    response = Response(body, status=200 if recorded.is_replay else 201)
-    if not is_header_mode:
+    return body
+
+
+def _keep(request: Request, response: Response, recorded: Recorded) -> None:
+    if cookies.HEADER not in request.headers:
         cookies.keep(response, recorded)
-    return response
 
 
 class DecisionView(APIView):
-    """A view whose refused tokens leave the browser, so that the next decision starts anew."""
+    """
+    A view whose errors say what became of the decision.
+
+    Refused tokens leave the browser, so that the next decision starts anew. Of a decision that was
+    only taken in part, that part is answered as any other.
+    """
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
         if isinstance(exc, operations.TokenRefused):
             cookies.drop_token(response)
+        if isinstance(exc, operations.GuardianNeeded) and exc.recorded is not None:
+            response.data["fields"] = {"recorded": _body(self.request, exc.recorded)}
+            _keep(self.request, response, exc.recorded)
         return response
 
 
@@ -192,6 +213,16 @@ class Consents(DecisionView):
         data_items = answers()
         partners = answers()
         identifiers = _brought_along()
+        age_band = serializers.ChoiceField(
+            choices=AGE_BANDS,
+            required=False,
+            help_text="How old the visitor says to be, for sites that ask (`asks_age`); `under_16` "
+            "is 13 to 15, `under_18` 16 and 17.",
+        )
+        guardian_consent = StrictBoolean(
+            required=False,
+            help_text="The child's guardian agreed to what is granted; only with `age_band`.",
+        )
 
     @extend_schema(
         operation_id="record_consent",
@@ -221,6 +252,8 @@ class Consents(DecisionView):
                 granted=granted,
                 refused=refused,
                 is_history=sent["is_history"],
+                age_band=AgeBand(sent["age_band"]) if "age_band" in sent else None,
+                guardian_consent=sent.get("guardian_consent"),
                 identifiers=sent["identifiers"],
             ),
             visit=cookies.read_visit(request, device_seed=sent.get("device_seed")),

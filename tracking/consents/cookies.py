@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tracking.consents import rules
 from tracking.consents.types import DeviceClass, Erased, Identifiers, Recorded, Visit
+from tracking.lib.client_address import find_client
+from tracking.lib.country_database import CountryDatabase
 from tracking.notices.types import Notice
+from tracking.regimes import rules as regimes
+from tracking.regimes.types import CountryMethod, Jurisdiction
 
 # HttpOnly: the token is the power over this device's record.
 DEVICE = "cm_device"
@@ -50,9 +57,39 @@ def place_headers() -> tuple[str, ...]:
     return tuple(filter(None, (country, region))) if country else ()
 
 
-def read_place(request: HttpRequest) -> str:
-    """Return what they say, `US` or `US-CA`, or "" where none is configured."""
-    return "-".join(request.headers.get(name, "") for name in place_headers())
+def read_place(request: HttpRequest) -> Jurisdiction | None:
+    """
+    Return where the visitor is: what a trusted proxy says, else the operator's country database.
+
+    The address is looked up and goes no further: it is not kept, not logged and not in the answer.
+    """
+    told = "-".join(request.headers.get(name, "") for name in place_headers())
+    return regimes.read_place(told, method=CountryMethod.HEADER) or _look_up(request)
+
+
+def is_place_by_address(place: Jurisdiction | None) -> bool:
+    """Say whether the same question from another address may get another place."""
+    is_told = place is not None and place.method is CountryMethod.HEADER
+    return bool(settings.COUNTRY_DATABASE) and not is_told
+
+
+def _look_up(request: HttpRequest) -> Jurisdiction | None:
+    if not settings.COUNTRY_DATABASE:
+        return None
+    client = find_client(
+        peer=request.META.get("REMOTE_ADDR", ""),
+        forwarded_for=request.headers.get("X-Forwarded-For", ""),
+        proxy_hops=settings.TRUSTED_PROXY_HOPS,
+    )
+    if client is None:
+        return None
+    found = _country_database(settings.COUNTRY_DATABASE).find(client)
+    return regimes.read_place(found, method=CountryMethod.DATABASE)
+
+
+@cache
+def _country_database(path: Path) -> CountryDatabase:
+    return CountryDatabase(path)
 
 
 def read_device_class(request: HttpRequest) -> DeviceClass:
@@ -67,7 +104,7 @@ def read_visit(
     return Visit(
         origin=request.headers.get("Origin"),
         device_token=None if are_doubtful(request) else read_token(request),
-        place_header=read_place(request),
+        place=read_place(request),
         device_class=read_device_class(request),
         device_seed=device_seed,
         is_own_page=is_own_page,

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from tracking.consents.types import DeviceClass, Method, Prior, Surface
+from tracking.consents.types import AgeBand, DeviceClass, Method, Prior, Surface
 from tracking.lib import bits
 from tracking.notices.models import NoticeVersion
 from tracking.registry.models import Site
@@ -115,11 +115,24 @@ class ConsentPrivate(models.Model):
     external_id = models.TextField(null=True)  # noqa: DJ001  # null = not linked, "" would be a member
     idempotency_key = models.TextField()
     client_seq = models.BigIntegerField()
+    age_band = models.TextField(  # noqa: DJ001  # null = not said
+        null=True, choices=[(band.value, band.value) for band in AgeBand]
+    )
+    guardian_consent = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["site", "idempotency_key"], name="decision_recorded_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(age_band__isnull=True) | Q(age_band__in=list(AgeBand)),
+                name="private_age_band_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(guardian_consent=False)
+                | Q(age_band__isnull=False) & ~Q(age_band=AgeBand.ADULT),
+                name="private_guardian_of_a_child",
             ),
         ]
         indexes = [models.Index(fields=["device", "-recorded_at"], name="private_by_device")]

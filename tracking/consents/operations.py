@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from tracking.consents import identifiers as stored
 from tracking.consents import queries, rules
 from tracking.consents.types import (
+    AgeBand,
     Choices,
     DeliveryStatus,
     Identifiers,
@@ -35,7 +36,7 @@ from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
 from tracking.outbox.types import News, sealing_context
 from tracking.regimes import rules as regimes
-from tracking.regimes.types import Jurisdiction, Regime
+from tracking.regimes.types import Applied
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
@@ -77,6 +78,17 @@ class NoticeRetired(DomainError):
     status = 409
 
 
+class GuardianNeeded(DomainError):
+    """`recorded` answers what the decision refused; None if it refused nothing."""
+
+    code = "guardian_needed"
+    message = "At this age a yes needs the guardian's; what was refused is recorded."
+
+    def __init__(self, recorded: Recorded | None) -> None:
+        super().__init__()
+        self.recorded = recorded
+
+
 class IdentifiersInvalid(DomainError):
     code = "invalid"
     message = "These identifiers cannot be kept."
@@ -99,41 +111,51 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
     A partner that loses something is told under what it knows the device: what was kept of that,
     and what the decision brings along. What is wrong with that never costs a refusal.
 
+    Where the site asks ages, a yes of a child without its guardian's is not taken; what the same
+    decision refuses is.
+
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
     :raises DecisionInvalid: 400, unknown notice, unknown choice or a malformed key
     :raises NoticeRetired: 409, a grant on a notice that is no longer current
     :raises TokenRefused: 403, a grant with a token that is not this device's newest
     :raises SeedRefused: 403, a grant with the seed alone after a decision with a token
+    :raises GuardianNeeded: 400, a grant of a child without its guardian's
     """
     site = check_origin(submission.site, visit)
     notice = _version(site, submission.notice)
+    _check_age(site, submission)
     _check_choices(notice, submission)
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=visit.place_header, default_country=site.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    applied = regimes.resolve(place=visit.place, site=site, on=now.date())
     token = _own_token(visit.device_token, site, keys)
     seeded = _seeded_device(visit.device_seed, site, keys)
-    is_second_try = False
+    is_second_try = lacks_guardian = False
     while True:
         try:
             with transaction.atomic():
-                _refuse_retired_grant(site, notice, submission)
                 sender = queries.find_sender(token=token, seeded=seeded, lock=True)
-                _refuse_untrusted_grant(sender, submission)
-                return _record(
+                age_band = _age_band(site, sender, submission)
+                lacks_guardian = rules.lacks_guardian(
+                    submission=submission, age_band=age_band, regime=applied.regime
+                )
+                taken = _without_grants(submission) if lacks_guardian else submission
+                _refuse_retired_grant(site, notice, taken)
+                _refuse_untrusted_grant(sender, taken)
+                recorded = _record(
                     site=site,
                     notice=notice,
-                    regime=regime,
-                    jurisdiction=jurisdiction,
-                    submission=submission,
+                    applied=applied,
+                    submission=taken,
+                    age_band=age_band,
                     visit=visit,
                     sender=sender,
                     keys=keys,
                     now=now,
                 )
-        except (IntegrityError, NoticeRetired, TokenRefused, SeedRefused) as error:
+            break
+        except (
+            IntegrityError, NoticeRetired, TokenRefused, SeedRefused, GuardianNeeded
+        ) as error:  # fmt: skip
             # Sent before? The unique idempotency key made us wait for the first copy and then
             # stopped us; or that copy itself made this token, or a publication since made this
             # notice, old.
@@ -146,11 +168,16 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
                 now=now,
             )
             if replay is not None:
-                return replay
+                recorded = replay
+                break
             if is_second_try or not isinstance(error, IntegrityError):
                 raise
             # Another first decision of this browser made the device while we were at it.
             is_second_try = True
+    if lacks_guardian and not recorded.receipt.granted:
+        # Only now: what was refused is committed.
+        raise GuardianNeeded(recorded)
+    return recorded
 
 
 def revoke(
@@ -211,10 +238,7 @@ def keep_identifiers(
     given, faults = rules.read_identifiers(sent=identifiers, terms=terms)
     if faults:
         raise IdentifiersInvalid(fields={"identifiers": faults[:5]})
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=visit.place_header, default_country=info.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=info.profile, on=now.date())
+    regime = regimes.resolve(place=visit.place, site=info, on=now.date()).regime
     with transaction.atomic():
         # Locked: a refusal at the same time comes before this or after it.
         sender = queries.find_sender(
@@ -277,6 +301,32 @@ def _refuse_untrusted_grant(sender: queries.Sender, submission: Submission) -> N
         return
     if rules.grants_anew(before=sender.state.choices, submission=submission):
         raise TokenRefused if sender.is_by_token else SeedRefused
+
+
+def _without_grants(submission: Submission) -> Submission:
+    if not submission.refused:
+        raise GuardianNeeded(None)
+    return replace(submission, granted=frozenset(), method=Method.CHOOSE)
+
+
+def _age_band(site: SiteInfo, sender: queries.Sender, submission: Submission) -> AgeBand | None:
+    """Return what is said now, else what the device said last: silence makes nobody older."""
+    if submission.age_band is not None or not site.asks_age or sender.state is None:
+        return submission.age_band
+    return queries.find_age_band(device=sender.state.device)
+
+
+def _check_age(site: SiteInfo, submission: Submission) -> None:
+    fields: dict[str, object] = {}
+    if not site.asks_age:
+        if submission.age_band is not None:
+            fields["age_band"] = ["This field is not known here."]
+        if submission.guardian_consent is not None:
+            fields["guardian_consent"] = ["This field is not known here."]
+    elif submission.guardian_consent and submission.age_band in {None, AgeBand.ADULT}:
+        fields["guardian_consent"] = ["Say the age_band of the child with it."]
+    if fields:
+        raise DecisionInvalid(fields=fields)
 
 
 def _check_choices(notice: Notice, submission: Submission) -> None:
@@ -349,9 +399,9 @@ WITH device AS (
 ), private AS (
   INSERT INTO consents_consentprivate
     (record_key, recorded_at, site_id, device_id, version, salt, previous_key, external_id,
-     idempotency_key, client_seq)
+     idempotency_key, client_seq, age_band, guardian_consent)
   VALUES (%(key)s, %(now)s, %(site)s, %(device)s, %(version)s, %(salt)s, %(previous)s, NULL,
-          %(idempotency_key)s, %(client_seq)s)
+          %(idempotency_key)s, %(client_seq)s, %(age_band)s, %(guardian_consent)s)
 ), ended AS (
   DELETE FROM consents_identifier
    WHERE device_id = %(device)s AND partner <> ALL(%(receiving)s::text[])
@@ -368,15 +418,15 @@ def _record(
     *,
     site: SiteInfo,
     notice: Notice,
-    regime: Regime,
-    jurisdiction: Jurisdiction,
+    applied: Applied,
     submission: Submission,
+    age_band: AgeBand | None,
     visit: Visit,
     sender: queries.Sender,
     keys: Keys,
     now: datetime,
 ) -> Recorded:
-    state = sender.state
+    state, regime = sender.state, applied.regime
     before = None if state is None else state.choices
     implied = rules.implied_grants(terms=notice.terms, regime=regime)
     held = implied if before is None else before.granted
@@ -386,6 +436,9 @@ def _record(
         asked=notice.asked_ids,
         held=held,
         meanings=notice.terms.material_since,
+    )
+    merged = rules.shut_unanswered(
+        merged=merged, age_band=age_band, regime=regime, asked=notice.asked_ids, held=held
     )
     if merged.is_superseded and before is not None:
         choices = before
@@ -409,6 +462,7 @@ def _record(
     previous = None if state is None else str(state.last_record_key)
     # An untrusted sender's record is not the last: sent again, its key would fetch the token.
     last_key = key if state is None or sender.is_trusted else state.last_record_key
+    guardian_consent = bool(submission.guardian_consent)
     private = {
         "record": str(key),
         "device": str(device),
@@ -418,6 +472,8 @@ def _record(
         "idempotency_key": submission.idempotency_key,
         "client_seq": submission.client_seq,
     }
+    if submission.age_band is not None:
+        private |= {"age_band": submission.age_band, "guardian_consent": guardian_consent}
     answered = _answered(notice, submission)
     # A refusal may come on an older notice, which does not know the newer one's choices.
     state_notice = notice if choices.notice == notice.number else _version(site, choices.notice)
@@ -451,7 +507,7 @@ def _record(
                 "prior": Prior.FIRST if state is None else Prior.AGAIN,
                 "regime": regime.code,
                 "country_group": regime.country_group,
-                "country_method": jurisdiction.method,
+                "country_method": applied.jurisdiction.method,
                 "language": submission.language,
                 "device_class": visit.device_class,
                 "signal": submission.gpc,
@@ -461,6 +517,8 @@ def _record(
                 "previous": previous,
                 "idempotency_key": submission.idempotency_key,
                 "client_seq": submission.client_seq,
+                "age_band": submission.age_band,
+                "guardian_consent": guardian_consent,
                 "receiving": sorted(
                     rules.receiving(terms=state_notice.terms, granted=choices.granted)
                 ),
@@ -497,6 +555,8 @@ def _record(
             granted=answered.granted,
             refused=answered.refused,
             withdrawn=merged.withdrawn,
+            age_band=submission.age_band,
+            guardian_consent=guardian_consent,
         ),
         choices=choices,
         choices_cookie=rules.choices_cookie(choices=choices, numbers=state_notice.numbers),

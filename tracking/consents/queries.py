@@ -12,6 +12,7 @@ from django.db.models import Count
 
 from tracking.consents import models, rules
 from tracking.consents.types import (
+    AgeBand,
     Choices,
     DeliveryStatus,
     Erased,
@@ -193,17 +194,29 @@ def find_gate_choices(*, site_code: str, token_text: str | None, keys: Keys) -> 
     return find_sender(token=token, seeded=None).choices
 
 
+def find_age_band(*, device: UUID) -> AgeBand | None:
+    """Return what a device said last of its visitor's age."""
+    said = (
+        models.ConsentPrivate.objects.filter(device_id=device, age_band__isnull=False)
+        .order_by("-recorded_at")
+        .values_list("age_band", flat=True)
+        .first()
+    )
+    return None if said is None else AgeBand(said)
+
+
 def list_receipts(*, site_code: str, token_text: str | None, keys: Keys) -> list[Receipt]:
     """Return what this device decided, newest first; empty without a valid token."""
     site = registry.get_site(code=site_code)
     state = find_own(site=site, token_text=token_text, keys=keys)
     if state is None:
         return []
-    private = models.ConsentPrivate.objects.filter(device_id=state.device).values_list(
-        "recorded_at", "record_key"
-    )
+    private = {
+        (one.recorded_at, one.record_key): one
+        for one in models.ConsentPrivate.objects.filter(device_id=state.device)
+    }
     rows = models.ConsentRecord.objects.filter(pk__in=list(private)).order_by("-recorded_at")
-    return [_receipt(site, row) for row in rows]
+    return [_receipt(site, row, private[row.pk]) for row in rows]
 
 
 def get_receipt(*, site_code: str, key: UUID, token_text: str | None, keys: Keys) -> Receipt:
@@ -213,8 +226,8 @@ def get_receipt(*, site_code: str, key: UUID, token_text: str | None, keys: Keys
     :raises UnknownReceipt: if it does not exist or is another device's
     """
     site = registry.get_site(code=site_code)
-    row, _ = _own_record(site, key, token_text, keys)
-    return _receipt(site, row)
+    row, private = _own_record(site, key, token_text, keys)
+    return _receipt(site, row, private)
 
 
 def list_deliveries(
@@ -270,7 +283,7 @@ def find_recorded(
     # Else this browser has become another device since, and is not led back to the old one.
     notice = notices.get_by_id(notice_id=state.notice_id)
     return Recorded(
-        receipt=_receipt(site, row),
+        receipt=_receipt(site, row, private),
         choices=choices,
         choices_cookie=rules.choices_cookie(choices=choices, numbers=notice.numbers),
         device_token=new_token,
@@ -530,7 +543,7 @@ def _erasure_deliveries(row: models.Erasure, now: datetime) -> list[DeliveryStat
     ]
 
 
-def _receipt(site: SiteInfo, row: models.ConsentRecord) -> Receipt:
+def _receipt(site: SiteInfo, row: models.ConsentRecord, private: models.ConsentPrivate) -> Receipt:
     notice = notices.get_by_id(notice_id=row.notice_id)
     return Receipt(
         key=row.key,
@@ -545,6 +558,8 @@ def _receipt(site: SiteInfo, row: models.ConsentRecord) -> Receipt:
         granted=_ids(notice, row.granted),
         refused=_ids(notice, row.refused),
         withdrawn=_ids(notice, row.withdrawn),
+        age_band=None if private.age_band is None else AgeBand(private.age_band),
+        guardian_consent=private.guardian_consent,
     )
 
 

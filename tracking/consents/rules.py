@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tracking.consents.types import (
+    AgeBand,
     Choices,
     DeliveryStatus,
     DeviceClass,
@@ -119,6 +120,35 @@ def merge(
         has_carried=bool(carried),
         is_superseded=False,
     )
+
+
+def lacks_guardian(*, submission: Submission, age_band: AgeBand | None, regime: Regime) -> bool:
+    """Say whether a decision says a yes that a child may not say without its guardian."""
+    return (
+        bool(submission.granted)
+        and not submission.guardian_consent
+        and _is_below(age_band, regime.guardian_below)
+    )
+
+
+def shut_unanswered(
+    *,
+    merged: Merge,
+    age_band: AgeBand | None,
+    regime: Regime,
+    asked: frozenset[str],
+    held: frozenset[str],
+) -> Merge:
+    """Return `merged`, with a no to what a child left unanswered where only its yes opens."""
+    if merged.is_superseded or not _is_below(age_band, regime.opt_in_below):
+        return merged
+    refused = merged.refused | (asked - merged.granted)
+    return replace(merged, refused=refused, withdrawn=held & refused)
+
+
+def _is_below(age_band: AgeBand | None, years: int) -> bool:
+    """A band that the line runs through counts as below it: the child may be."""
+    return age_band is not None and age_band.youngest < years
 
 
 def next_seq(*, choices: Choices | None, now: datetime) -> int:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from tracking.regimes.types import Jurisdiction
+
 # Partner code → kind → value, as `{"google": {"ga_client_id": "GA1.1.8.9"}}`.
 Identifiers = Mapping[str, Mapping[str, str]]
 
@@ -40,6 +42,20 @@ class Prior(StrEnum):
 
     FIRST = "first"
     AGAIN = "again"
+
+
+class AgeBand(StrEnum):
+    """How old a visitor says to be; laws draw their lines at 13, 16 and 18 years."""
+
+    UNDER_13 = "under_13"
+    UNDER_16 = "under_16"
+    UNDER_18 = "under_18"
+    ADULT = "adult"
+
+    @property
+    def youngest(self) -> int:
+        """Return the age of the youngest in it, in years."""
+        return {"under_13": 0, "under_16": 13, "under_18": 16, "adult": 18}[self.value]
 
 
 class DeviceClass(StrEnum):
@@ -82,7 +98,7 @@ class Visit:
 
     origin: str | None
     device_token: str | None
-    place_header: str
+    place: Jurisdiction | None
     device_class: DeviceClass
     # Made at random by a browser that has no token yet; as secret as one, and never kept.
     device_seed: str | None = None
@@ -110,6 +126,9 @@ class Submission:
     granted: frozenset[str]
     refused: frozenset[str]
     is_history: bool = False
+    # None = not said; a site that does not ask may not say them.
+    age_band: AgeBand | None = None
+    guardian_consent: bool | None = None
     # As sent and unchecked: nothing that is wrong with them may cost a refusal.
     identifiers: object = None
 
@@ -140,8 +159,14 @@ class Receipt:
     granted: frozenset[str]
     refused: frozenset[str]
     withdrawn: frozenset[str]
+    age_band: AgeBand | None = None
+    guardian_consent: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """Return what the visitor reads; an age only if one was said."""
+        age: dict[str, Any] = {}
+        if self.age_band is not None:
+            age = {"age_band": self.age_band.value, "guardian_consent": self.guardian_consent}
         return {
             "key": str(self.key),
             "recorded_at": self.recorded_at.isoformat(timespec="seconds"),
@@ -152,6 +177,7 @@ class Receipt:
             "regime": self.regime,
             "language": self.language,
             "choices": as_maps(granted=self.granted, refused=self.refused),
+            **age,
         }
 
 

@@ -152,6 +152,6 @@ def _asking(request: Request, *, gpc: bool = False) -> queries.Asking:
         device_token=cookies.read_token(request),
         gpc=gpc or request.headers.get("Sec-GPC") == "1",
         shown_notice=cookies.read_shown_notice(request),
-        place_header=cookies.read_place(request),
+        place=cookies.read_place(request),
         is_doubtful=cookies.are_doubtful(request),
     )

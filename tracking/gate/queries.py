@@ -22,7 +22,7 @@ from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox import queries as outbox
 from tracking.regimes import rules as regimes
-from tracking.regimes.types import Regime
+from tracking.regimes.types import Jurisdiction, Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
@@ -39,12 +39,12 @@ class TagDenied(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who asks: the device's token, its browser signal, the notice it was shown, its country."""
+    """Who asks: the device's token, its browser signal, the notice it was shown, its place."""
 
     device_token: str | None
     gpc: bool
     shown_notice: int | None
-    place_header: str
+    place: Jurisdiction | None
     # Two cookies of one name, or one that cannot be read: nothing may be concluded from them.
     is_doubtful: bool = False
 
@@ -157,10 +157,7 @@ def list_overdue_partners(*, site_id: int) -> frozenset[str]:
 
 
 def _regime(site: SiteInfo, asking: Asking, now: datetime) -> Regime:
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=asking.place_header, default_country=site.default_country
-    )
-    return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    return regimes.resolve(place=asking.place, site=site, on=now.date()).regime
 
 
 def _decide(

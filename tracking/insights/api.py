@@ -65,7 +65,7 @@ class Showing(APIView):
             device_class=cookies.read_device_class(request),
             is_first=sent["first"],
             origin=request.headers.get("Origin"),
-            place_header=cookies.read_place(request),
+            place=cookies.read_place(request),
             now=timezone.now(),
         )
         return Response(status=204)

@@ -10,6 +10,7 @@ from django.db import connection
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
+from tracking.regimes.types import Jurisdiction
 from tracking.registry import queries as registry
 
 
@@ -42,7 +43,7 @@ def count_shown(
     device_class: str,
     is_first: bool,
     origin: str | None,
-    place_header: str,
+    place: Jurisdiction | None,
     now: datetime,
 ) -> None:
     """
@@ -62,10 +63,7 @@ def count_shown(
         raise ShowingInvalid(fields={"notice": ["There is no such notice."]})
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=place_header, default_country=site.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    regime = regimes.resolve(place=place, site=site, on=now.date()).regime
     day = now.astimezone(ZoneInfo(site.zone)).date()
     with connection.cursor() as cursor:
         cursor.execute(

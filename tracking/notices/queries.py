@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
-from tracking.notices import checks, diff, lint, models, rules
+from tracking.notices import checks, lint, models, rules
 from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Review, Stage
 from tracking.registry import queries as registry
 
@@ -187,7 +187,6 @@ def _propose(
         previous=None if newest is None else _load(newest.pk),
         is_news=newest is None or {**content, "number": newest.number} != newest.content,
         findings=findings,
-        changes=diff.compare(before or {}, content),
         renewals=rules.list_renewals(previous=before, content=content, since=since),
     )
 

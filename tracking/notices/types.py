@@ -8,8 +8,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from tracking.notices.diff import Diff
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagTerms:
@@ -156,7 +154,6 @@ class Proposal:
     previous: Notice | None
     is_news: bool
     findings: tuple[Finding, ...]
-    changes: Diff
     renewals: tuple[Renewal, ...]
 
     @property

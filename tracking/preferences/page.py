@@ -550,6 +550,13 @@ class _Book:
         return self.text[key].format(count=count)
 
 
+def _age(frame: Frame, receipt: Receipt) -> str:
+    if receipt.age_band is None:
+        return ""
+    age = frame.text[f"age_{receipt.age_band.value}"]
+    return frame.text["guardian_agreed"].format(age=age) if receipt.guardian_consent else age
+
+
 def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -> HistoryEntry:
     """Return a receipt in the words of the version it was given on."""
     book = _Book(frame=frame, notice=version, choices=None, decisions={})
@@ -564,6 +571,7 @@ def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -
         act=frame.text[f"method_{receipt.method.value}"],
         surface=frame.text[f"surface_{receipt.surface.value}"],
         version=frame.text["history_version"].format(number=receipt.notice_number),
+        age=_age(frame, receipt),
         granted=names(receipt.granted),
         refused=names(receipt.refused - receipt.withdrawn),
         withdrawn=names(receipt.withdrawn),

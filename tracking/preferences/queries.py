@@ -30,7 +30,7 @@ from tracking.preferences.types import (
     Visit,
 )
 from tracking.regimes import rules as regimes
-from tracking.regimes.types import Regime
+from tracking.regimes.types import CountryMethod, Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
@@ -249,7 +249,7 @@ def _decide_all(
             device_token=reader.device_token,
             gpc=reader.gpc,
             shown_notice=reader.shown_notice,
-            place_header=reader.place_header,
+            place=reader.place,
             is_doubtful=reader.is_doubtful,
         ),
         keys=keys,
@@ -281,17 +281,16 @@ def simulate(*, site_code: str, imagined: Imagined, now: datetime) -> Simulation
     """
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site.code)
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=imagined.place, default_country=site.default_country
-    )
-    regime = regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    place = regimes.read_place(imagined.place, method=CountryMethod.HEADER)
+    applied = regimes.resolve(place=place, site=site, on=now.date())
+    regime = applied.regime
     choices = rules.imagine_choices(notice=notice, visit=imagined.visit, now=now)
     overdue = gate.list_overdue_partners(site_id=site.id)
     return Simulation(
         site=site,
         notice=notice,
         imagined=imagined,
-        jurisdiction=jurisdiction,
+        jurisdiction=applied.jurisdiction,
         regime=regime,
         is_asked=rules.has_question(
             notice=notice, regime=regime, choices=choices, overdue=overdue, now=now
@@ -353,10 +352,7 @@ def _known_site(site_code: str | None) -> str:
 
 
 def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:
-    jurisdiction = regimes.find_jurisdiction(
-        place_header=reader.place_header, default_country=site.default_country
-    )
-    return regimes.resolve(jurisdiction=jurisdiction, profile=site.profile, on=now.date())
+    return regimes.resolve(place=reader.place, site=site, on=now.date()).regime
 
 
 def _is_signal_honoured(site: SiteInfo, reader: Reader, now: datetime) -> bool:

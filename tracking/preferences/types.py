@@ -40,7 +40,7 @@ class Reader:
 
     languages: str
     device_token: str | None
-    place_header: str
+    place: Jurisdiction | None
     gpc: bool
     shown_notice: int | None
     is_doubtful: bool
@@ -161,6 +161,7 @@ class HistoryEntry:
     act: str
     surface: str
     version: str
+    age: str
     granted: tuple[str, ...]
     refused: tuple[str, ...]
     withdrawn: tuple[str, ...]

@@ -386,6 +386,12 @@ def _record(
                 now=now,
             )
         return _ask_again(request, site, show, error, answer, text, kept)
+    except consents.GuardianNeeded as error:
+        message = text["guardian_needed" if error.recorded is None else "guardian_needed_kept"]
+        response = show(request, site, message, 400)
+        if error.recorded is not None:
+            cookies.keep(response, error.recorded)
+        return response
     except consents.DecisionInvalid:
         return show(request, site, text["invalid"], 400)
     if recorded.device_token is None and not recorded.is_replay:
@@ -447,7 +453,7 @@ def _reader(request: HttpRequest) -> Reader:
     return Reader(
         languages=f"{asked},{request.headers.get('Accept-Language', '')}",
         device_token=cookies.read_token(request),
-        place_header=cookies.read_place(request),
+        place=cookies.read_place(request),
         gpc=request.headers.get("Sec-GPC") == "1",
         shown_notice=cookies.read_shown_notice(request),
         is_doubtful=cookies.are_doubtful(request),

@@ -17,7 +17,7 @@ from tracking.lib.errors import DomainError
 from tracking.lib.moments import day_text, moment_text
 from tracking.notices import diff, queries
 from tracking.notices.findings import describe
-from tracking.notices.types import Finding, Level, Publication, Renewal, Stage
+from tracking.notices.types import Finding, Level, Proposal, Publication, Renewal, Stage
 from tracking.publishing.types import AskedAgain, Desk, Restoration
 from tracking.registry.types import SiteInfo
 from tracking.web.parts import Select, pick, select
@@ -321,14 +321,7 @@ class Writer:
             note=draft.note,
             revision=draft.revision,
             newest=newest.number if newest else 0,
-            effect=self._effect(
-                proposal.findings,
-                proposal.changes,
-                proposal.renewals,
-                desk.asked_again,
-                proposal.content,
-                is_first=proposal.previous is None,
-            ),
+            effect=self._effect(proposal, desk.asked_again),
             versions=tuple(
                 self._version(publication, current=current, newest=newest)
                 for publication in reversed(desk.publications)
@@ -387,22 +380,15 @@ class Writer:
 
     # --- what publishing would do
 
-    def _effect(
-        self,
-        findings: Iterable[Finding],
-        changes: diff.Diff,
-        renewals: Sequence[Renewal],
-        asked: AskedAgain,
-        content: Content,
-        *,
-        is_first: bool,
-    ) -> Effect:
-        rows = [(finding.level, self._finding(finding)) for finding in findings]
+    def _effect(self, proposal: Proposal, asked: AskedAgain) -> Effect:
+        content, renewals = proposal.content, proposal.renewals
+        before = proposal.previous.content if proposal.previous else None
+        rows = [(finding.level, self._finding(finding)) for finding in proposal.findings]
         return Effect(
             stops=tuple(row for level, row in rows if level is Level.STOP),
             advice=tuple(row for level, row in rows if level is Level.ADVICE),
-            changes=() if is_first else tuple(self._summary(changes)),
-            asked=self._asked(asked, renewals, is_first=is_first),
+            changes=() if before is None else tuple(self._summary(diff.compare(before, content))),
+            asked=self._asked(asked, renewals, is_first=before is None),
             renewals=tuple(
                 RenewalRow(
                     name=self._choice(renewal.choice, content),
@@ -676,14 +662,7 @@ class Writer:
             lead=self._say("restore_lead", number=found.number),
             newest=proposal.content["number"] - 1,
             is_news=proposal.is_news,
-            effect=self._effect(
-                proposal.findings,
-                proposal.changes,
-                proposal.renewals,
-                found.asked_again,
-                proposal.content,
-                is_first=False,
-            ),
+            effect=self._effect(proposal, found.asked_again),
             comparison=self.comparison(before=before, after=proposal.content, is_draft=True),
         )
 

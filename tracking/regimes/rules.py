@@ -9,7 +9,8 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from tracking.regimes.types import CountryMethod, Jurisdiction, Regime, SignalStatement
+from tracking.regimes.types import Applied, CountryMethod, Jurisdiction, Regime, SignalStatement
+from tracking.registry.types import SiteInfo
 
 UNKNOWN = "unknown"
 # What GPC objects to: that data is sold, shared, or used for advertising across contexts.
@@ -37,30 +38,41 @@ def get_regime(*, code: str, on: date) -> Regime:
     return next(regime for regime in load_regimes() if regime.code == UNKNOWN)
 
 
-def find_jurisdiction(*, place_header: str, default_country: str) -> Jurisdiction:
+def read_place(text: str, *, method: CountryMethod) -> Jurisdiction | None:
     """
-    Return where the visitor is: what the trusted proxy says, else the site's own country.
+    Return the place that a text names, or None if it names none.
 
-    `place_header` is a country, or one of its regions as in ISO 3166-2 (`US-CA`).
+    It is a country, or one of its regions as in ISO 3166-2 (`US-CA`); `method`: who said it.
     """
-    country, _, region = place_header.strip().upper().partition("-")
+    country, _, region = text.strip().upper().partition("-")
     if not _COUNTRY.fullmatch(country) or country in _NOWHERE:
-        return Jurisdiction(country=default_country, method=CountryMethod.SITE_DEFAULT)
+        return None
     return Jurisdiction(
         country=country,
         region=region if _REGION.fullmatch(region) else "",
-        method=CountryMethod.HEADER,
+        method=method,
     )
 
 
-def resolve(*, jurisdiction: Jurisdiction, profile: str, on: date) -> Regime:
+def resolve(*, place: Jurisdiction | None, site: SiteInfo, on: date) -> Applied:
     """
-    Return the regime for a place; a regime that is not in force yet is not applied.
+    Return the regime for a visitor; one that is not in force yet is not applied.
 
-    A region's own comes before that for all regions of its country (`US-*`), and that before the
-    country's, which also stands for a country whose region is not known. Where sites choose among
-    profiles, `profile` is the code of theirs.
+    A visitor of whose `place` nothing is known is where the site is. A region's own regime comes
+    before that for all regions of its country (`US-*`), and that before the country's, which also
+    stands for a country whose region is not known. Where sites choose among profiles, the site's
+    is taken.
     """
+    jurisdiction = place or Jurisdiction(
+        country=site.default_country, method=CountryMethod.SITE_DEFAULT
+    )
+    return Applied(
+        jurisdiction=jurisdiction,
+        regime=_regime_at(jurisdiction, profile=site.profile, on=on),
+    )
+
+
+def _regime_at(jurisdiction: Jurisdiction, *, profile: str, on: date) -> Regime:
     country, region = jurisdiction.country, jurisdiction.region
     places = (f"{country}-{region}", f"{country}-*", country) if region else (country,)
     for place in places:
@@ -81,6 +93,7 @@ def signal_statement(*, on: date) -> SignalStatement:
 
 def _read(path: Path) -> Regime:
     data = tomllib.loads(path.read_text("utf-8"))
+    children = data.get("children", {})
     return Regime(
         code=data["code"],
         effective_from=data["effective_from"],
@@ -97,4 +110,7 @@ def _read(path: Path) -> Regime:
         signal_grant_outlives=data["signal"]["grant_outlives"],
         renew_days_granted=data["renew_days"]["granted"],
         renew_days_refused=data["renew_days"]["refused"],
+        guardian_below=children.get("guardian_below", 0),
+        opt_in_below=children.get("opt_in_below", 0),
+        children_source=children.get("source", ""),
     )

@@ -12,6 +12,7 @@ class CountryMethod(StrEnum):
     """How the visitor's country was found; kept with the record."""
 
     HEADER = "header"
+    DATABASE = "database"
     SITE_DEFAULT = "site_default"
 
 
@@ -38,6 +39,9 @@ class Regime:
     there chooses from.
     `notice_natures[transport]`: purposes of these natures may go on once the notice was shown,
     for partners whose role is in `notice_roles`. `renew_days`: days until asked again.
+
+    A child below `guardian_below` years says yes together with its guardian; for one below
+    `opt_in_below`, what it leaves unanswered is a no. 0 = no such rule.
     """
 
     code: str
@@ -53,6 +57,9 @@ class Regime:
     signal_grant_outlives: bool
     renew_days_granted: int
     renew_days_refused: int
+    guardian_below: int = 0
+    opt_in_below: int = 0
+    children_source: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the part that the decision in the browser needs."""
@@ -68,6 +75,14 @@ class Regime:
             },
             "renew_days": {"granted": self.renew_days_granted, "refused": self.renew_days_refused},
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The rules that hold for a visitor, and the place because of which they do."""
+
+    jurisdiction: Jurisdiction
+    regime: Regime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,4 +218,5 @@ def _site_info(site: models.Site) -> SiteInfo:
         quarantines_overdue_partners=site.quarantines_overdue_partners,
         hold_mode=HoldMode(site.hold_mode),
         replays_held=site.replays_held,
+        asks_age=site.asks_age,
     )

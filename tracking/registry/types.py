@@ -130,6 +130,7 @@ class SiteInfo:
     quarantines_overdue_partners: bool
     hold_mode: HoldMode
     replays_held: bool
+    asks_age: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

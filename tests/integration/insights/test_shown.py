@@ -124,7 +124,7 @@ def test_the_day_is_the_sites(notice: Notice, moment: datetime, day: date) -> No
         device_class="phone",
         is_first=True,
         origin=ORIGIN,
-        place_header="",
+        place=None,
         now=moment,
     )
 

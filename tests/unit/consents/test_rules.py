@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.consents import rules
-from tracking.consents.types import Choices, DeviceClass, Method, Submission, Surface
+from tracking.consents.types import AgeBand, Choices, DeviceClass, Method, Submission, Surface
 from tracking.notices.types import PartnerTerms, TagTerms, Terms
 from tracking.outbox.types import EventState, EventStatus, Outcome
+from tracking.regimes.rules import get_regime
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDS = [f"purpose:{code}" for code in "abcdef"]
@@ -278,3 +279,64 @@ def test_the_number_of_a_decision_is_above_the_last_whatever_the_clocks_say() ->
 
     assert rules.next_seq(choices=None, now=NOW) == milliseconds
     assert rules.next_seq(choices=ahead, now=NOW) == milliseconds + 6
+
+
+@pytest.mark.parametrize(
+    ("age_band", "guardian_below", "is_lacking"),
+    [
+        (None, 16, False),
+        (AgeBand.UNDER_13, 0, False),
+        (AgeBand.UNDER_13, 13, True),
+        (AgeBand.UNDER_16, 13, False),
+        # The line runs through the band: the child may be below it.
+        (AgeBand.UNDER_16, 14, True),
+        # As in Japan, once its law of 2026 is in force.
+        (AgeBand.UNDER_16, 16, True),
+        (AgeBand.UNDER_18, 16, False),
+        (AgeBand.ADULT, 18, False),
+    ],
+)
+def test_below_an_age_a_yes_needs_a_guardian_and_a_no_does_not(
+    age_band: AgeBand | None, guardian_below: int, is_lacking: bool
+) -> None:
+    regime = replace(get_regime(code="jp-a", on=NOW.date()), guardian_below=guardian_below)
+
+    def lacks(**said: object) -> bool:
+        return rules.lacks_guardian(submission=submission(**said), age_band=age_band, regime=regime)
+
+    assert lacks(granted=frozenset({"purpose:a"})) is is_lacking
+    assert not lacks(granted=frozenset({"purpose:a"}), guardian_consent=True)
+    assert not lacks(refused=frozenset({"purpose:a"}))
+    assert not lacks(method=Method.REFUSE)
+
+
+@given(SETS, SETS, SETS, SETS, st.integers(0, 20), st.sampled_from(list(AgeBand)))
+def test_a_childs_silence_shuts_and_never_opens(
+    granted_before: frozenset[str],
+    refused_before: frozenset[str],
+    granted: frozenset[str],
+    refused: frozenset[str],
+    seq: int,
+    age_band: AgeBand,
+) -> None:
+    asked = granted_before | refused_before | granted | refused
+    merged = rules.merge(
+        before=choices(granted_before, refused_before - granted_before),
+        submission=submission(granted=granted - refused, refused=refused, client_seq=seq),
+        asked=asked,
+        held=granted_before,
+        meanings=dict.fromkeys(asked, 1),
+    )
+    regime = replace(get_regime(code="us-ca", on=NOW.date()), opt_in_below=16)
+
+    shut = rules.shut_unanswered(
+        merged=merged, age_band=age_band, regime=regime, asked=asked, held=granted_before
+    )
+
+    assert shut.granted == merged.granted
+    assert shut.refused >= merged.refused
+    assert shut.withdrawn >= merged.withdrawn
+    if age_band.youngest >= 16 or merged.is_superseded:
+        assert shut == merged
+    else:
+        assert shut.granted | shut.refused >= asked
