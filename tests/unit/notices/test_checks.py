@@ -28,7 +28,9 @@ def test_nothing_is_found_in_a_whole_content(content: dict[str, Any]) -> None:
     assert find(content) == ()
 
 
-@pytest.mark.parametrize("path", ["consentmgr/demo/catalogue.toml", "docs/examples/shop.toml"])
+@pytest.mark.parametrize(
+    "path", ["consentmgr/demo/catalogue.toml", "docs/examples/shop.toml", "bench/client/bench.toml"]
+)
 def test_what_we_give_as_an_example_can_be_published(path: str) -> None:
     tables = tomllib.loads((ROOT / path).read_text("utf-8"))
 
