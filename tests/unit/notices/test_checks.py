@@ -126,6 +126,12 @@ def test_the_open_end_of_an_item_is_said_once(content: dict[str, Any]) -> None:
     assert [one.check for one in find(content)] == ["ET-02"]
 
 
+def test_a_word_that_ends_like_an_open_end_is_none(content: dict[str, Any]) -> None:
+    entry(content, "data_items", "activity.url")["name"]["ja"] = "操作の同等"
+
+    assert find(content) == ()
+
+
 def test_a_session_cookie_has_a_lifetime(content: dict[str, Any]) -> None:
     entry(content, "tags", "ads")["cookies"] = [{"name": "_ad", "lifetime_days": 0}]
 
@@ -136,8 +142,10 @@ def test_a_session_cookie_has_a_lifetime(content: dict[str, Any]) -> None:
     "words",
     [
         "広告を選ぶため。くわしくは送り先の規定をご覧ください。",
-        "広告のページを作るため",
+        "このサイトをご覧になった方を数えるため",
         "To improve pages of this site",
+        "Check how fast a page is",
+        "See which products of the site are liked",
     ],
 )
 def test_a_purpose_may_also_lead_further(content: dict[str, Any], words: str) -> None:
