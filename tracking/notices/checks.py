@@ -25,19 +25,24 @@ Content = Mapping[str, Any]
 EXEMPTIONS = frozenset({*(f"22-2-30({number})" for number in range(1, 6)), "27-12(ii)"})
 _SPECIAL_CARE = "special."
 _HOME = "JP"
-# What is used jointly and by whom; APPI Art. 27(6) lets only the rest be changed by a notice.
+# Who answers for a joint use (APPI Art. 27(5)(iii)).
 _RESPONSIBLE = ("responsible_name", "responsible_address", "responsible_representative")
 
-_POLICY_JA = r"ポリシー|規約|規定|方針|ウェブサイト|ホームページ|サイト|ページ"
 # A sentence that only sends the reader elsewhere.
 _ELSEWHERE = re.compile(
-    rf"^[^。]*({_POLICY_JA})[^。]*(ご覧|参照|ご確認|による|よります|とおり|従います|お読み)[^。]*$"
-    r"|^\W*(please\s+)?(see|refer to|read|check|consult|as|according to|described in|set out in)\b"
-    r".*\b(policy|policies|terms|rules|statement|website|site|page)\b.*$",
+    r"^[^。]*(ポリシー|規約|規定|方針|ウェブサイト|ホームページ|サイト|ページ)[^。]*"
+    r"((ご覧|ご参照|ご確認|お読み)ください|参照(してください)?|による|によります|のとおり(です)?|に従います)$"
+    r"|^(please\s+)?(see|read|check|refer to|consult|according to|(as )?(described|stated) in)\s+"
+    r"(our|their|the|its|\w+['’]s)\b.*"
+    r"\b(policy|policies|terms|rules|statement|website|site|page)\W*$",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[。．.!?！？\n]+")
-_OPEN_END = re.compile(r"(等|など|\betc|\band so on|\band the like|\band more)\W*$", re.IGNORECASE)
+# Not 平等, 同等 and the like, which end in it and leave nothing open.
+_OPEN_END = re.compile(
+    r"((?<![平均同対上高初中劣優])等|など|\betc|\band so on|\band the like|\band more)\W*$",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"[、・,，/／]| and | or |や|と")
 
 

@@ -28,7 +28,9 @@ def test_nothing_is_found_in_a_whole_content(content: dict[str, Any]) -> None:
     assert find(content) == ()
 
 
-@pytest.mark.parametrize("path", ["consentmgr/demo/catalogue.toml", "docs/examples/shop.toml"])
+@pytest.mark.parametrize(
+    "path", ["consentmgr/demo/catalogue.toml", "docs/examples/shop.toml", "bench/client/bench.toml"]
+)
 def test_what_we_give_as_an_example_can_be_published(path: str) -> None:
     tables = tomllib.loads((ROOT / path).read_text("utf-8"))
 
@@ -124,6 +126,12 @@ def test_the_open_end_of_an_item_is_said_once(content: dict[str, Any]) -> None:
     assert [one.check for one in find(content)] == ["ET-02"]
 
 
+def test_a_word_that_ends_like_an_open_end_is_none(content: dict[str, Any]) -> None:
+    entry(content, "data_items", "activity.url")["name"]["ja"] = "操作の同等"
+
+    assert find(content) == ()
+
+
 def test_a_session_cookie_has_a_lifetime(content: dict[str, Any]) -> None:
     entry(content, "tags", "ads")["cookies"] = [{"name": "_ad", "lifetime_days": 0}]
 
@@ -134,8 +142,10 @@ def test_a_session_cookie_has_a_lifetime(content: dict[str, Any]) -> None:
     "words",
     [
         "広告を選ぶため。くわしくは送り先の規定をご覧ください。",
-        "広告のページを作るため",
+        "このサイトをご覧になった方を数えるため",
         "To improve pages of this site",
+        "Check how fast a page is",
+        "See which products of the site are liked",
     ],
 )
 def test_a_purpose_may_also_lead_further(content: dict[str, Any], words: str) -> None:

@@ -88,8 +88,8 @@ def test_a_finding_says_where_it_is() -> None:
         "Wording, allow (English): It does not say that pressing it allows. "
         "Say “Allow” or the like.",
         "Company: The e-mail address for questions is missing.",
-        "Look: In light mode, the contrast of the text on buttons with the accent colour is 4.59:1."
-        " It must be 5:1 or more.",
+        "Look: In light mode, the contrast of the text on buttons with the accent colour is "
+        "4.59:1. It must be 5:1 or more.",
     }
     assert "タグ ads：送り先の目的が日本語で書かれていません。" in {
         findings.describe(one, "ja") for one in find(changed)

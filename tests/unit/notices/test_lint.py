@@ -76,6 +76,7 @@ STOP, ADVICE = Level.STOP, Level.ADVICE
         ("ja", "広告の配信等", {"open_ended": STOP}),
         ("ja", "広告の配信、効果の測定など。", {"open_ended": ADVICE}),
         ("ja", "クッキー等の番号を数えるため", {}),
+        ("ja", "どなたにも平等", {}),
         ("ja", "広告を配信させていただくため", {"humble": ADVICE}),
         ("ja", "情報が収集されます。", {"actorless": ADVICE}),
         ("ja", "当社によって情報が収集されます。", {}),
@@ -195,6 +196,7 @@ FAIR_BODY = (
             "refuse_guilt": STOP, "buttons_unequal": STOP}),
         ("ja", "banner_title", "今すぐ許可してください", {"pressure": STOP}),
         ("ja", "prefs_title", "重要なお知らせ", {"pressure": STOP}),
+        ("ja", "prefs_title", "送る情報を限定する", {}),
         ("en", "banner_title", "Last chance: may we send records?", {"pressure": STOP}),
         ("en", "banner_title", "May we count pages!", {"pressure": STOP}),
         ("ja", "banner_body", FAIR_BODY, {}),
@@ -206,6 +208,8 @@ FAIR_BODY = (
         ("ja", "banner_body", FAIR_BODY.replace("{partners}", "数"), {"placeholders": STOP}),
         ("en", "banner_body", "For ads, we send {partners} companies records. Change it any time.",
          {}),
+        ("en", "banner_body", "We send records to {partners} companies. Change it any time.", {
+            "body_says_why": STOP}),
         ("en", "banner_body", "Ads: {partners}.", {
             "body_says_what": STOP, "body_says_why": STOP, "body_can_change": STOP}),
         ("ja", "delivery_sent", "{partner}に伝えました。", {"placeholders": STOP}),
