@@ -181,6 +181,8 @@ def _tag_terms(tag: Mapping[str, Any]) -> TagTerms:
         optional_items=tuple(tag["optional_items"]),
         transport=tag["transport"],
         is_exempt=bool(tag["exemption_code"]),
+        # Notices that are older than this say nothing of it.
+        is_linkable=tag.get("is_linkable", False),
         needed_ids=(
             f"partner:{tag['partner']}",
             *(f"purpose:{code}" for code in tag["purposes"]),
