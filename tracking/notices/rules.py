@@ -197,6 +197,7 @@ WORDING_KEYS = (
     "save", "allow_all", "refuse_all", "always_on", "saved", "saved_withdrawn", "close",
     "details", "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",
     "optout_link", "off_consequence", "on_by_notice", "settings_link", "gpc_honoured",
+    "gpc_confirmed",
     "history_title", "history_empty",
     "delivery_progress", "delivery_overdue", "delivery_pending", "delivery_sent",
     "delivery_nothing",
