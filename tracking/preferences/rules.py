@@ -145,7 +145,7 @@ def standing_choices(
 ) -> Choices | None:
     """
     Return the choices without the grants that a browser's signal keeps shut, so that switches show
-    what holds. Twin of `isStanding` in static/src/core/state.ts.
+    what holds. Twin of `isStanding` in static/src/core/apply.ts.
     """
     if choices is None or not gpc or choices.with_signal or regime.signal_grant_outlives:
         return choices
