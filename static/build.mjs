@@ -114,7 +114,7 @@ const fromLoader = {
  * for what a page, the service, a store or the browser knows by name.
  */
 const PRIVATE =
-  /^(act|bar|commit|confirm|decided|device|draw|drawn|hadFocus|hasRun|is(Doubtful|Open|Watched)|keep|later|live|made|place|ran|root|scan|settle|shared|slots|source|sure|take)$/;
+  /^(act|bar|commit|confirm|decided|device|draw|drawn|hadFocus|hasRun|is(Doubtful|Open|Watched)|keep|later|live|made|painted|place|ran|root|scan|settle|shared|slots|source|sure|take)$/;
 /** One short name for all scripts. */
 let mangleCache = {};
 

@@ -104,8 +104,15 @@ async function ask(): Promise<void> {
   // A notice that the service has retired can get no grant: ask about that once in a tab.
   const isRetired = () =>
     device.choices && attempt(() => sessionStorage.cm_retired) == config.notice;
-  const isAsking = () => surface !== "link" && isAsked() && !isRetired();
+  const isAsking = () => isAsked() && !isRetired();
   if (!isAsking()) return closeBar();
+  // The service says so only where the link to the settings is notice enough.
+  if (surface === "link") {
+    host.painted();
+    // What a first layer would have said.
+    if (device.gpc && device.shown === null) say(host.wording.gpc_honoured);
+    return;
+  }
   // Asked already, as long as nothing was decided.
   if (host.bar && !device.choices) return;
   // What to say of it has to be found out. Without the service, after a second, the question alone.

@@ -27,8 +27,8 @@ export interface Decisions {
    * it survives a crash.
    */
   commit(method: Method, told: string[], kept: Promise<Kept>): Outcome;
-  /** Choices that came from elsewhere: an older page, another tab, the service. */
-  follow(other: Choices | null): void;
+  /** Choices that came from elsewhere: an older page, another tab, the service. They are merged. */
+  follow(...others: (Choices | null)[]): void;
   /**
    * Open the tags, once it is sure that no stored refusal was missed: after a crash the cookie may be
    * older than the database. `kept`: what is in it, if somebody looked already.
@@ -77,11 +77,11 @@ export function createDecisions(host: Host, tags: WatchedTags): Decisions {
   /** The storage event of localStorage reaches them. */
   const tellTabs = (text: string) => attempt(() => (localStorage[CHOICES] = text));
 
-  function follow(other: Choices | null): void {
+  function follow(...others: (Choices | null)[]): void {
     // What another tab has stored may be news to this page. The page after a reload looks itself.
     const stored = loadCookies(config)[0] ?? null;
     const [known, before] = [encode(device.choices, ids), answersOf(device.choices)];
-    const choices = merge(other, stored);
+    const choices = [...others, stored].reduce(merge);
     // A doubt stays one.
     if (choices) device.choices = choices;
     const text = encode(choices, ids);

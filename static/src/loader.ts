@@ -41,6 +41,8 @@ export interface Host extends Pick<Taking, "keep" | "take"> {
   bar: HTMLElement | null;
   /** Ask: with a note of what has changed, or what else there is to say. */
   draw(note?: string | false, question?: Question): void;
+  /** The notice is there to be seen: count it, and from the next page on what follows it may run. */
+  painted(): void;
   /** The script of that name, once; after a failure the next call tries again. */
   load<T>(name: string): Promise<T>;
   /** The same, however long it takes to come. */
@@ -141,6 +143,7 @@ function start(config: Config): void {
     styles,
     bar: null,
     draw,
+    painted,
     load,
     sure,
     act,
@@ -187,6 +190,10 @@ function start(config: Config): void {
     tree.prepend(bar);
     (bar as Partial<HTMLDialogElement>).showModal?.();
     host.drawn?.();
+    painted();
+  }
+
+  function painted(): void {
     // It is on the screen. Nobody waits for that to be known.
     requestAnimationFrame(() => {
       setTimeout(count, REST);

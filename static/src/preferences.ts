@@ -18,14 +18,12 @@ import { openDialog, wireTabs } from "./ui/dialog.ts";
 import { addStyles, button, el } from "./ui/nodes.ts";
 
 const { host, resolve } = (document.currentScript as Part<() => Promise<void>>).cm;
-let isStyled = false;
+addStyles(host.root, tokens + css);
 
 async function open(): Promise<void> {
   const opened = () => host.root.querySelector<HTMLElement>(".cm-dialog");
   if (!opened()) {
     const catalogue = await loadCatalogue(host, "&for=dialog");
-    if (!isStyled) addStyles(host.root, tokens + css);
-    isStyled = true;
     if (!opened()) build(catalogue);
   }
   opened()!.focus();
@@ -33,9 +31,9 @@ async function open(): Promise<void> {
 
 function build(data: Catalogue): void {
   const { device, language, root, wording } = host;
-  const { tags } = device.config;
+  const { site, tags, signalled } = device.config;
   const say = (key: string, values = {}) => fill(wording[key], values);
-  const draft = createDraft(device.config, device.choices);
+  const draft = createDraft(device);
   const names = namesOf(data);
   const list = (ids: ChoiceId[]) => join(ids.map((id) => names[id] ?? codeOf(id)), language);
   const tagNames = Object.fromEntries(
@@ -55,9 +53,8 @@ function build(data: Catalogue): void {
 
   /** What follows from this switch, and what runs although nothing was answered: never silently. */
   function effects(id: ChoiceId): string[] {
-    const decisions = device.decisions();
     const byNotice = Object.keys(tags).filter((code) => {
-      const { allowed, reason } = decisions[code]!;
+      const { allowed, reason } = device.decide(code);
       return allowed && /^notice|^needs/.test(reason) && tags[code]!.needed.includes(id);
     });
     return [
@@ -110,7 +107,7 @@ function build(data: Catalogue): void {
       const lines = effects(id);
       // What has not changed is not said again.
       if (last === (last = lines.join())) return;
-      said.replaceChildren(...lines.map((text) => el("p", {}, text)));
+      said.replaceChildren(...lines.map((text) => el("p", { class: "cm-note" }, text)));
     });
     return el("div", { class: "cm-row" }, name, input, description, said, ...more);
   }
@@ -197,7 +194,12 @@ function build(data: Catalogue): void {
       title,
       close,
       el("p", {}, say("prefs_lead")),
-      device.gpc && el("p", { class: "cm-note" }, say("gpc_honoured")),
+      // One tap from every page, also where nothing asks (Regs 22-2-28).
+      link("banner_link", `${host.endpoint}/external-transmission/${site}/?lang=${language}`),
+      // Not where a yes was given under it.
+      device.gpc &&
+        !signalled.some(draft.isOn) &&
+        el("p", { class: "cm-note" }, say("gpc_honoured")),
       el("div", { role: "tablist", "aria-labelledby": "cm-prefs" }, ...tabs),
     ),
     el("div", { class: "cm-panels" }, ...panels),
@@ -223,9 +225,8 @@ function build(data: Catalogue): void {
 
   /** Granted, or running because notice was given. */
   function running(): ChoiceId[] {
-    const decisions = device.decisions();
-    return Object.keys(tags).flatMap((code) =>
-      decisions[code]!.allowed && !tags[code]!.exempt ? tags[code]!.needed : [],
+    return Object.entries(tags).flatMap(([code, { exempt, needed }]) =>
+      !exempt && device.decide(code).allowed ? needed : [],
     );
   }
 

@@ -1,7 +1,6 @@
 // Entry 3, once something was decided: sends what the service has not acknowledged, hears what it
 // answers, and deletes what refused tags left in the browser.
 
-import { merge } from "./core/merge.ts";
 import { encode } from "./core/state.ts";
 import type { Choices } from "./core/types.ts";
 import type { Decisions } from "./decision.ts";
@@ -45,9 +44,7 @@ const outbox = createOutbox(
       // From here on the browser has a token.
       forgetSeed();
       const mine = device.choices;
-      act.follow(
-        merge(mine && mine.seq > choices.seq ? mine : isRecorded(choices), answer.choices)!,
-      );
+      act.follow(mine && mine.seq > choices.seq ? mine : isRecorded(choices), answer.choices);
       if (answer.deliveries?.length) {
         attempt(() => (sessionStorage.cm_receipt = answer.receipt.key));
       }

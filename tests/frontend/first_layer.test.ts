@@ -189,10 +189,74 @@ describe("first layer", () => {
     expect(bar()).not.toBeNull();
   });
 
-  test("is never shown where the site wants a link only", async () => {
-    await load({ presentation: "link" });
-    expect(bar()).toBeNull();
-    expect(root().querySelector<HTMLElement>(".cm-corner")!.hidden).toBe(false);
+  test("in California's words where the service sends those", async () => {
+    vi.stubGlobal("navigator", { globalPrivacyControl: true, language: "en" });
+    const wording = structuredClone(config.wording);
+    wording.ja!.gpc_honoured = "Opt-Out Request Honored";
+    await load({ wording });
+    expect(note()).toBe("Opt-Out Request Honored");
+  });
+
+  describe("where a link is enough", () => {
+    const signal = () =>
+      vi.stubGlobal("navigator", { globalPrivacyControl: true, language: "en" });
+    const toast = () => root().querySelector(".cm-toast")!.textContent;
+
+    test("is not shown: the link is there instead", async () => {
+      await load({ presentation: "link" });
+      expect(bar()).toBeNull();
+      expect(corner().hidden).toBe(false);
+      expect(toast()).toBe("");
+    });
+
+    test("notice was given once the link was there to be seen", async () => {
+      fakeTime();
+      await load({ presentation: "link" });
+      await vi.advanceTimersByTimeAsync(4900);
+      expect([sent("/v1/shown"), document.cookie]).toEqual([[], ""]);
+      await vi.advanceTimersByTimeAsync(100);
+      leave();
+      expect(sent("/v1/shown")).toMatchObject([{ surface: "link", first: true }]);
+      expect(document.cookie).toBe("cm_shown=3");
+      // Not on this page, which began without it.
+      expect(manager.why("own").reason).toBe("no_choice");
+      vi.useRealTimers();
+      nextPage();
+      await load({ presentation: "link" });
+      expect(manager.why("own").reason).toBe("notice_given");
+      expect(manager.why("stats").reason).toBe("no_choice");
+    });
+
+    test("a page that was left before the link was there has shown nothing", async () => {
+      await visit({ presentation: "link" });
+      leave();
+      expect([sent("/v1/shown"), document.cookie]).toEqual([[], ""]);
+    });
+
+    test("who has answered is not counted as shown", async () => {
+      store({ granted: all });
+      await load({ presentation: "link" });
+      leave();
+      expect(sent("/v1/shown")).toEqual([]);
+    });
+
+    test("what is new since the answer is shown by the link as well", async () => {
+      store({ granted: all, notice: 2 });
+      await load({ presentation: "link", ...meaningMore("purpose:advertising") });
+      leave();
+      expect(bar()).toBeNull();
+      expect(sent("/v1/shown")).toHaveLength(1);
+    });
+
+    test("says on the first visit that the browser's signal was honoured", async () => {
+      signal();
+      await load({ presentation: "link" });
+      expect(toast()).toContain("ja gpc_honoured");
+      leave();
+      nextPage();
+      await load({ presentation: "link" });
+      expect(toast()).toBe("");
+    });
   });
 
   test("says that the browser's signal was honoured", async () => {

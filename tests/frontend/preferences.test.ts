@@ -53,14 +53,16 @@ const config = site();
 const all = askedIds(config);
 const everything = () => chosen({ granted: all });
 const nothing = () => chosen({ refused: all });
+const draftOf = (choices: Choices | null, gpc = false, more = config) =>
+  createDraft({ config: more, choices, gpc });
 
 describe("what follows from a switch", () => {
   test("nothing is on before the visitor decided", () => {
-    expect([...createDraft(config, null).answers().values()]).not.toContain(true);
+    expect([...draftOf(null).answers().values()]).not.toContain(true);
   });
 
   test("a purpose brings what its tags need, never what they would merely like", () => {
-    const draft = createDraft(config, null);
+    const draft = draftOf(null);
     draft.set("purpose:analytics", true);
     const on = [...draft.answers()].flatMap(([id, isOn]) => (isOn ? [id] : []));
     expect(on.sort()).toEqual([
@@ -74,14 +76,14 @@ describe("what follows from a switch", () => {
   });
 
   test("after refusing everything a purpose can be switched on again", () => {
-    const draft = createDraft(config, nothing());
+    const draft = draftOf(nothing());
     draft.set("purpose:analytics", true);
     expect(draft.isOn("partner:google")).toBe(true);
     expect(draft.consequences("purpose:analytics")).toEqual([]);
   });
 
   test("a partner that was switched off by hand stays off", () => {
-    const draft = createDraft(config, null);
+    const draft = draftOf(null);
     draft.set("purpose:analytics", true);
     draft.set("partner:google", false);
     draft.set("purpose:analytics", false);
@@ -94,21 +96,21 @@ describe("what follows from a switch", () => {
       granted: all.filter((id) => id !== "partner:google"),
       refused: ["partner:google"],
     });
-    const draft = createDraft(config, choices);
+    const draft = draftOf(choices);
     draft.set("purpose:analytics", false);
     draft.set("purpose:analytics", true);
     expect(draft.isOn("partner:google")).toBe(false);
   });
 
   test("a purpose that goes off leaves partners and items alone", () => {
-    const draft = createDraft(config, everything());
+    const draft = draftOf(everything());
     draft.set("purpose:analytics", false);
     expect(draft.isOn("item:id.cookie")).toBe(true);
     expect(draft.isOn("partner:google")).toBe(true);
   });
 
   test("an item that goes off names the tags that stop with it", () => {
-    const draft = createDraft(config, everything());
+    const draft = draftOf(everything());
     draft.set("item:id.cookie", false);
     expect(
       draft
@@ -121,6 +123,28 @@ describe("what follows from a switch", () => {
     expect(draft.consequences("purpose:advertising")).toEqual([
       { code: "ads", missing: ["item:id.cookie"] },
     ]);
+  });
+});
+
+describe("what the browser's signal keeps shut is off", () => {
+  const on = (...args: Parameters<typeof draftOf>) => {
+    const draft = draftOf(...args);
+    return all.filter(draft.isOn);
+  };
+  const rest = all.filter((id) => id !== "purpose:advertising");
+
+  test("where the yes is older than the signal", () => {
+    expect(on(everything())).toEqual(all);
+    expect(on(everything(), true)).toEqual(rest);
+  });
+
+  test("and not where it was given under it, or outlives it", () => {
+    expect(on(chosen({ granted: all, with_signal: true }), true)).toEqual(all);
+    expect(on(everything(), true, { ...config, outlives: true })).toEqual(all);
+  });
+
+  test("so that saving the rest does not grant it", () => {
+    expect(draftOf(everything(), true).answers().get("purpose:advertising")).toBe(false);
   });
 });
 
@@ -143,7 +167,7 @@ describe("the dialog", () => {
 
   const named = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, key]));
   /** What the page's script has brought. */
-  const known = named("saved", "offline_note", "gpc_honoured");
+  const known = named("saved", "offline_note", "gpc_honoured", "banner_link");
   /** What the dialog asks for besides. */
   const wording = {
     ...named("prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners"),
@@ -179,6 +203,7 @@ describe("the dialog", () => {
       styles: "",
       bar: null,
       draw() {},
+      painted() {},
       load,
       sure: load,
       act: () => Promise.resolve(away).then(() => load<Act>("act")),
@@ -279,6 +304,44 @@ describe("the dialog", () => {
     expect(sent).toEqual([]);
   });
 
+  test("leads to the page that says what is sent, to whom and why", async () => {
+    await open(null);
+    const link = dialog()!.querySelector<HTMLAnchorElement>(".cm-head a")!;
+    expect([link.textContent, link.href]).toEqual([
+      "banner_link",
+      `${ENDPOINT}/external-transmission/kloset/?lang=ja`,
+    ]);
+  });
+
+  describe("under the browser's signal", () => {
+    beforeEach(() => vi.stubGlobal("navigator", { globalPrivacyControl: true, language: "ja" }));
+    const said = () => dialog()!.querySelector(".cm-head .cm-note")?.textContent;
+    const isOn = () => toggle("purpose-advertising").checked;
+
+    test("says that it was honoured, and shows what it holds", async () => {
+      await open(everything());
+      expect([said(), isOn()]).toEqual(["gpc_honoured", false]);
+      expect(toggle("purpose-analytics").checked).toBe(true);
+    });
+
+    test("says so to whoever has not chosen, and to whoever refused", async () => {
+      await open(nothing());
+      expect([said(), isOn()]).toEqual(["gpc_honoured", false]);
+    });
+
+    test("says nothing of an opt-out where a yes was given under it", async () => {
+      await open(chosen({ granted: all, with_signal: true }));
+      expect([said(), isOn()]).toEqual([undefined, true]);
+    });
+
+    test("saving the switches as they are is no yes to what it holds", async () => {
+      await open(everything());
+      await press(1);
+      expect(host.device.choices!.granted).not.toContain("purpose:advertising");
+      expect(host.device.choices!.granted).toContain("purpose:analytics");
+    });
+  });
+
   test("three tabs, moved through with arrows; one panel at a time", async () => {
     await open(null);
     const tabs = [...dialog()!.querySelectorAll<HTMLElement>("[role=tab]")];
@@ -369,9 +432,8 @@ describe("the dialog", () => {
 
   test("links are links only when they are web addresses", async () => {
     await open(null);
-    expect([...new Set([...dialog()!.querySelectorAll("a")].map((one) => one.href))]).toEqual([
-      "https://p.example/",
-    ]);
+    const links = dialog()!.querySelectorAll<HTMLAnchorElement>(".cm-row a");
+    expect(new Set([...links].map((one) => one.href))).toEqual(new Set(["https://p.example/"]));
   });
 
   test("saving sends all three maps and closes", async () => {

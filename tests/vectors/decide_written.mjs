@@ -24,6 +24,10 @@ const notice = {
     no_purpose: tag("karte", ["horoscopes"], ["activity.url"]),
     half_purpose: tag("karte", ["analytics", "horoscopes"], ["activity.url"]),
     odd_transport: tag("karte", ["analytics"], ["activity.url"], [], "pigeon"),
+    // Their partners can be expected to know whose data it is.
+    known_ads: linkable("google", ["advertising"], ["id.cookie", "activity.url"]),
+    known_stats: linkable("shop", ["analytics"], ["activity.url"]),
+    known_capi: linkable("meta", ["advertising"], ["id.mail_hash"], [], "server"),
   },
   natures: {
     necessary: "necessary",
@@ -90,6 +94,7 @@ const first = {
 const closed = {
   notice_natures: { client: [], server: [] },
   notice_roles: [],
+  notice_linkable: false,
   signal: {
     natures: ["analytics", "advertising", "personalisation", "functional"],
     grant_outlives: false,
@@ -100,14 +105,32 @@ const closed = {
 const jp = {
   notice_natures: { client: ["analytics", "functional"], server: [] },
   notice_roles: ["self", "processor"],
+  notice_linkable: false,
   signal: { natures: ["advertising", "personalisation"], grant_outlives: false },
   renew_days: { granted: 365, refused: 180 },
 };
+
+const everything = ["analytics", "advertising", "personalisation", "functional"];
+const everybody = ["self", "processor", "third_party", "joint_user"];
 
 export const fixtures = {
   notices: { n3: notice, n1: first },
   regimes: {
     "jp-a": { code: "jp-a", ...jp },
+    "jp-b": {
+      code: "jp-b",
+      ...jp,
+      notice_natures: { client: everything, server: [] },
+      notice_roles: everybody,
+    },
+    "us-ca": {
+      code: "us-ca",
+      notice_natures: { client: everything, server: everything },
+      notice_roles: everybody,
+      notice_linkable: true,
+      signal: jp.signal,
+      renew_days: { granted: 365, refused: 365 },
+    },
     // Made for the tests: an earlier grant stays good under a browser signal.
     "jp-outlives": { code: "jp-outlives", ...jp, signal: { ...jp.signal, grant_outlives: true } },
     eu: { code: "eu", ...closed },
@@ -123,7 +146,11 @@ function tag(
   transport = "client",
   exempt = false,
 ) {
-  return { partner, purposes, required_items, optional_items, transport, exempt };
+  return { partner, purposes, required_items, optional_items, transport, exempt, linkable: false };
+}
+
+function linkable(...args) {
+  return { ...tag(...args), linkable: true };
 }
 
 const GA4 = ["partner:google", "purpose:analytics", "item:id.cookie", "item:activity.url"];
@@ -452,6 +479,63 @@ denied("8 a denied decision withholds nothing", "ga4", "no_choice", {
 });
 allowed("8 shown a notice newer than the page's", "own_stats", "notice_given", { shown_notice: 9 });
 denied("8 shown notice zero is older than any", "own_stats", "no_choice", { shown_notice: 0 });
+
+// 8 in the regimes where more follows a notice
+const told = (regime) => ({ regime, shown_notice: 3 });
+allowed("8 profile B: a third party's advertising", "ads", "notice_given", told("jp-b"));
+allowed("8 profile B: a joint user whose notice is effective", "group_edge", "notice_given", {
+  ...told("jp-b"),
+});
+denied("8 profile B: a joint user whose notice is not yet effective", "group_later", "not_yet_effective", {
+  ...told("jp-b"),
+});
+denied("8 profile B: before the notice was shown", "ads", "no_choice", { regime: "jp-b" });
+denied("8 profile B: a material change that was not shown", "ads", "no_choice", {
+  regime: "jp-b",
+  shown_notice: 1,
+});
+denied("8 profile B: the server sends nothing before a yes", "capi", "no_choice", told("jp-b"));
+denied("8 profile B: the server's own statistics neither", "server_stats", "no_choice", told("jp-b"));
+denied("8 profile B: an opt-out", "ads", "partner_refused", {
+  ...told("jp-b"),
+  choices: chose([], ["partner:google"]),
+});
+denied("8 profile B: the browser's signal is an opt-out of advertising", "ads", "browser_signal", {
+  ...told("jp-b"),
+  ...gpc,
+});
+allowed("8 profile B: and of nothing else", "ga4", "notice_given", { ...told("jp-b"), ...gpc });
+allowed("8 profile B: expired, the notice carries on", "ads", "needs_renewal", {
+  ...told("jp-b"),
+  choices: chose(ADS, [], { decided_at: NOW - 365 * DAY }),
+});
+for (const regime of ["jp-a", "jp-b", "eu"]) {
+  for (const code of ["known_ads", "known_stats", "known_capi"]) {
+    denied(`8 ${regime}: a notice is not enough for ${code}`, code, "no_choice", told(regime));
+  }
+}
+denied("8 profile B: an expired yes to a partner that knows whose data it is", "known_ads", "needs_renewal", {
+  ...told("jp-b"),
+  choices: chose(ADS, [], { decided_at: NOW - 365 * DAY }),
+});
+for (const regime of ["jp-a", "jp-b"]) {
+  allowed(`9 ${regime}: a yes to a partner that knows whose data it is`, "known_ads", "granted", {
+    regime,
+    choices: chose(ADS),
+  });
+}
+for (const code of ["known_ads", "known_stats", "known_capi", "capi"]) {
+  allowed(`8 an opt-out regime: notice is enough for ${code}`, code, "notice_given", told("us-ca"));
+}
+denied("8 an opt-out regime: the signal comes first", "known_ads", "browser_signal", {
+  ...told("us-ca"),
+  ...gpc,
+});
+denied("8 an opt-out regime: a yes that the signal came after", "ads", "browser_signal", {
+  ...told("us-ca"),
+  choices: chose(ADS),
+  ...gpc,
+});
 
 // 9 granted
 allowed("9 everything granted", "ga4", "granted", {

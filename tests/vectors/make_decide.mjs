@@ -47,6 +47,7 @@ function reduce(c) {
     signal: natures.some((nature) => regime.signal.natures.includes(nature)),
     notice:
       regime.notice_roles.includes(partner.role) &&
+      (regime.notice_linkable || !tag.linkable) &&
       natures.every((nature) => (own(regime.notice_natures, tag.transport) ?? []).includes(nature)),
     since: Math.max(...needed.map((id) => own(notice.material_since, id) ?? 2 ** 31)),
   };

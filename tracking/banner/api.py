@@ -106,6 +106,7 @@ class Bootstrap(APIView):
         notice = serializers.DictField(required=False)
         language = serializers.CharField()
         regime = serializers.DictField(required=False)
+        presentation = serializers.CharField(required=False)
         urls = serializers.DictField(child=serializers.CharField(), required=False)
         wording = serializers.DictField(child=serializers.CharField())
         company = serializers.DictField(child=serializers.CharField(), required=False)

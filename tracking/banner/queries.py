@@ -194,7 +194,8 @@ def get_bootstrap(
     notice = notices.get_current(site_code=site_code)
     shown = languages.negotiate(language, notices.list_languages(notice))
     spoken = languages.negotiate(shown, notice.content["languages"])
-    words = _counted(notice, shown)
+    regime = _regime(site, place, now)
+    words = _counted(notice, shown, regime)
     names = _in_language(notice, spoken)
     content: dict[str, object]
     if is_for_dialog:
@@ -212,7 +213,8 @@ def get_bootstrap(
             **names,
             "site": site.code,
             "notice": {"number": notice.number, "hash": notice.hash},
-            "regime": _regime(site, place, now).as_json(),
+            "regime": regime.as_json(),
+            "presentation": _presentation(site, regime).value,
             "urls": {
                 "preferences": reverse("preferences:page", kwargs={"site": site.code}),
                 "transmission": reverse("preferences:transmission", kwargs={"site": site.code}),
@@ -319,8 +321,8 @@ def _config(
     return {
         "site": site.code,
         "notice": notice.number,
-        "presentation": site.presentation.value,
-        "wording": {language: _first_layer(notice, language) for language in spoken},
+        "presentation": _presentation(site, regime).value,
+        "wording": {language: _first_layer(notice, language, regime) for language in spoken},
         "more_languages": sorted(others),
         "ids": {
             choice: [number, terms.material_since[choice]]
@@ -335,7 +337,7 @@ def _config(
         "tags": _page_tags(notice, regime, overdue),
         **_identifiers(notice),
         **_hold(site, notice),
-        "styles": styles_for(site.presentation, spoken)
+        "styles": styles_for(_presentation(site, regime), spoken)
         + look.style_sheet(notice.content.get("look"), selector=":host"),
         "parts": get_parts()[PARTS[0]].digest,
     }
@@ -375,15 +377,24 @@ def _hosts(notice: Notice) -> dict[str, list[str]]:
     return {tag["code"]: tag["hosts"] for tag in notice.content["tags"] if tag["hosts"]}
 
 
-def _first_layer(notice: Notice, language: str) -> dict[str, str]:
-    words = _counted(notice, language)
+def _presentation(site: SiteInfo, regime: Regime) -> Presentation:
+    return regimes.presentation_in(regime=regime, wanted=site.presentation)
+
+
+def _first_layer(notice: Notice, language: str, regime: Regime) -> dict[str, str]:
+    words = _counted(notice, language, regime)
     return {key: words[key] for key in FIRST_LAYER}
 
 
-def _counted(notice: Notice, language: str) -> dict[str, str]:
-    """Return all words in one language, with the number of partners where they name it."""
+def _counted(notice: Notice, language: str, regime: Regime) -> dict[str, str]:
+    """
+    Return all words in one language, with the number of partners where they name it.
+
+    What is said of a browser's signal is what this regime wants said: the page has one text for it.
+    """
     partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
     wording = notices.get_wording(notice, language)
+    wording = {**wording, "gpc_honoured": wording[regime.signal_text]}
     return {key: text.replace("{partners}", str(len(partners))) for key, text in wording.items()}
 
 

@@ -73,11 +73,7 @@ def decide(
         return Decision(allowed=True, reason=Reason.GRANTED, withheld=withheld)
 
     may_follow_notice = (
-        all(
-            terms.natures[code] in regime.notice_natures.get(tag.transport, ())
-            for code in tag.purposes
-        )
-        and partner.role in regime.notice_roles
+        _follows_notice(tag, partner, terms, regime)
         and shown_notice is not None
         and shown_notice >= max(meanings)
     )
@@ -133,9 +129,18 @@ def _reduce(
         shut=shut,
         effective_from=(partner.effective_at or 0) if is_joint else 0,
         is_signalled=any(nature in regime.signal_natures for nature in natures),
-        follows_notice=partner.role in regime.notice_roles
-        and all(nature in regime.notice_natures.get(tag.transport, ()) for nature in natures),
+        follows_notice=_follows_notice(tag, partner, terms, regime),
         since=max(terms.material_since.get(choice, _NEVER) for choice in tag.needed_ids),
+    )
+
+
+def _follows_notice(tag: TagTerms, partner: PartnerTerms, terms: Terms, regime: Regime) -> bool:
+    """Say whether having been shown the notice is enough for this tag before a choice."""
+    allowed = regime.notice_natures.get(tag.transport, ())
+    return (
+        partner.role in regime.notice_roles
+        and (regime.notice_linkable or not tag.is_linkable)
+        and all(terms.natures[code] in allowed for code in tag.purposes)
     )
 
 

@@ -194,6 +194,8 @@ def _tag_terms(tag: Mapping[str, Any]) -> TagTerms:
         optional_items=tuple(tag["optional_items"]),
         transport=tag["transport"],
         is_exempt=bool(tag["exemption_code"]),
+        # Notices that are older than this say nothing of it.
+        is_linkable=tag.get("is_linkable", False),
         needed_ids=(
             f"partner:{tag['partner']}",
             *(f"purpose:{code}" for code in tag["purposes"]),
@@ -208,6 +210,7 @@ WORDING_KEYS = (
     "save", "allow_all", "refuse_all", "always_on", "saved", "saved_withdrawn", "close",
     "details", "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",
     "optout_link", "off_consequence", "on_by_notice", "settings_link", "gpc_honoured",
+    "gpc_confirmed",
     "history_title", "history_empty",
     "delivery_progress", "delivery_overdue", "delivery_pending", "delivery_sent",
     "delivery_nothing",

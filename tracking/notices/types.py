@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagTerms:
-    """What a tag needs. `needed_ids` are the choice ids that must all be granted."""
+    """
+    What a tag needs. `needed_ids` are the choice ids that must all be granted; `is_linkable`: its
+    partner can be expected to know whose data it is.
+    """
 
     code: str
     partner: str
@@ -20,6 +23,7 @@ class TagTerms:
     optional_items: tuple[str, ...]
     transport: str
     is_exempt: bool
+    is_linkable: bool
     needed_ids: tuple[str, ...]
 
 

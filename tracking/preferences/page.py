@@ -77,7 +77,7 @@ def build_preference_page(
     withdrawal_key: str,
     saved_key: str,
     zone: str,
-    is_signal_honoured: bool,
+    signal_note: str,
 ) -> PreferencePage:
     """Return the page; `versions` holds the notices that the receipts speak of."""
     book = _Book(frame=frame, notice=notice, choices=choices, decisions=decisions)
@@ -124,7 +124,10 @@ def build_preference_page(
         if deliveries
         else None,
         saved="" if saved is None else saved_message(frame=frame, receipt=saved, choices=choices),
-        is_signal_honoured=is_signal_honoured,
+        signal_note=signal_note,
+        history_empty=frame.text["history_empty_notice"]
+        if any(decision.reason is Reason.NOTICE_GIVEN for decision in decisions.values())
+        else said["history_empty"],
     )
 
 
@@ -174,7 +177,7 @@ def build_transmission_page(
     zone: str,
     saved: str,
     saved_tag: str,
-    is_signal_honoured: bool,
+    signal_note: str,
 ) -> TransmissionPage:
     """Return the external-transmission page: one entry per tag, never a merged list (ET-01)."""
     language, text = frame.language, frame.text
@@ -205,7 +208,7 @@ def build_transmission_page(
         ),
         saved=saved,
         saved_tag=saved_tag,
-        is_signal_honoured=is_signal_honoured,
+        signal_note=signal_note,
     )
 
 

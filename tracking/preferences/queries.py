@@ -81,6 +81,13 @@ def get_preference_page(
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site.code)
     token = _trusted_token(reader)
+    regime = _regime(site, reader, now)
+    choices = rules.standing_choices(
+        choices=consents.find_choices(site_code=site.code, token_text=token, keys=keys),
+        notice=notice,
+        regime=regime,
+        gpc=reader.gpc,
+    )
     receipts = consents.list_receipts(site_code=site.code, token_text=token, keys=keys)
     withdrawal = next((receipt for receipt in receipts if receipt.withdrawn), None)
     deliveries: Sequence[DeliveryStatus] = ()
@@ -91,7 +98,7 @@ def get_preference_page(
     return page.build_preference_page(
         frame=_frame(site, notice, reader),
         notice=notice,
-        choices=consents.find_choices(site_code=site.code, token_text=token, keys=keys),
+        choices=choices,
         decisions=_decide_all(notice, reader, keys, now),
         receipts=receipts,
         versions=_versions(notice, receipts),
@@ -99,7 +106,7 @@ def get_preference_page(
         withdrawal_key="" if withdrawal is None else str(withdrawal.key),
         saved_key=saved_key,
         zone=site.zone,
-        is_signal_honoured=_is_signal_honoured(site, reader, now),
+        signal_note=_signal_note(notice, regime, reader, choices),
     )
 
 
@@ -140,6 +147,7 @@ def get_first_layer(
 
     `has_cookies` says that this device's cookies would have reached us. Where they would not, it
     cannot be known whether there is something to ask, and only the link to the settings is there.
+    A link that takes the place of a question says what that would have said of the signal.
 
     :raises UnknownSite:
     :raises NoNotice:
@@ -147,17 +155,23 @@ def get_first_layer(
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site.code)
     language = negotiate(reader.languages, notice.content["languages"])
-    surface = rules.frame_surface(site.presentation) if has_cookies else None
-    if surface is not None and not rules.has_question(
-        notice=notice,
-        regime=_regime(site, reader, now),
-        choices=consents.find_choices(
+    regime = _regime(site, reader, now)
+    surface, signal_note = None, ""
+    if has_cookies:
+        choices = consents.find_choices(
             site_code=site.code, token_text=_trusted_token(reader), keys=keys
-        ),
-        overdue=gate.list_overdue_partners(site_id=site.id),
-        now=now,
-    ):
-        surface = None
+        )
+        overdue = gate.list_overdue_partners(site_id=site.id)
+        if rules.has_question(
+            notice=notice, regime=regime, choices=choices, overdue=overdue, now=now
+        ):
+            surface = rules.frame_surface(
+                regimes.presentation_in(regime=regime, wanted=site.presentation)
+            )
+            standing = rules.standing_choices(
+                choices=choices, notice=notice, regime=regime, gpc=reader.gpc
+            )
+            signal_note = _signal_note(notice, regime, reader, standing)
     partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
     words = notices.get_wording(notice, language)
     return FirstLayer(
@@ -170,7 +184,7 @@ def get_first_layer(
         has_look=bool(notice.content.get("look")),
         surface=surface,
         origins=tuple(sorted(site.origins)),
-        is_signal_honoured=_is_signal_honoured(site, reader, now),
+        signal_note=signal_note,
     )
 
 
@@ -204,7 +218,13 @@ def get_transmission_page(
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site.code)
     token = _trusted_token(reader)
-    choices = consents.find_choices(site_code=site.code, token_text=token, keys=keys)
+    regime = _regime(site, reader, now)
+    choices = rules.standing_choices(
+        choices=consents.find_choices(site_code=site.code, token_text=token, keys=keys),
+        notice=notice,
+        regime=regime,
+        gpc=reader.gpc,
+    )
     frame = _frame(site, notice, reader)
     saved = ""
     if saved_key:
@@ -220,7 +240,7 @@ def get_transmission_page(
         zone=site.zone,
         saved=saved,
         saved_tag=saved_tag if saved else "",
-        is_signal_honoured=_is_signal_honoured(site, reader, now),
+        signal_note=_signal_note(notice, regime, reader, choices),
     )
 
 
@@ -292,6 +312,7 @@ def simulate(*, site_code: str, imagined: Imagined, now: datetime) -> Simulation
         imagined=imagined,
         jurisdiction=applied.jurisdiction,
         regime=regime,
+        presentation=regimes.presentation_in(regime=regime, wanted=site.presentation),
         is_asked=rules.has_question(
             notice=notice, regime=regime, choices=choices, overdue=overdue, now=now
         ),
@@ -355,6 +376,9 @@ def _regime(site: SiteInfo, reader: Reader, now: datetime) -> Regime:
     return regimes.resolve(place=reader.place, site=site, on=now.date()).regime
 
 
-def _is_signal_honoured(site: SiteInfo, reader: Reader, now: datetime) -> bool:
-    """Say whether the browser sends its privacy signal and the regime acts on it."""
-    return reader.gpc and bool(_regime(site, reader, now).signal_natures)
+def _signal_note(notice: Notice, regime: Regime, reader: Reader, standing: Choices | None) -> str:
+    """Return what to say of a browser's signal that was applied, "" where none was."""
+    if not rules.is_signal_applied(standing=standing, notice=notice, regime=regime, gpc=reader.gpc):
+        return ""
+    language = negotiate(reader.languages, notice.content["languages"])
+    return notices.get_wording(notice, language)[regime.signal_text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -137,6 +138,27 @@ def has_question(
         in asks
         for code in notice.terms.tags
     )
+
+
+def standing_choices(
+    *, choices: Choices | None, notice: Notice, regime: Regime, gpc: bool
+) -> Choices | None:
+    """
+    Return the choices without the grants that a browser's signal keeps shut, so that switches show
+    what holds. Twin of `isStanding` in static/src/core/apply.ts.
+    """
+    if choices is None or not gpc or choices.with_signal or regime.signal_grant_outlives:
+        return choices
+    signalled = gate.list_signalled_ids(natures=notice.terms.natures, regime=regime)
+    return replace(choices, granted=choices.granted.difference(signalled))
+
+
+def is_signal_applied(
+    *, standing: Choices | None, notice: Notice, regime: Regime, gpc: bool
+) -> bool:
+    """Say whether a browser's signal is what holds: sent, and no later grant against it."""
+    signalled = gate.list_signalled_ids(natures=notice.terms.natures, regime=regime)
+    return gpc and (standing is None or standing.granted.isdisjoint(signalled))
 
 
 def imagine_choices(*, notice: Notice, visit: Visit, now: datetime) -> Choices | None:

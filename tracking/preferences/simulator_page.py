@@ -111,9 +111,8 @@ def build_result(*, found: Simulation, language: str) -> Result:
     text, content = texts(language), found.notice.content
     reasons = wording.texts(language=language)
     partners = {partner["code"]: partner["legal_name"] for partner in content["partners"]}
-    is_asked = found.is_asked
     return Result(
-        asked=text[f"asked_yes_{found.site.presentation}" if is_asked else "asked_no"],
+        asked=text[_asked_key(found)],
         facts=tuple(_facts(found.regime, found.jurisdiction, language=language)),
         tags=tuple(
             TagRow(
@@ -126,6 +125,14 @@ def build_result(*, found: Simulation, language: str) -> Result:
             if (decision := found.decisions.get(tag["code"])) is not None
         ),
     )
+
+
+def _asked_key(found: Simulation) -> str:
+    if not found.is_asked:
+        return "asked_no"
+    if found.presentation is not found.site.presentation:
+        return "asked_instead_of_link"
+    return f"asked_yes_{found.presentation}"
 
 
 def _facts(
@@ -154,7 +161,11 @@ def _facts(
     )
     if before:
         yield text["roles"], _list(regime.notice_roles, "role", language)
+        yield text["linkable"], text["linkable_yes" if regime.notice_linkable else "linkable_no"]
+    yield text["link"], text["link_yes" if regime.link_suffices else "link_no"]
     yield text["signal"], _list(regime.signal_natures, "nature", language)
+    if regime.confirms_signal:
+        yield text["confirm"], text["confirm_yes"]
     yield (
         text["renew"],
         text["renew_days"].format(

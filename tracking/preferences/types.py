@@ -10,7 +10,7 @@ from tracking.consents.types import Method, Stage, Surface
 from tracking.gate.types import Decision
 from tracking.notices.types import Notice
 from tracking.regimes.types import Jurisdiction, Regime
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import Presentation, SiteInfo
 
 
 class View(StrEnum):
@@ -73,6 +73,7 @@ class Simulation:
     imagined: Imagined
     jurisdiction: Jurisdiction
     regime: Regime
+    presentation: Presentation
     is_asked: bool
     decisions: Mapping[str, Decision]
 
@@ -228,7 +229,8 @@ class PreferencePage:
     progress: Progress | None
     # The message about the record that the address names, if it is this device's newest.
     saved: str
-    is_signal_honoured: bool
+    signal_note: str
+    history_empty: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +306,8 @@ class FirstLayer:
     The question to a browser without scripts, in the frame that the site's pages hold.
 
     `surface` is how it is laid out, None while there is nothing to ask: then only the link to the
-    settings is there. `origins` are those of the pages that may frame it.
+    settings is there. `origins` are those of the pages that may frame it. `signal_note` says that
+    the browser's signal was applied, "" where there is nothing to say.
     """
 
     site: str
@@ -314,7 +317,7 @@ class FirstLayer:
     has_look: bool
     surface: Surface | None
     origins: tuple[str, ...]
-    is_signal_honoured: bool
+    signal_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,4 +332,4 @@ class TransmissionPage:
     effective: str
     saved: str
     saved_tag: str
-    is_signal_honoured: bool
+    signal_note: str

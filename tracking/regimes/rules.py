@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tracking.regimes.types import Applied, CountryMethod, Jurisdiction, Regime, SignalStatement
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import Presentation, SiteInfo
 
 UNKNOWN = "unknown"
 # What GPC objects to: that data is sold, shared, or used for advertising across contexts.
@@ -82,6 +82,13 @@ def _regime_at(jurisdiction: Jurisdiction, *, profile: str, on: date) -> Regime:
     return get_regime(code=UNKNOWN, on=on)
 
 
+def presentation_in(*, regime: Regime, wanted: Presentation) -> Presentation:
+    """Return how a visitor is asked: where a mere link does not suffice, a bar takes its place."""
+    if wanted is Presentation.LINK and not regime.link_suffices:
+        return Presentation.BAR
+    return wanted
+
+
 def signal_statement(*, on: date) -> SignalStatement:
     """Return what a site may say of browsers' privacy signals on a day."""
     in_force = [regime for regime in load_regimes() if regime.effective_from <= on]
@@ -106,8 +113,11 @@ def _read(path: Path) -> Regime:
             transport: frozenset(natures) for transport, natures in data["notice_natures"].items()
         },
         notice_roles=frozenset(data["notice_roles"]),
+        notice_linkable=data["notice_linkable"],
+        link_suffices=data["link_suffices"],
         signal_natures=frozenset(data["signal"]["natures"]),
         signal_grant_outlives=data["signal"]["grant_outlives"],
+        confirms_signal=data["signal"]["confirms"],
         renew_days_granted=data["renew_days"]["granted"],
         renew_days_refused=data["renew_days"]["refused"],
         guardian_below=children.get("guardian_below", 0),

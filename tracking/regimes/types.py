@@ -38,7 +38,10 @@ class Regime:
     (`US-CA`) or all other regions of a country (`US-*`). `is_profile`: one of several that a site
     there chooses from.
     `notice_natures[transport]`: purposes of these natures may go on once the notice was shown,
-    for partners whose role is in `notice_roles`. `renew_days`: days until asked again.
+    for partners whose role is in `notice_roles`; `notice_linkable`: also where the partner can be
+    expected to know whose data it is. `link_suffices`: a link on every page is notice enough.
+    `confirms_signal`: a browser signal that was applied is confirmed on the page. `renew_days`:
+    days until asked again.
 
     A child below `guardian_below` years says yes together with its guardian; for one below
     `opt_in_below`, what it leaves unanswered is a no. 0 = no such rule.
@@ -53,13 +56,21 @@ class Regime:
     is_profile: bool
     notice_natures: Mapping[str, frozenset[str]]
     notice_roles: frozenset[str]
+    notice_linkable: bool
+    link_suffices: bool
     signal_natures: frozenset[str]
     signal_grant_outlives: bool
+    confirms_signal: bool
     renew_days_granted: int
     renew_days_refused: int
     guardian_below: int = 0
     opt_in_below: int = 0
     children_source: str = ""
+
+    @property
+    def signal_text(self) -> str:
+        """Return the key of the text that tells a visitor that the browser's signal was applied."""
+        return "gpc_confirmed" if self.confirms_signal else "gpc_honoured"
 
     def as_json(self) -> dict[str, object]:
         """Return the part that the decision in the browser needs."""
@@ -69,9 +80,12 @@ class Regime:
                 transport: sorted(natures) for transport, natures in self.notice_natures.items()
             },
             "notice_roles": sorted(self.notice_roles),
+            "notice_linkable": self.notice_linkable,
+            "link_suffices": self.link_suffices,
             "signal": {
                 "natures": sorted(self.signal_natures),
                 "grant_outlives": self.signal_grant_outlives,
+                "confirms": self.confirms_signal,
             },
             "renew_days": {"granted": self.renew_days_granted, "refused": self.renew_days_refused},
         }

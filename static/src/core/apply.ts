@@ -33,6 +33,10 @@ export function fromMaps(config: Config, maps: Partial<Maps>): Map<ChoiceId, boo
   return answers;
 }
 
+/** Does an earlier grant stand, whatever signal the browser sends now? */
+export const isStanding = (config: Config, { with_signal }: Choices, id: ChoiceId, gpc: boolean) =>
+  !gpc || with_signal || config.outlives || !config.signalled.includes(id);
+
 /** The choices after a decision. Ids that it leaves out keep their earlier answer. */
 export function applyDecision(
   config: Config,
@@ -47,7 +51,7 @@ export function applyDecision(
   const isCarried = (id: ChoiceId) =>
     now < earlier!.decided_at + config.renew_days.granted * DAY &&
     (own(config.ids, id)?.[1] ?? Infinity) <= earlier!.notice &&
-    (!gpc || earlier!.with_signal || config.outlives || !config.signalled.includes(id));
+    isStanding(config, earlier!, id, gpc);
   const all = new Map<ChoiceId, boolean>();
   for (const id of earlier?.refused ?? []) all.set(id, false);
   for (const id of earlier?.granted ?? []) {

@@ -1,7 +1,15 @@
 // The switches of the preferences before they are saved, and what follows from each of them.
 
+import { isStanding } from "./apply.ts";
 import { askedIds } from "./state.ts";
 import type { ChoiceId, Choices, Config, SiteTag } from "./types.ts";
+
+/** What this device decided, as a Device says it. */
+export interface Decided {
+  readonly config: Config;
+  choices: Choices | null;
+  readonly gpc: boolean;
+}
 
 export interface Draft {
   isOn(id: ChoiceId): boolean;
@@ -16,9 +24,12 @@ export interface Draft {
 /** All ids that a tag speaks of. */
 export const idsOf = (tag: SiteTag) => [...tag.needed, ...(tag.optional ?? [])];
 
-export function createDraft(config: Config, choices: Choices | null): Draft {
+/** What the browser's signal (`gpc`) keeps shut is off. */
+export function createDraft({ config, choices, gpc }: Decided): Draft {
   const asked = askedIds(config);
-  const on = new Set(choices?.granted.filter((id) => asked.includes(id)));
+  const on = new Set(
+    choices?.granted.filter((id) => asked.includes(id) && isStanding(config, choices, id, gpc)),
+  );
   const gated = Object.entries(config.tags).filter(([, tag]) => !tag.exempt);
   const tags = gated.map(([, tag]) => tag);
   const missing = (tag: SiteTag) => tag.needed.filter((id) => !on.has(id));

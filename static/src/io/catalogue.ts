@@ -1,7 +1,6 @@
 // The published notice in the visitor's language, as the second layer and the placeholders name it.
 
 import { own } from "../core/decide.ts";
-import { merge } from "../core/merge.ts";
 import type { Choices, Wording } from "../core/types.ts";
 import type { Host } from "../loader.ts";
 import { createApi } from "./api.ts";
@@ -58,8 +57,8 @@ export async function loadCatalogue(host: Host, more = ""): Promise<Catalogue> {
     // A newer answer of this browser's own stays.
     const mine = host.device.choices;
     if (body.choices && body.choices.seq >= (mine?.seq ?? 0)) {
-      const newest = merge(mine, body.choices);
-      await Promise.race([host.act().then((more) => more.follow(newest)), wait(1000)]);
+      const act = host.act().then((more) => more.follow(mine, body.choices));
+      await Promise.race([act, wait(1000)]);
     }
   }
   if (!known) throw new Error("bootstrap " + status);

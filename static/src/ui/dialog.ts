@@ -35,17 +35,16 @@ export function wireTabs(tabs: HTMLElement[], panels: HTMLElement[]): void {
     tab.onclick = () => select(index);
     tab.onkeydown = (event) => {
       const rtl = getComputedStyle(tab).direction === "rtl" ? -1 : 1;
-      const last = tabs.length - 1;
       const moves: Record<string, number> = {
         ArrowRight: index + rtl,
         ArrowLeft: index - rtl,
         Home: 0,
-        End: last,
+        End: -1,
       };
       let to = moves[event.key];
       if (to === undefined) return;
       event.preventDefault();
-      to = to < 0 ? last : to > last ? 0 : to;
+      to = (to + tabs.length) % tabs.length;
       select(to);
       tabs[to]!.focus();
     };

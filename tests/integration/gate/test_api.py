@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from tests.factories.registry import ORIGIN, SITE
+from tests.factories.registry import ORIGIN, SITE, catalogue, make_site
 from tests.visitors import Visitor
 from tracking.consents.models import ConsentRecord
 from tracking.lib.short_memory import forget_everything
@@ -41,6 +41,31 @@ def test_a_notice_that_was_shown_opens_what_the_regime_lets_it_open(visitor: Vis
         "withheld_data_items": [],
     }
     assert not visitor.gate("ads")["ads"]["allowed"]
+
+
+def test_profile_b_waits_for_a_yes_where_the_partner_knows_whose_data_it_is(
+    db: None, settings: Any
+) -> None:
+    tables = catalogue()
+    for tag in tables["tags"]:
+        tag["is_linkable"] = tag["code"] in {"stats", "retarget"}
+    visitor = Visitor(make_site(site={**tables["site"], "profile": "jp-b"}, tags=tables["tags"]))
+    visitor.client.cookies["cm_shown"] = "1"
+
+    assert {tag: one["reason"] for tag, one in visitor.gate(*ALL).items()} == {
+        "cart": "exempt",
+        "stats": "no_choice",
+        "ads": "notice_given",
+        "retarget": "no_choice",
+        "events": "no_choice",
+    }
+    # The page decides by the same.
+    script = visitor.get(f"/b/{SITE}.js").content.decode()
+    assert script.count('"notice":true') == 1
+
+    settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"
+    visitor.client.defaults["HTTP_CF_IPCOUNTRY"] = "US"
+    assert visitor.gate("stats")["stats"]["reason"] == "notice_given"
 
 
 def test_in_an_opt_out_state_advertising_goes_on_with_notice_and_stops_for_the_signal(

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from tests.factories.registry import SITE, catalogue
+from tests.factories.registry import SITE, catalogue, make_site
 from tests.visitors import Visitor
 from tracking.consents.models import ConsentRecord
 from tracking.notices.types import Notice
@@ -100,6 +100,21 @@ def test_a_place_is_called_the_same_in_the_form_and_in_the_answer(
 def test_who_has_answered_is_not_asked(privacy: Client, notice: Notice) -> None:
     assert "Asked by a bar at the bottom." in read(privacy)
     assert "Not asked: has answered already." in read(privacy, visit="refused")
+
+
+def test_it_says_where_a_link_is_enough_and_what_is_confirmed(privacy: Client) -> None:
+    site = {**catalogue()["site"], "presentation": "link"}
+    make_site(site=site)
+
+    home, california = read(privacy), read(privacy, place="US-CA")
+
+    assert "Asked by a bar at the bottom: here the link that the site wants is not" in home
+    assert "<dt>Notice by a link alone</dt><dd>is not enough (asked by a bar)</dd>" in home
+    assert "<dt>Tags whose partner may know the person</dt><dd>held until allowed</dd>" in home
+    assert "That GPC was honoured" not in home
+    assert "Not asked: this site only has a link to the settings." in california
+    assert "<dt>Notice by a link alone</dt><dd>is enough</dd>" in california
+    assert "<dt>That GPC was honoured</dt><dd>is shown on the page</dd>" in california
 
 
 def test_a_site_without_a_notice_says_so(privacy: Client) -> None:

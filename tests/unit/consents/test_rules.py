@@ -105,6 +105,7 @@ def tag(code: str, partner: str, purpose: str, *, optional: tuple[str, ...] = ()
         optional_items=optional,
         transport="client",
         is_exempt=False,
+        is_linkable=False,
         needed_ids=(f"partner:{partner}", f"purpose:{purpose}", "item:cookie"),
     )
 

@@ -29,6 +29,7 @@ def terms(data: dict[str, Any]) -> Terms:
                 optional_items=tuple(tag["optional_items"]),
                 transport=tag["transport"],
                 is_exempt=tag["exempt"],
+                is_linkable=tag["linkable"],
                 needed_ids=(
                     f"partner:{tag['partner']}",
                     *(f"purpose:{purpose}" for purpose in tag["purposes"]),
@@ -54,8 +55,11 @@ def regime(data: dict[str, Any]) -> Regime:
         is_profile=False,
         notice_natures={key: frozenset(value) for key, value in data["notice_natures"].items()},
         notice_roles=frozenset(data["notice_roles"]),
+        notice_linkable=data["notice_linkable"],
+        link_suffices=False,
         signal_natures=frozenset(data["signal"]["natures"]),
         signal_grant_outlives=data["signal"]["grant_outlives"],
+        confirms_signal=False,
         renew_days_granted=data["renew_days"]["granted"],
         renew_days_refused=data["renew_days"]["refused"],
     )

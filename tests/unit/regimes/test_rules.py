@@ -6,7 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from tracking.regimes.rules import get_regime, load_regimes, read_place, resolve
+from tracking.regimes.rules import (
+    get_regime,
+    load_regimes,
+    presentation_in,
+    read_place,
+    resolve,
+)
 from tracking.regimes.types import CountryMethod, Jurisdiction, Regime
 from tracking.registry.types import HoldMode, Nature, Presentation, Role, SiteInfo, Transport
 
@@ -76,6 +82,8 @@ def test_an_unknown_place_is_as_strict_as_the_strictest() -> None:
         for transport, natures in unknown.notice_natures.items():
             assert natures <= regime.notice_natures[transport]
         assert unknown.notice_roles <= regime.notice_roles
+        assert unknown.notice_linkable <= regime.notice_linkable
+        assert unknown.link_suffices <= regime.link_suffices
         assert unknown.signal_natures >= regime.signal_natures
         assert unknown.renew_days_granted <= regime.renew_days_granted
         assert unknown.guardian_below >= regime.guardian_below
@@ -92,6 +100,9 @@ def test_where_the_state_is_not_known_no_state_asks_for_more() -> None:
             assert somewhere.renew_days_refused >= regime.renew_days_refused
             assert somewhere.guardian_below >= regime.guardian_below
             assert somewhere.opt_in_below >= regime.opt_in_below
+            assert somewhere.notice_linkable <= regime.notice_linkable
+            assert somewhere.link_suffices <= regime.link_suffices
+            assert somewhere.confirms_signal >= regime.confirms_signal
 
 
 @pytest.mark.parametrize("regime", LAWS, ids=name)
@@ -113,8 +124,57 @@ def test_the_united_kingdom_follows_its_new_law_from_its_day_on() -> None:
     assert "third_party" not in after.notice_roles
 
 
-def test_in_japan_sending_from_the_server_always_waits() -> None:
-    assert regime_in("JP").notice_natures["server"] == frozenset()
+@pytest.mark.parametrize("profile", ["jp-a", "jp-b"])
+def test_in_japan_what_the_site_provides_to_somebody_always_waits(profile: str) -> None:
+    regime = regime_in("JP", profile=profile)
+
+    assert regime.code == profile
+    assert regime.notice_natures["server"] == frozenset()
+    assert not regime.notice_linkable
+
+
+def test_japans_profile_b_is_notice_and_opt_out_for_every_tag_in_the_browser() -> None:
+    asking, telling = regime_in("JP", profile="jp-a"), regime_in("JP", profile="jp-b")
+
+    assert telling.notice_natures["client"] == {
+        "analytics", "advertising", "personalisation", "functional",
+    }  # fmt: skip
+    assert telling.notice_roles == {role.value for role in Role}
+    assert telling.signal_natures == asking.signal_natures
+    # A profile is chosen for Japan and changes nothing elsewhere.
+    assert regime_in("FR", profile="jp-b").code == "eu"
+
+
+def test_only_an_opt_out_regime_lets_a_known_partner_follow_a_notice() -> None:
+    groups = {regime.country_group for regime in load_regimes() if regime.notice_linkable}
+    assert groups == {"US"}
+
+
+def test_a_link_is_enough_only_where_nobody_has_to_be_asked() -> None:
+    everything = {nature.value for nature in Nature} - {Nature.NECESSARY.value}
+    for regime in load_regimes():
+        if regime.link_suffices:
+            assert regime.notice_natures["client"] == everything
+        for wanted in Presentation:
+            found = presentation_in(regime=regime, wanted=wanted)
+            if wanted is Presentation.LINK and not regime.link_suffices:
+                assert found is Presentation.BAR
+            else:
+                assert found is wanted
+    assert {regime.code for regime in load_regimes() if regime.link_suffices} == {
+        "jp-b", "us-ca", "us-signal", "us-other",
+    }  # fmt: skip
+
+
+def test_california_confirms_the_signal_since_its_regulations_of_2026() -> None:
+    before, after = (regime_in("US-CA", on=day) for day in (date(2025, 12, 31), date(2026, 1, 1)))
+
+    assert not before.confirms_signal
+    assert after.confirms_signal
+    assert (before.signal_text, after.signal_text) == ("gpc_honoured", "gpc_confirmed")
+    assert {r.code for r in load_regimes() if r.confirms_signal} == {"us-ca"}
+    # After an opt-out, twelve months without a question (Civil Code 1798.135).
+    assert after.renew_days_refused >= 365
 
 
 def test_in_japan_the_guardians_law_waits_for_its_day() -> None:
