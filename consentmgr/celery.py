@@ -47,6 +47,10 @@ app.conf.update(
             "schedule": 6 * 3600.0,
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "provisions": {
+            "task": "tracking.consents.tasks.forget_provisions",
+            "schedule": 6 * 3600.0,
+        },
         "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
     },
 )
