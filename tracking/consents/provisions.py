@@ -216,11 +216,7 @@ def _replay(decisions: Sequence[PastDecision], notices: Mapping[int, Notice]) ->
         choices = replace(choices, granted=choices.granted & known, refused=choices.refused & known)
         if merged.is_superseded and states:
             continue
-        # Two decisions at once: the one that came second counts from then on at the earliest.
-        since = decision.recorded_at
-        if states:
-            since = max(since, states[-1].since)
-        states.append(_State(since=since, choices=choices, regime=decision.regime))
+        states.append(_State(since=decision.recorded_at, choices=choices, regime=decision.regime))
     return states
 
 

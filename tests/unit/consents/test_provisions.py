@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -57,6 +58,7 @@ def tags(**changes: dict[str, Any]) -> list[dict[str, Any]]:
         tag("send", "adco", ["advertising"], required_items=["activity.url"], transport="server"),
         tag("share", "sister", ["advertising"]),
         tag("mine", "own", ["analytics"]),
+        tag("guard", "adco", ["analytics"], exemption_code="22-2-30(4)"),
     ]
     return [
         {"transport": "client", "exemption_code": "", **one, **changes.get(one["code"], {})}
@@ -380,8 +382,6 @@ def device_at(
 
 def read_back(decisions: list[PastDecision], notices: list[Notice]) -> list[PastDecision]:
     """Return decisions as records tell them: history is what took no effect."""
-    from dataclasses import replace
-
     found, choices = [], None
     for one in decisions:
         notice = notices[one.submission.notice - 1]
