@@ -28,7 +28,7 @@ def answer_tags(
     decided = queries.decide_tags(
         site_code=site_code, tag_codes=tag_codes, asking=asking, keys=keys, now=now
     )
-    if not decided.exceptions:
+    if decided.site_id is None or not decided.exceptions:
         return decided
     try:
         models.ExceptionUse.objects.bulk_create(
