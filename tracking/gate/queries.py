@@ -25,7 +25,7 @@ from tracking.outbox import queries as outbox
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Regime
 from tracking.registry import queries as registry
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import ExceptionInfo, SiteInfo
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def decide_tags(
         overdue = list_overdue_partners(site_id=site.id)
         excepted = {
             one.tag: one.id
-            for one in reversed(registry.list_exceptions(site_id=site.id))
+            for one in reversed(_list_exceptions(site_id=site.id))
             if one.is_live(now=now) and not in_page
         }
     except (DatabaseError, PoolTimeout) as error:
@@ -185,6 +185,11 @@ def list_overdue_partners(*, site_id: int) -> frozenset[str]:
     if site is None or not site.quarantines_overdue_partners:
         return frozenset()
     return outbox.list_overdue_addressees(site_id=site_id)
+
+
+@remembered(seconds=1)
+def _list_exceptions(*, site_id: int) -> tuple[ExceptionInfo, ...]:
+    return registry.list_exceptions(site_id=site_id)
 
 
 def _regime(site: SiteInfo, asking: Asking, now: datetime) -> Regime:

@@ -90,9 +90,8 @@ def list_entrustments(*, site_id: int) -> list[EntrustmentInfo]:
     ]
 
 
-@remembered(seconds=1)
 def list_exceptions(*, site_id: int) -> tuple[ExceptionInfo, ...]:
-    """Return every exception of a site, newest first, up to one second old."""
+    """Return every exception of a site, newest first."""
     rows = models.LawfulException.objects.filter(site_id=site_id).select_related("tag")
     return tuple(
         ExceptionInfo(
