@@ -14,6 +14,7 @@ from tracking.consents.types import (
     PastDecision,
     Provision,
     ProvisionDays,
+    Recipient,
     Submission,
     Surface,
 )
@@ -112,6 +113,17 @@ def iterate_kept(*, site: SiteInfo) -> Iterator[ProvisionDays]:
             first_day=row.first_day,
             last_day=row.last_day,
         )
+
+
+def list_recipients(*, site: SiteInfo) -> list[Recipient]:
+    """Return everybody who ever belonged into a site's ledger, as last published there."""
+    found: dict[str, Recipient] = {}
+    for notice in _versions(site):
+        for code, partner in notice.terms.partners.items():
+            recipient = provisions.read_recipient(notice=notice, partner=code)
+            if provisions.is_kept(role=partner.role, country=recipient.country):
+                found[code] = recipient
+    return list(found.values())
 
 
 # --- inside

@@ -223,7 +223,9 @@ def _replay(decisions: Sequence[PastDecision], notices: Mapping[int, Notice]) ->
 def _moments(states: Sequence[_State], notices: Sequence[Notice]) -> list[datetime]:
     """Return every moment at which something can change, and some at which nothing does."""
     moments = {state.since for state in states} | {notice.effective_at for notice in notices}
-    for regime in regimes.load_regimes():
+    # Where a regime is not there (any more), the strictest one stands for it.
+    codes = {regimes.UNKNOWN, *(state.regime for state in states)}
+    for regime in (one for one in regimes.load_regimes() if one.code in codes):
         moments.add(datetime.combine(regime.effective_from, time(), tzinfo=UTC))
         moments.update(
             datetime.fromtimestamp(state.choices.decided_at, tz=UTC)
@@ -249,7 +251,7 @@ def _in_effect(notices: Sequence[Notice], moment: datetime) -> Notice | None:
 
 def _open_at(moment: datetime, state: _State, notice: Notice | None) -> dict[str, Provision]:
     """Return what is open from a moment on, by partner."""
-    if notice is None:
+    if notice is None or not state.choices.granted:
         return {}
     terms, choices = notice.terms, state.choices
     standing = rules.standing_grants(

@@ -92,7 +92,8 @@ class LedgerPage:
     bases: Select
     form: Mapping[str, str]
     faults: Mapping[str, str]
-    partners: Select
+    # None: nobody is in the ledger yet.
+    partners: Select | None
     since: str
     until: str
     is_period_wrong: bool
@@ -125,7 +126,7 @@ def build_page(
 ) -> LedgerPage:
     """Return the page; `counts` None = nobody asked to count."""
     text = texts(language)
-    names = {code: pick(name, language) or code for code, name in ledgers.partners}
+    names = {one.code: pick(one.legal_name, language) or one.code for one in ledgers.recipients}
     urgent = sum(
         state in (ContractState.MISSING, ContractState.OVERDUE) for _, state in ledgers.entrustments
     )
@@ -167,7 +168,9 @@ def build_page(
         faults={name: text["faults"][f"{name}_{code}"] for name, code in form.faults.items()},
         partners=select(
             name="partner", label=text["partner"], current="", options=list(names.items())
-        ),
+        )
+        if names
+        else None,
         since=since,
         until=until,
         is_period_wrong=is_period_wrong,
@@ -212,7 +215,10 @@ def _exception(
     def at(moment: datetime) -> str:
         return moments.moment_text(at=moment, zone=zone, language=language)
 
-    ends = info.expires_at if state is not ExceptionState.ENDED else info.ended_at
+    def day(moment: datetime) -> str:
+        return moments.day_text(at=moment, zone=zone, language=language)
+
+    ended = info.ended_at if state is ExceptionState.ENDED else None
     return ExceptionRow(
         id=info.id,
         tag=info.tag,
@@ -220,8 +226,8 @@ def _exception(
         warning=text["without_law"] if info.basis is ExceptionBasis.OUR_RIGHTS else "",
         reason=info.reason,
         mark=Mark(key=_MARKS[state], text=text[f"exception_{state}"]),
-        approved=text["approved"].format(name=info.approver, date=at(info.approved_at)),
-        until=at(ends or info.expires_at),
+        approved=text["approved"].format(name=info.approver, date=day(info.approved_at)),
+        until=day(info.expires_at) if ended is None else at(ended),
         uses=text["uses_none"]
         if uses is None
         else text["uses"].format(count=f"{uses.count:,}", date=at(uses.last_at)),

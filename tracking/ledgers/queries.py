@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tracking.consents import provision_queries, provisions
-from tracking.consents.types import ProvisionDays
+from tracking.consents.types import ProvisionDays, Recipient
 from tracking.gate import queries as gate
 from tracking.ledgers import rules
 from tracking.ledgers.types import ContractState, Ledgers, PartnerCount, Period
@@ -39,11 +39,13 @@ def get_ledgers(*, site: SiteInfo, now: datetime) -> Ledgers:
             for tag in registry.list_server_tags(site_id=site.id)
             if registry_rules.may_be_excepted(transport=Transport.SERVER, natures=tag.natures)
         ),
-        partners=tuple(
-            (partner.code, partner.legal_name)
-            for partner in registry.list_partners(site_id=site.id)
-        ),
+        recipients=tuple(provision_queries.list_recipients(site=site)),
     )
+
+
+def list_recipients(*, site: SiteInfo) -> list[Recipient]:
+    """Return everybody of whom lines can be exported."""
+    return provision_queries.list_recipients(site=site)
 
 
 def count_devices(*, site: SiteInfo, period: Period, now: datetime) -> list[PartnerCount]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from tracking.consents.types import Recipient
 from tracking.gate.types import ExceptionUses
 from tracking.registry.types import EntrustmentInfo, ExceptionInfo, ServerTag
 
@@ -38,7 +39,7 @@ class Ledgers:
     entrustments: tuple[tuple[EntrustmentInfo, ContractState], ...]
     exceptions: tuple[tuple[ExceptionInfo, ExceptionState, ExceptionUses | None], ...]
     exceptable: tuple[ServerTag, ...]
-    partners: tuple[tuple[str, Mapping[str, str]], ...]
+    recipients: tuple[Recipient, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

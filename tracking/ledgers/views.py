@@ -104,7 +104,7 @@ def export(request: HttpRequest, frame: console.Frame, *, site: str) -> HttpResp
     if period is None:
         messages.error(request, frame["text"]["period_wrong"])
         return _back(frame, info)
-    if registry.find_partner(site_code=site, partner_code=partner) is None:
+    if partner not in {one.code for one in queries.list_recipients(site=info)}:
         messages.error(request, frame["text"]["partner_unknown"])
         return _back(frame, info)
     file_format = _format(request)

@@ -124,7 +124,8 @@ def build_preference_page(
         older=frame.text["history_older"].format(count=older) if older else "",
         # Newest first, as the decisions above.
         received=tuple(
-            _received_entry(frame, one, zone) for one in list(reversed(received))[:_MOST_HISTORY]
+            _received_entry(frame, one, zone)
+            for one in sorted(received, key=lambda one: one.opened_at, reverse=True)[:_MOST_HISTORY]
         ),
         received_older=frame.text["history_older"].format(count=len(received) - _MOST_HISTORY)
         if len(received) > _MOST_HISTORY

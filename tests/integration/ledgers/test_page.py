@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -214,7 +215,15 @@ def test_every_export_is_in_the_audit_log(notice: Notice) -> None:
     assert entry.details["since"] == f"{MONTH}-01"
 
 
-@pytest.mark.parametrize("fields", [{"partner": "nobody"}, {"since": "x"}])
+def test_only_partners_of_the_ledger_are_offered(notice: Notice) -> None:
+    options = get().split('name="partner"')[1].split("</select>")[0]
+
+    assert re.findall('value="([a-z]+)"', options) == ["adco", "retargeter", "mailer"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"partner": "nobody"}, {"partner": "own"}, {"partner": "statco"}, {"since": "x"}]
+)
 def test_what_cannot_be_exported_leaves_no_entry(notice: Notice, fields: dict[str, str]) -> None:
     assert export(**fields).status_code == 302
     assert not Entry.objects.filter(action="ledger.exported").exists()

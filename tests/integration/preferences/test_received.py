@@ -8,6 +8,7 @@ import pytest
 
 from tests.factories.registry import catalogue, make_site, partner, text
 from tests.integration.preferences.pages import PAGE, Browser
+from tracking.consents.models import ConsentRecord
 from tracking.notices.types import Notice
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +60,12 @@ def test_a_withdrawal_says_until_when(notice: Notice) -> None:
     assert " to " in adco
     [adco] = [entry for entry in received(browser, "ja") if entry.startswith("Adco Inc.")]
     assert re.search(r"年\d+月\d+日（.）\d\d:\d\d（日本時間）から.*まで", adco)
+
+
+def test_the_number_of_a_receipt_can_be_read(notice: Notice) -> None:
+    browser = Browser().open(PAGE)
+    browser.press("allow")
+
+    html = browser.open(PAGE).html
+
+    assert f"<code>{ConsentRecord.objects.get().key}</code>" in html
