@@ -390,6 +390,17 @@ def test_the_chore_forgets_what_is_older_than_three_years_and_nothing_else(kept:
     assert provision_operations.forget_provisions(now=timezone.now()) == 0
 
 
+def test_the_services_own_role_can_do_the_chore(kept: Kept) -> None:
+    from consentmgr.grants import grant_to_app_role
+
+    kept(years_ago(4))
+    grant_to_app_role(using="default", role="consent_app")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE consent_app")
+        assert provision_operations.forget_provisions(now=timezone.now()) == 1
+        cursor.execute("RESET ROLE")
+
+
 def test_a_clock_that_runs_ahead_deletes_nothing_early(kept: Kept) -> None:
     kept(years_ago(1))
 
