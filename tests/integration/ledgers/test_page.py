@@ -238,7 +238,7 @@ def by_receipt(key: str, **fields: str) -> Any:
 
 
 def test_a_receipt_leads_to_its_device_s_lines_and_to_no_others(notice: Notice) -> None:
-    Visitor(notice).allow()
+    others = Visitor(notice).allow().json()["receipt"]["key"]
     asking = Visitor(notice)
     key = asking.choose(
         granted={"purpose:advertising", "partner:mailer", "item:id.cookie"}, refused=set()
@@ -249,8 +249,11 @@ def test_a_receipt_leads_to_its_device_s_lines_and_to_no_others(notice: Notice) 
 
     assert line["recipient"]["code"] == "mailer"
     assert line["last_day"] is not None
-    entry = Entry.objects.get(action="ledger.disclosed")
-    assert key not in str(entry.details) + entry.object
+    lines = json.loads(content(by_receipt(others)))["provisions"]
+    assert {one["recipient"]["code"] for one in lines} == {"adco", "retargeter", "mailer"}
+    for entry in Entry.objects.filter(action="ledger.disclosed"):
+        assert key not in str(entry.details) + entry.object
+    assert Entry.objects.filter(action="ledger.disclosed").count() == 2
 
 
 @pytest.mark.parametrize("key", ["", "x", "0190b1a0-0000-4000-8000-000000000000"])
