@@ -48,6 +48,10 @@ app.conf.update(
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
         "reviews": {"task": "tracking.notices.tasks.remind_of_reviews", "schedule": 24 * 3600.0},
+        "provisions": {
+            "task": "tracking.consents.tasks.forget_provisions",
+            "schedule": 6 * 3600.0,
+        },
         "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
     },
 )

@@ -16,6 +16,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.change_partner",
         "delivery.view_*",
         "delivery.change_endpoint",
+        "consents.view_keptprovision",
+        "registry.add_lawfulexception",
     ),
     "developer": (
         "registry.view_*",

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "tracking.registry",
     "tracking.notices",
     "tracking.consents",
+    "tracking.gate",
     "tracking.delivery",
     "tracking.insights",
     "tracking.banner",

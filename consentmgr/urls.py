@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/deliveries/", include("tracking.delivery.console_urls")),
     path("console/audit/", include("tracking.audit.urls"), {"list_sites": registry.list_sites}),
     path("console/notices/", include("tracking.publishing.urls")),
+    path("console/ledgers/", include("tracking.ledgers.urls")),
     path("console/simulator/", include("tracking.preferences.console_urls")),
     path("console/", include("tracking.insights.urls")),
 ]

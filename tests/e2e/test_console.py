@@ -87,6 +87,7 @@ def test_everybody_can_read_the_pages_about_partners(
         "/console/deliveries/kloset/plaid/endpoint/?transport=opendsr",
         "/console/deliveries/dead/",
         "/console/audit/",
+        "/console/ledgers/",
         "/console/simulator/?place=US-CA&visit=shown&gpc=1",
     ):
         page.goto(stack.url(address + ("&" if "?" in address else "?") + f"lang={language}"))

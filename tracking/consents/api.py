@@ -15,7 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tracking.consents import cookies, erasures, operations, queries
+from tracking.consents import (
+    cookies,
+    erasures,
+    operations,
+    provision_queries,
+    provisions,
+    queries,
+)
 from tracking.consents.types import (
     AgeBand,
     DeliveryStatus,
@@ -493,6 +500,66 @@ class Receipts(APIView):
             keys=settings.CONSENT_KEYS,
         )
         return _private(receipt.as_json())
+
+
+class ProvisionOutput(serializers.Serializer[Any]):
+    """What one recipient could receive of this device because of a grant."""
+
+    class ForeignOutput(serializers.Serializer[Any]):
+        """What was told of a recipient abroad (APPI Art. 28, Rule 17(2))."""
+
+        country = serializers.CharField()
+        basis = serializers.CharField(help_text="`consent`, `adequate`, `equivalent` or empty.")
+        system = serializers.DictField(child=serializers.CharField())
+        measures = serializers.DictField(child=serializers.CharField())
+        information_version = serializers.IntegerField(help_text="The notice that told it.")
+
+    class RecipientOutput(serializers.Serializer[Any]):
+        code = serializers.CharField()
+        role = serializers.CharField()
+        legal_name = serializers.DictField(child=serializers.CharField())
+        address = serializers.DictField(child=serializers.CharField())
+        representative = serializers.DictField(child=serializers.CharField())
+        country = serializers.CharField()
+
+    class ProvidedTagOutput(serializers.Serializer[Any]):
+        code = serializers.CharField()
+        transport = serializers.CharField()
+        is_linkable = serializers.BooleanField()
+
+    agreed_on_notice = serializers.IntegerField(
+        help_text="The notice on which this device decided."
+    )
+    notice = serializers.IntegerField(help_text="The notice whose text names recipient and items.")
+    confirmation = serializers.DictField(
+        child=serializers.CharField(), help_text="How it was confirmed that people agreed."
+    )
+    foreign = ForeignOutput(allow_null=True)
+    recipient = RecipientOutput()
+    data_items = serializers.DictField(child=serializers.DictField(child=serializers.CharField()))
+    tags = ProvidedTagOutput(many=True)
+    opened_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True, help_text="null = still open.")
+
+
+class Provisions(APIView):
+    class Output(serializers.Serializer[Any]):
+        provisions = ProvisionOutput(many=True)
+
+    @extend_schema(
+        operation_id="list_provisions",
+        parameters=[SITE],
+        responses={200: Output, **errors(400, 404, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return who could receive what of this device, from when to when, newest first."""
+        found = provision_queries.list_own(
+            site_code=named_site(request),
+            token_text=_token(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+        )
+        return _private({"provisions": [provisions.as_json(one) for one in reversed(found)]})
 
 
 def _token(request: Request) -> str | None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from django.db import IntegrityError, transaction
 
-from tracking.consents import models, operations, queries, rules
+from tracking.consents import models, operations, provision_operations, queries, rules
 from tracking.consents.operations import DecisionInvalid, Keys
 from tracking.consents.types import Erased, Surface, Visit
 from tracking.lib.errors import DomainError
@@ -49,7 +49,8 @@ def erase(
     """
     Withdraw everything, tell every partner that may know the device to forget it, and forget it.
 
-    One transaction. The withdrawal is a record as any other, and stays with all public records:
+    One transaction. What partners could receive is kept by days, without the device, as long as the
+    law demands. The withdrawal is a record as any other, and stays with all public records:
     counts and proofs are as before. What led from a record to the device is deleted, and so is
     whatever else refers to the device; its id stays taken for KEPT_AT_MOST, because partners have
     been told of its end. The erasure's news carry what the withdrawal's had sealed for the partner.
@@ -105,6 +106,8 @@ def erase(
             ],
         )
         _tell(erasure, reached, now=now)
+        # Three years of duty (APPI Rules 21, 29), from records that lead to the device no longer.
+        provision_operations.keep(site=info, device=state.device, now=now)
         records = _forget(state, now=now)
         erased = queries.get_erasure(site_code=site, key=erasure.key, now=now)
     logger.info("a device was erased: %d records, %d partners to tell", records, len(reached))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -194,3 +196,40 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return str(self.key)
+
+
+class KeptProvision(models.Model):
+    """
+    What an erased device's recipients could receive, by days: three years (APPI Rules 21, 29).
+
+    Neither device nor record nor time is in it, and the key is random. A trigger refuses every
+    change, and to delete a row before its three years are over or without saying why.
+    """
+
+    key = models.UUIDField(primary_key=True, default=uuid4)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    # The version that names recipient and items, and the number of the one that was agreed to.
+    notice = models.ForeignKey(NoticeVersion, on_delete=models.PROTECT)
+    agreed_on = models.PositiveIntegerField()
+    partner = models.TextField()
+    items = ArrayField(models.TextField())
+    tags = ArrayField(models.TextField())
+    first_day = models.DateField()
+    last_day = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(last_day__gte=models.F("first_day")), name="kept_days_in_order"
+            ),
+            models.CheckConstraint(
+                condition=~Q(partner="") & ~Q(items=[]) & ~Q(tags=[]), name="kept_says_what_to_whom"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["site", "partner", "first_day"], name="kept_by_partner"),
+            models.Index(fields=["last_day"], name="kept_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partner} {self.first_day} {self.last_day}"

@@ -15,7 +15,6 @@ from tracking.consents import identifiers as stored
 from tracking.consents import queries, rules
 from tracking.consents.types import (
     AgeBand,
-    Choices,
     DeliveryStatus,
     Identifiers,
     Method,
@@ -440,20 +439,7 @@ def _record(
     merged = rules.shut_unanswered(
         merged=merged, age_band=age_band, regime=regime, asked=notice.asked_ids, held=held
     )
-    if merged.is_superseded and before is not None:
-        choices = before
-    else:
-        choices = Choices(
-            granted=merged.granted,
-            refused=merged.refused,
-            decided_at=before.decided_at
-            if before is not None and merged.has_carried
-            else int(now.timestamp()),
-            notice=notice.number if before is None else max(notice.number, before.notice),
-            with_signal=submission.gpc
-            and not (before is not None and merged.has_carried and not before.with_signal),
-            seq=submission.client_seq if before is None else max(submission.client_seq, before.seq),
-        )
+    choices = rules.choices_after(before=before, merged=merged, submission=submission, now=now)
     key, salt = uuid4(), secrets.token_bytes(32)
     device = sender.device or UUID(bytes=secrets.token_bytes(16))
     version = 1 if state is None else state.version + (0 if merged.is_superseded else 1)

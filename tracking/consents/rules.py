@@ -151,6 +151,24 @@ def _is_below(age_band: AgeBand | None, years: int) -> bool:
     return age_band is not None and age_band.youngest < years
 
 
+def choices_after(
+    *, before: Choices | None, merged: Merge, submission: Submission, now: datetime
+) -> Choices:
+    """Return a device's choices once a decision was merged into them."""
+    if merged.is_superseded and before is not None:
+        return before
+    carries = before is not None and merged.has_carried
+    return Choices(
+        granted=merged.granted,
+        refused=merged.refused,
+        decided_at=before.decided_at if before is not None and carries else int(now.timestamp()),
+        notice=submission.notice if before is None else max(submission.notice, before.notice),
+        with_signal=submission.gpc
+        and not (before is not None and carries and not before.with_signal),
+        seq=submission.client_seq if before is None else max(submission.client_seq, before.seq),
+    )
+
+
 def next_seq(*, choices: Choices | None, now: datetime) -> int:
     """
     Return a decision's number: milliseconds, and above the device's last one whatever the browser's

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from tracking.consents import erasures, identifiers, operations
+from tracking.consents import erasures, identifiers, operations, provision_operations
 
 
 @shared_task
@@ -22,3 +22,9 @@ def forget_expired_identifiers(**kwargs: object) -> None:
 def forget_erasures(**kwargs: object) -> None:
     """Delete what is kept of erasures that are over."""
     erasures.forget_erasures(now=timezone.now())
+
+
+@shared_task
+def forget_provisions(**kwargs: object) -> None:
+    """Delete what was kept past erasures for three years."""
+    provision_operations.forget_provisions(now=timezone.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -249,6 +249,75 @@ class Erased:
     choices_cookie: str
     deliveries: tuple[DeliveryStatus, ...]
     is_replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDecision:
+    """A record, read back as what was sent; `regime` is the code of the rules it was made under."""
+
+    submission: Submission
+    recorded_at: datetime
+    regime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """
+    Who received, as the notice of that time froze it (APPI Rule 28(1)(iii); abroad, Rule 17(2)).
+
+    `confirmation`: how it was confirmed that people had agreed. Texts are maps by language.
+    """
+
+    code: str
+    role: str
+    country: str
+    legal_name: Mapping[str, str]
+    address: Mapping[str, str]
+    representative: Mapping[str, str]
+    confirmation: Mapping[str, str]
+    foreign_basis: str
+    foreign_system: Mapping[str, str]
+    foreign_measures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvidedTag:
+    """`is_linkable`: its partner can be expected to know whose data it is (APPI Art. 31)."""
+
+    code: str
+    transport: str
+    is_linkable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """
+    What one recipient could receive of a device because of a grant, and from when to when.
+
+    `items`: code → its name by language. `agreed_on`: the version on which the device decided;
+    `notice`: the one whose text names recipient and items. `closed_at` None = still open.
+    """
+
+    recipient: Recipient
+    items: Mapping[str, Mapping[str, str]]
+    tags: tuple[ProvidedTag, ...]
+    agreed_on: int
+    notice: int
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionDays:
+    """A provision by its days in the site's zone; `last_day` None = still open."""
+
+    recipient: Recipient
+    items: Mapping[str, Mapping[str, str]]
+    tags: tuple[ProvidedTag, ...]
+    agreed_on: int
+    notice: int
+    first_day: date
+    last_day: date | None
 
 
 _MAP_OF = {"purpose": "purposes", "item": "data_items", "partner": "partners"}

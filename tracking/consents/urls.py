@@ -10,5 +10,6 @@ urlpatterns = [
     path("revocations/<uuid:key>", api.RevocationStatus.as_view()),
     path("erasures", api.Erasures.as_view()),
     path("erasures/<uuid:key>", api.ErasureStatus.as_view()),
+    path("provisions", api.Provisions.as_view()),
     path("receipts/<uuid:key>", api.Receipts.as_view()),
 ]

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracking.consents import cookies
-from tracking.gate import queries
+from tracking.gate import operations, queries
 from tracking.gate.types import Reason
 from tracking.web.errors import errors
 from tracking.web.fields import StrictBoolean, StrictSerializer, code
@@ -49,7 +49,7 @@ class Gate(APIView):
     def post(self, request: Request) -> Response:
         """Decide for many tags of this device."""
         sent = self.Input.read(request.data)
-        decided = queries.decide_tags(
+        decided = operations.answer_tags(
             site_code=sent["site"],
             tag_codes=sent["tags"],
             asking=_asking(request, gpc=sent["gpc"]),
@@ -74,7 +74,7 @@ class GateTag(APIView):
     )
     def get(self, request: Request, tag: str) -> Response:
         """Decide for one tag of this device."""
-        decided = queries.decide_tags(
+        decided = operations.answer_tags(
             site_code=named_site(request),
             tag_codes=[tag],
             asking=_asking(request),
@@ -131,7 +131,7 @@ class GatePayload(APIView):
     def post(self, request: Request, tag: str) -> Response:
         """Strip from an event the data items that this device withholds."""
         sent = self.Input.read(request.data)
-        stripped = queries.strip_payload(
+        stripped = operations.answer_payload(
             site_code=sent["site"],
             tag_code=tag,
             payload=sent["payload"],

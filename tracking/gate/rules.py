@@ -13,6 +13,7 @@ from tracking.consents.types import Choices
 from tracking.gate.types import Decision, PageTag, Reason
 from tracking.notices.types import PartnerTerms, TagTerms, Terms
 from tracking.regimes.types import Regime
+from tracking.registry import rules as registry
 
 _DAY_SECONDS = 86_400
 # What a notice says nothing of was neither shown nor agreed to.
@@ -83,6 +84,45 @@ def decide(
         allowed=True,
         reason=Reason.NEEDS_RENEWAL if is_stale else Reason.NOTICE_GIVEN,
         withheld=tuple(code for code in tag.optional_items if f"item:{code}" in refused),
+    )
+
+
+# What a visitor decided or did not decide. An exception of the law stands above that, and above
+# nothing else: an unknown tag, a partner in quarantine and every doubt stay shut.
+_FOR_WANT_OF_CONSENT = frozenset(
+    {
+        Reason.PARTNER_REFUSED,
+        Reason.PURPOSE_REFUSED,
+        Reason.DATA_ITEM_REFUSED,
+        Reason.BROWSER_SIGNAL,
+        Reason.NEEDS_RENEWAL,
+        Reason.NO_CHOICE,
+    }
+)
+
+
+def except_tag(
+    *, decision: Decision, tag_code: str, terms: Terms, choices: Choices | None
+) -> Decision:
+    """
+    Return the decision for a tag for which an exception of the law is approved (policy Article 4).
+
+    What the notice froze counts, so that a tag whose purposes change to what may never be excepted
+    is shut with the next version. Nothing optional is sent that was not granted. Only the service
+    decides this: it is no part of what the browser knows.
+    """
+    if decision.allowed or decision.reason not in _FOR_WANT_OF_CONSENT:
+        return decision
+    tag = terms.tags[tag_code]
+    if not registry.may_be_excepted(
+        transport=tag.transport, natures=[terms.natures[code] for code in tag.purposes]
+    ):
+        return decision
+    granted = choices.granted if choices else frozenset()
+    return Decision(
+        allowed=True,
+        reason=Reason.LAWFUL_EXCEPTION,
+        withheld=tuple(code for code in tag.optional_items if f"item:{code}" not in granted),
     )
 
 

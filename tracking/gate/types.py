@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -22,6 +23,8 @@ class Reason(StrEnum):
     NO_CHOICE = "no_choice"
     NOTICE_GIVEN = "notice_given"
     GRANTED = "granted"
+    # Without consent, on an approved basis of the law; only what sends from the server.
+    LAWFUL_EXCEPTION = "lawful_exception"
     # Something we rely on did not answer: closed.
     DOUBT = "doubt"
 
@@ -75,3 +78,12 @@ class PageTag:
             "notice": self.follows_notice,
         }
         return {key: value for key, value in fields.items() if value} | {"since": self.since}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionUses:
+    """How often one exception opened the gate, and when it last did."""
+
+    exception: int
+    count: int
+    last_at: datetime

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from tracking.consents.rules import LAST_WORDS
-from tracking.consents.types import Choices, DeliveryStatus, Erased, Receipt, Stage
+from tracking.consents.types import (
+    Choices,
+    DeliveryStatus,
+    Erased,
+    Provision,
+    Receipt,
+    Stage,
+)
 from tracking.gate.types import Decision, Reason
 from tracking.lib import moments
 from tracking.lib.languages import is_rtl
@@ -25,6 +33,7 @@ from tracking.preferences.types import (
     Progress,
     ProgressLine,
     PurposeRow,
+    ReceivedEntry,
     TagEntry,
     TransmissionPage,
     Use,
@@ -72,6 +81,7 @@ def build_preference_page(
     choices: Choices | None,
     decisions: Mapping[str, Decision],
     receipts: Sequence[Receipt],
+    received: Sequence[Provision],
     versions: Mapping[int, Notice],
     deliveries: Sequence[DeliveryStatus],
     withdrawal_key: str,
@@ -113,6 +123,14 @@ def build_preference_page(
         off_names=tuple(book.name(choice) for choice in asked if choice not in book.granted),
         history=history,
         older=frame.text["history_older"].format(count=older) if older else "",
+        # Newest first, as the decisions above.
+        received=tuple(
+            _received_entry(frame, one, zone)
+            for one in sorted(received, key=lambda one: one.opened_at, reverse=True)[:_MOST_HISTORY]
+        ),
+        received_older=frame.text["history_older"].format(count=len(received) - _MOST_HISTORY)
+        if len(received) > _MOST_HISTORY
+        else "",
         progress=_progress(
             frame,
             deliveries,
@@ -447,11 +465,11 @@ class _Book:
 
     def address(self, code: str) -> str:
         partner = self.partners[code]
-        address = wording.pick(partner["address"], self.language)
-        representative = wording.pick(partner["representative"], self.language)
-        if address and representative:
-            return self.text["address_line"].format(address=address, representative=representative)
-        return address or representative
+        return address_line(
+            frame=self.frame,
+            address=partner["address"],
+            representative=partner["representative"],
+        )
 
     def exemption(self, tag: wording.Content) -> tuple[str, ...]:
         """Return why a tag is exempt, in words, and the paragraph it rests on (ET-11)."""
@@ -579,6 +597,37 @@ def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -
         refused=names(receipt.refused - receipt.withdrawn),
         withdrawn=names(receipt.withdrawn),
     )
+
+
+def _received_entry(frame: Frame, provision: Provision, zone: str) -> ReceivedEntry:
+    """Return a stretch of time in the words of the version that held then."""
+    language, recipient = frame.language, provision.recipient
+
+    def at(moment: datetime) -> str:
+        return wording.moment(at=moment, zone=zone, language=language).text
+
+    opened, closed = provision.opened_at, provision.closed_at
+    return ReceivedEntry(
+        partner=wording.pick(recipient.legal_name, language) or recipient.code,
+        span=frame.text["received_since"].format(since=at(opened))
+        if closed is None
+        else frame.text["received_span"].format(since=at(opened), until=at(closed)),
+        items=tuple(wording.pick(name, language) for name in provision.items.values()),
+        address=address_line(
+            frame=frame, address=recipient.address, representative=recipient.representative
+        ),
+    )
+
+
+def address_line(
+    *, frame: Frame, address: Mapping[str, str], representative: Mapping[str, str]
+) -> str:
+    """Return where a partner sits and who represents it, as far as that is declared."""
+    where = wording.pick(address, frame.language)
+    who = wording.pick(representative, frame.language)
+    if where and who:
+        return frame.text["address_line"].format(address=where, representative=who)
+    return where or who
 
 
 def _progress(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tracking.consents import provision_queries
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate import queries as gate
@@ -101,6 +102,9 @@ def get_preference_page(
         choices=choices,
         decisions=_decide_all(notice, reader, keys, now),
         receipts=receipts,
+        received=provision_queries.list_own(
+            site_code=site.code, token_text=token, keys=keys, now=now
+        ),
         versions=_versions(notice, receipts),
         deliveries=deliveries,
         withdrawal_key="" if withdrawal is None else str(withdrawal.key),

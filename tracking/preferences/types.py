@@ -169,6 +169,16 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEntry:
+    """What a partner could receive because of a grant, from when to when."""
+
+    partner: str
+    span: str
+    items: tuple[str, ...]
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressLine:
     partner: str
     status: Stage
@@ -226,6 +236,8 @@ class PreferencePage:
     off_names: tuple[str, ...]
     history: tuple[HistoryEntry, ...]
     older: str
+    received: tuple[ReceivedEntry, ...]
+    received_older: str
     progress: Progress | None
     # The message about the record that the address names, if it is this device's newest.
     saved: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -9,8 +11,10 @@ from django.db.models import Q
 from tracking.registry.types import (
     IDENTIFIER_COOKIE,
     IDENTIFIER_KIND,
+    MOST_EXCEPTION_DAYS,
     MOST_IDENTIFIERS,
     ChoiceKind,
+    ExceptionBasis,
     ForeignBasis,
     HoldMode,
     Nature,
@@ -291,3 +295,47 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site_id}/{self.code}"
+
+
+class LawfulException(models.Model):
+    """
+    That a tag may send without consent, for a reason and for a time (policy Article 4).
+
+    Append-only: a trigger lets nothing change but `ended_at`, once.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    tag = models.ForeignKey(Tag, on_delete=models.PROTECT)
+    basis = models.TextField(choices=_choices(ExceptionBasis))
+    # Somebody said so knowingly where the law has no such exception.
+    is_without_law_accepted = models.BooleanField(default=False)
+    approver = models.TextField()
+    reason = models.TextField()
+    approved_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            _one_of("basis", ExceptionBasis, "exception_basis_known"),
+            models.CheckConstraint(
+                condition=~Q(basis=ExceptionBasis.OUR_RIGHTS) | Q(is_without_law_accepted=True),
+                name="exception_without_law_accepted",
+            ),
+            models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="exception_has_reason"),
+            models.CheckConstraint(condition=~Q(approver=""), name="exception_has_approver"),
+            models.CheckConstraint(
+                condition=Q(
+                    expires_at__gt=models.F("approved_at"),
+                    expires_at__lte=models.F("approved_at") + timedelta(days=MOST_EXCEPTION_DAYS),
+                ),
+                name="exception_ends_within_a_year",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=models.F("approved_at")),
+                name="exception_ends_after_approval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag_id} {self.basis}"

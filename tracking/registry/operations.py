@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models as django_models
 from django.db import transaction
 
+from tracking.audit import operations as audit
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import forget_everything
-from tracking.registry import models, rules
-from tracking.registry.types import ChoiceKind, TagStatus
+from tracking.registry import models, queries, rules
+from tracking.registry.types import (
+    MOST_EXCEPTION_DAYS,
+    ChoiceKind,
+    ExceptionBasis,
+    TagStatus,
+    Transport,
+)
 
 
 class CatalogueInvalid(DomainError):
@@ -70,6 +78,112 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     models.Tag.objects.filter(site=site).exclude(code__in=kept).update(status=TagStatus.RETIRED)
     transaction.on_commit(forget_everything)
     return site.pk
+
+
+class ExceptionInvalid(DomainError):
+    code = "exception_invalid"
+    message = "This exception cannot be approved."
+    status = 400
+
+
+class UnknownException(DomainError):
+    code = "unknown_exception"
+    message = "There is no such exception that still runs."
+    status = 404
+
+
+def approve_exception(
+    *,
+    site_id: int,
+    site_code: str,
+    tag: str,
+    basis: str,
+    reason: str,
+    expires_at: datetime,
+    is_without_law_accepted: bool,
+    actor: str,
+    now: datetime,
+) -> int:
+    """
+    Let a tag send from the server without consent, for a time, and return the exception's id.
+
+    Advertising, analytics and personalisation are never let through (policy Article 4).
+
+    :raises ExceptionInvalid: with codes by field: `tag` unknown or never; `basis` unknown
+        or without_law; `reason` missing; `expires_at` past or too_late
+    """
+    known = {one.code: one for one in queries.list_server_tags(site_id=site_id)}.get(tag)
+    faults: dict[str, object] = {}
+    if known is None:
+        faults["tag"] = "unknown"
+    elif not rules.may_be_excepted(transport=Transport.SERVER, natures=known.natures):
+        faults["tag"] = "never"
+    if basis not in {one.value for one in ExceptionBasis}:
+        faults["basis"] = "unknown"
+    elif basis == ExceptionBasis.OUR_RIGHTS and not is_without_law_accepted:
+        faults["basis"] = "without_law"
+    if not reason.strip():
+        faults["reason"] = "missing"
+    if expires_at <= now:
+        faults["expires_at"] = "past"
+    elif expires_at > now + timedelta(days=MOST_EXCEPTION_DAYS):
+        faults["expires_at"] = "too_late"
+    if faults:
+        raise ExceptionInvalid(fields=faults)
+    with transaction.atomic():
+        row = models.LawfulException.objects.create(
+            site_id=site_id,
+            tag=models.Tag.objects.get(site_id=site_id, code=tag),
+            basis=basis,
+            is_without_law_accepted=is_without_law_accepted,
+            approver=actor,
+            reason=reason.strip(),
+            approved_at=now,
+            expires_at=expires_at,
+        )
+        audit.append(
+            actor=actor,
+            action="exception.approved",
+            site=site_code,
+            object=tag,
+            details={
+                "basis": basis,
+                "reason": row.reason,
+                "until": expires_at.isoformat(timespec="minutes"),
+            },
+            now=now,
+        )
+        transaction.on_commit(forget_everything)
+    return int(row.pk)
+
+
+def end_exception(
+    *, site_id: int, site_code: str, exception_id: int, actor: str, now: datetime
+) -> None:
+    """
+    End an exception before its time.
+
+    :raises UnknownException: if there is none, or it has ended
+    """
+    with transaction.atomic():
+        row = (
+            models.LawfulException.objects.select_for_update()
+            .filter(site_id=site_id, pk=exception_id, ended_at__isnull=True, expires_at__gt=now)
+            .first()
+        )
+        if row is None:
+            raise UnknownException
+        row.ended_at = now
+        row.save(update_fields=["ended_at"])
+        audit.append(
+            actor=actor,
+            action="exception.ended",
+            site=site_code,
+            object=row.tag.code,
+            details={"basis": row.basis},
+            now=now,
+        )
+        transaction.on_commit(forget_everything)
 
 
 def _upsert(

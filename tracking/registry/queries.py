@@ -10,12 +10,17 @@ from tracking.lib.short_memory import remembered
 from tracking.registry import models
 from tracking.registry.types import (
     ChoiceKind,
+    EntrustmentInfo,
+    ExceptionBasis,
+    ExceptionInfo,
     HoldMode,
     PartnerInfo,
     Presentation,
     Role,
+    ServerTag,
     SiteInfo,
     TagStatus,
+    Transport,
 )
 
 
@@ -60,6 +65,62 @@ def find_partner(*, site_code: str, partner_code: str) -> PartnerInfo | None:
     """Return one partner of a site."""
     partner = models.Partner.objects.filter(site__code=site_code, code=partner_code).first()
     return None if partner is None else _partner_info(partner)
+
+
+def list_entrustments(*, site_id: int) -> list[EntrustmentInfo]:
+    """Return what was agreed with each processor of a site, in the order the site gave them."""
+    own_users = set(
+        models.Tag.objects.filter(
+            site_id=site_id, status=TagStatus.LIVE, is_own_use=True
+        ).values_list("partner_id", flat=True)
+    )
+    rows = models.Partner.objects.filter(site_id=site_id, role=Role.PROCESSOR)
+    return [
+        EntrustmentInfo(
+            partner=row.code,
+            legal_name=row.legal_name,
+            country=row.country,
+            contract_ref=row.contract_ref,
+            scope=row.contract_scope,
+            sub_processors=tuple(row.sub_processors),
+            review_on=row.contract_review_on,
+            uses_for_itself=row.pk in own_users,
+        )
+        for row in rows.order_by("position", "code")
+    ]
+
+
+def list_exceptions(*, site_id: int) -> tuple[ExceptionInfo, ...]:
+    """Return every exception of a site, newest first."""
+    rows = models.LawfulException.objects.filter(site_id=site_id).select_related("tag")
+    return tuple(
+        ExceptionInfo(
+            id=row.pk,
+            tag=row.tag.code,
+            basis=ExceptionBasis(row.basis),
+            approver=row.approver,
+            reason=row.reason,
+            approved_at=row.approved_at,
+            expires_at=row.expires_at,
+            ended_at=row.ended_at,
+        )
+        for row in rows.order_by("-approved_at", "-pk")
+    )
+
+
+def list_server_tags(*, site_id: int) -> list[ServerTag]:
+    """Return the live tags of a site that send from the server, by code."""
+    rows = models.Tag.objects.filter(
+        site_id=site_id, status=TagStatus.LIVE, transport=Transport.SERVER
+    )
+    return [
+        ServerTag(
+            code=row.code,
+            name=row.name,
+            natures=frozenset(purpose.nature for purpose in row.purposes.all()),
+        )
+        for row in rows.prefetch_related("purposes").order_by("code")
+    ]
 
 
 def get_declaration(*, site_code: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What vendors' scripts can be told, and how identifiers are declared. Pure."""
+"""What vendors can be told, how identifiers are declared, what may be excepted. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from tracking.registry.types import (
     IDENTIFIER_COOKIE,
     IDENTIFIER_KIND,
     MOST_IDENTIFIERS,
+    NEVER_EXCEPTED,
     Nature,
+    Transport,
     Vendor,
     VendorInfo,
 )
@@ -34,6 +36,11 @@ def load_vendors() -> Mapping[Vendor, VendorInfo]:
         )
         for code, fields in table.items()
     }
+
+
+def may_be_excepted(*, transport: str, natures: Iterable[str]) -> bool:
+    """Say whether an exception of the law may open a tag: never in a page, never for these."""
+    return transport == Transport.SERVER and NEVER_EXCEPTED.isdisjoint(natures)
 
 
 def read_identifiers(declared: object) -> list[dict[str, str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -42,6 +44,22 @@ class ForeignBasis(StrEnum):
     CONSENT = "consent"
     ADEQUATE = "adequate"
     EQUIVALENT = "equivalent"
+
+
+class ExceptionBasis(StrEnum):
+    """
+    What lets a third party have something without consent (policy Article 4, numbers 2 to 7).
+
+    The law behind each (APPI): 2 = Art. 27(1)(i), 4 = (ii), 5 = (iii), 6 = (iv), 7 = 27(5)(ii).
+    Number 3, to protect one's own rights, has none.
+    """
+
+    LAW = "art4-2"
+    OUR_RIGHTS = "art4-3"
+    LIFE_AND_PROPERTY = "art4-4"
+    PUBLIC_HEALTH = "art4-5"
+    PUBLIC_DUTY = "art4-6"
+    SUCCESSION = "art4-7"
 
 
 class Transport(StrEnum):
@@ -108,6 +126,11 @@ class HoldMode(StrEnum):
     STRICT = "strict"
 
 
+# For these a person's wish is all that counts: no exception of the law opens them.
+NEVER_EXCEPTED = frozenset({Nature.ADVERTISING, Nature.ANALYTICS, Nature.PERSONALISATION})
+# An exception is looked at again after a year at the latest.
+MOST_EXCEPTION_DAYS = 365
+
 # What a partner's declared identifiers look like: regular expressions for the whole text.
 IDENTIFIER_KIND = "[a-z0-9_]{1,40}"
 IDENTIFIER_COOKIE = "[A-Za-z0-9_.-]{0,80}"
@@ -140,6 +163,52 @@ class PartnerInfo:
     code: str
     legal_name: dict[str, str]
     sla_hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrustmentInfo:
+    """
+    A processor, and what was agreed with it (policy Article 3, APPI Art. 25).
+
+    `uses_for_itself`: a tag of its says so, and notices publish it as the third party it then is.
+    """
+
+    partner: str
+    legal_name: Mapping[str, str]
+    country: str
+    contract_ref: str
+    scope: Mapping[str, str]
+    sub_processors: tuple[str, ...]
+    review_on: date | None
+    uses_for_itself: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionInfo:
+    """An approval to send something of a tag without consent, for a time."""
+
+    id: int
+    tag: str
+    basis: ExceptionBasis
+    approver: str
+    reason: str
+    approved_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def is_live(self, *, now: datetime) -> bool:
+        """Say whether it holds at a moment: approved, neither ended nor expired."""
+        ends = self.expires_at if self.ended_at is None else min(self.ended_at, self.expires_at)
+        return self.approved_at <= now < ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTag:
+    """A live tag that sends from the server, and the natures of its purposes as declared now."""
+
+    code: str
+    name: Mapping[str, str]
+    natures: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

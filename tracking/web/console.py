@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
@@ -49,7 +49,7 @@ def frame(request: HttpRequest, *, words: Callable[[str], Words]) -> Frame:
 
 def door(
     *, permission: str, words: Callable[[str], Words], refusal: str = "forbidden_body"
-) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponseBase]]:
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """
     Decorate a view `(request, frame, **names)`: for people who signed in and have `permission`.
 
@@ -57,7 +57,7 @@ def door(
     database the page says so. Nothing is kept by browsers or proxies.
     """
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: HttpRequest, **names: Any) -> HttpResponseBase:
             framed = frame(request, words=words)

@@ -47,6 +47,10 @@ def test_a_record_lies_in_its_month(visitor: Visitor) -> None:
         "ALTER TABLE consents_consentrecord DISABLE TRIGGER ALL",
         "DROP TRIGGER consents_append_only ON consents_consentrecord",
         "DELETE FROM notices_noticeversion",
+        "UPDATE gate_exceptionuse SET at = now()",
+        "DELETE FROM gate_exceptionuse",
+        "ALTER TABLE consents_keptprovision DISABLE TRIGGER ALL",
+        "DROP FUNCTION consents_guard_provision() CASCADE",
         "SET session_replication_role = replica",
     ],
 )

@@ -482,11 +482,11 @@ def test_the_page_needs_no_script_and_no_inline_style(notice: Notice) -> None:
 def test_the_pages_reads_are_few(notice: Notice, django_assert_num_queries: Any) -> None:
     browser = Browser().open(PAGE)
     forget_everything()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         browser.open(PAGE)
     browser.press("allow").open(PAGE).press("refuse")
     forget_everything()
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(18):
         browser.open(PAGE)
 
 

@@ -189,5 +189,5 @@ def test_an_exempt_or_unknown_tag_cannot_be_switched(notice: Notice, tag: str) -
 def test_the_pages_reads_are_few(notice: Notice, django_assert_num_queries: Any) -> None:
     browser = Browser().open(TRANSMISSION)
     forget_everything()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         browser.open(TRANSMISSION)

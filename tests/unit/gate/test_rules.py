@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tracking.consents.types import Choices
-from tracking.gate.rules import decide, reduce_tags
+from tracking.gate.rules import decide, except_tag, reduce_tags
+from tracking.gate.types import Decision, Reason
 from tracking.notices.types import PartnerTerms, TagTerms, Terms
 from tracking.regimes.types import Regime
 
@@ -117,3 +118,20 @@ def test_leaves_to_the_page_what_the_page_decides_by(case: dict[str, Any]) -> No
 
     found = reduced.get(case["tag"])
     assert (None if found is None else found.as_json()) == case["page_tag"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.UNKNOWN_TAG,
+        Reason.PARTNER_OVERDUE,
+        Reason.NOT_YET_EFFECTIVE,
+        Reason.DOUBT,
+    ],
+)
+def test_an_exception_stands_above_nothing_but_a_missing_consent(reason: Reason) -> None:
+    notice = terms(next(iter(VECTORS["notices"].values())))
+    denied = Decision(allowed=False, reason=reason)
+
+    for code in notice.tags:
+        assert except_tag(decision=denied, tag_code=code, terms=notice, choices=None) is denied
