@@ -18,6 +18,7 @@ EVIDENCE = (
     "delivery_attempt",
     "banner_pinnedscript",
     "audit_entry",
+    "scans_scan",
 )
 
 

@@ -12,6 +12,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "notices.view_noticeversion",
         "registry.view_*",
         "registry.change_partner",
+        "scans.view_scan",
         "delivery.view_*",
         "delivery.change_endpoint",
     ),
@@ -20,6 +21,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.change_tag",
         "registry.add_tag",
         "registry.change_site",
+        "scans.view_scan",
         "banner.view_*",
         "delivery.view_*",
     ),
@@ -31,6 +33,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "delivery.view_*",
         "outbox.view_*",
         "audit.view_*",
+        "scans.view_*",
         "banner.view_*",
     ),
 }

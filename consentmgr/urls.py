@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/deliveries/", include("tracking.delivery.console_urls")),
     path("console/audit/", include("tracking.audit.urls"), {"list_sites": registry.list_sites}),
     path("console/simulator/", include("tracking.preferences.console_urls")),
+    path("console/scans/", include("tracking.scanner.console_urls")),
     path("console/", include("tracking.insights.urls")),
 ]
 
