@@ -23,10 +23,12 @@ INSTALL = (
 _OPEN_MS = 20_000
 _LOAD_MS = 10_000
 _QUIET_MS = 5_000
+# Before each look: a server may be busy for a moment. Only a page that lacks something gets more.
+_PAUSES = (0, 1, 3)
 # What a page sends while it is left.
 _LEAVE_MS = 300
 # The browser refused these by itself: nothing left.
-_NOT_SENT = ("csp", "net::ERR_BLOCKED_BY_CSP", "net::ERR_BLOCKED_BY_CLIENT", "inspector")
+_NOT_SENT = ("csp", "mixed-content", "net::ERR_BLOCKED_BY_CSP", "net::ERR_BLOCKED_BY_CLIENT")
 _SCHEMES = ("http", "https", "ws", "wss")
 _SECONDS_PER_DAY = 86_400
 
@@ -186,6 +188,17 @@ class _Crawl:
         self, context: BrowserContext, address: str, visitor: Visitor
     ) -> tuple[PageView | None, list[str]]:
         """Return what a page did and its links; None if it is no page of this site."""
+        for pause in _PAUSES:
+            time.sleep(pause)
+            self.unread.pop(_path(address), None)
+            view, links = self._read_once(context, address, visitor)
+            if view.has_script if view else _path(address) not in self.unread:
+                break
+        return view, links
+
+    def _read_once(
+        self, context: BrowserContext, address: str, visitor: Visitor
+    ) -> tuple[PageView | None, list[str]]:
         from playwright.sync_api import Error
 
         asked: list[str] = []
