@@ -260,9 +260,10 @@ def _settle(page: Page) -> None:
     """Wait until a page has nothing on its way for a while; one that never rests is left."""
     from playwright.sync_api import TimeoutError as TooLate
 
-    for state, wait in (("load", _LOAD_MS), ("networkidle", _QUIET_MS)):
-        with suppress(TooLate):
-            page.wait_for_load_state(state, timeout=wait)  # type: ignore[arg-type]
+    with suppress(TooLate):
+        page.wait_for_load_state("load", timeout=_LOAD_MS)
+    with suppress(TooLate):
+        page.wait_for_load_state("networkidle", timeout=_QUIET_MS)
 
 
 def _storage_keys(page: Page) -> frozenset[str]:

@@ -169,11 +169,11 @@ def _row(finding: Finding, *, names: Mapping[str, str], text: Words) -> Row:
         is_alarm=finding.level is Level.ALARM,
         what=words["what"].format(
             subject=finding.subject,
-            tags=", ".join(names.get(code, code) for code in finding.tags),
+            tags=text["separator"].join(names.get(code, code) for code in finding.tags),
             facts=_facts(finding.about, text),
             declared_days=finding.about.get("declared_days"),
         ),
-        visitors=", ".join(text["visitors"][visitor] for visitor in finding.visitors),
+        visitors=text["separator"].join(text["visitors"][visitor] for visitor in finding.visitors),
         pages=finding.pages[:_MOST_PAGES],
         more=text["more_pages"].format(count=rest) if rest > 0 else "",
         todo=words["todo"],
