@@ -209,6 +209,14 @@ def test_a_published_tag_that_never_sends_is_advice() -> None:
     assert "ads.example" in stale.subject
 
 
+def test_that_a_tag_leaks_to_others_does_not_make_it_used() -> None:
+    views = (view(hosts={"ads.example"}), view(Visitor.ACCEPTER, hosts={"stats.example"}))
+    findings = compare(
+        sight=Sight(views=views, unread={}), content=CONTENT, allowed=ALLOWED, own_hosts=OWN
+    )
+    assert [one.rule for one in findings] == [Rule.HOST_LEAK, Rule.STALE_TAG]
+
+
 def test_a_tag_that_may_not_send_is_not_stale() -> None:
     sight = Sight(views=(view(Visitor.ACCEPTER, hosts={"stats.example"}),), unread={})
     shut = {**ALLOWED, Visitor.ACCEPTER: EVERYTHING - {"ads"}}
