@@ -19,6 +19,7 @@ EVIDENCE = (
     "banner_pinnedscript",
     "audit_entry",
     "gate_exceptionuse",
+    "scans_scan",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,8 @@ from tracking.delivery import queries as delivery
 from tracking.delivery.types import BreakerState, EndpointState, PartnerFigures
 from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
+from tracking.scans import queries as scans
+from tracking.scans.types import ScanInfo
 
 # Shorter than any sensible pause between two readings: else a counter of one process could be
 # behind what another one has just told.
@@ -125,6 +127,7 @@ class _Figures(Collector):
         yield _endpoint_states(figures.partners)
         yield _reviews(now)
         yield from _requests(figures.partners)
+        yield from _scans(scans.list_last_scans(), now)
 
 
 def _endpoint_states(partners: tuple[PartnerFigures, ...]) -> Metric:
@@ -165,6 +168,23 @@ def _requests(partners: tuple[PartnerFigures, ...]) -> tuple[Metric, Metric]:
             count.add_metric(values, total.requests)
             seconds.add_metric(values, total.total_ms / 1000)
     return count, seconds
+
+
+def _scans(last: Sequence[ScanInfo], now: datetime) -> tuple[Metric, Metric]:
+    alarms = GaugeMetricFamily(
+        "consent_scan_alarms",
+        "What the last scan of the site found to be not as published.",
+        labels=("site",),
+    )
+    age = GaugeMetricFamily(
+        "consent_scan_age_seconds",
+        "How long ago the last scan of the site ended; none if there never was one.",
+        labels=("site",),
+    )
+    for scan in last:
+        alarms.add_metric((scan.site_code,), scan.alarms)
+        age.add_metric((scan.site_code,), _age(scan.finished_at, now))
+    return alarms, age
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

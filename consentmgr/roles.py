@@ -14,6 +14,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "notices.add_noticeversion",
         "registry.view_*",
         "registry.change_partner",
+        "scans.view_scan",
         "delivery.view_*",
         "delivery.change_endpoint",
         "consents.view_keptprovision",
@@ -24,6 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.change_tag",
         "registry.add_tag",
         "registry.change_site",
+        "scans.view_scan",
         "banner.view_*",
         "delivery.view_*",
     ),
@@ -35,6 +37,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "delivery.view_*",
         "outbox.view_*",
         "audit.view_*",
+        "scans.view_*",
         "banner.view_*",
     ),
 }

@@ -90,7 +90,7 @@ def test_the_format_is_the_text_that_prometheus_reads() -> None:
     assert response["Content-Type"].startswith("text/plain; version=")
     assert response["Cache-Control"] == "no-store"
     families = list(text_string_to_metric_families(response.content.decode()))
-    assert len(families) == 13
+    assert len(families) == 15
     for family in families:
         assert family.name.startswith("consent_")
         assert family.documentation.endswith(".")
@@ -117,8 +117,8 @@ def test_its_reads_are_few_however_many_partners_there_are(
     set_endpoint(partner, RETARGETER)
     forget_everything()
     # Sites, endpoints, what is due, what is open, totals, the pulse; the notice in effect, when it
-    # is to be looked at again, whether somebody has.
-    with django_assert_num_queries(9):
+    # is to be looked at again, whether somebody has; the last scans.
+    with django_assert_num_queries(10):
         get()
     # Two servers that read at the same time cost no more than one.
     with django_assert_num_queries(0):
