@@ -102,7 +102,7 @@ def _key(node: Node) -> str:
 
 def _scalar(node: ScalarNode, line: int) -> Any:
     text = str(node.value)
-    match node.tag.removeprefix("tag:yaml.org,2002:"):
+    match (node.tag or "").removeprefix("tag:yaml.org,2002:"):
         # Dates are no type of YAML 1.2; who wants one reads the text.
         case "str" | "timestamp":
             return text

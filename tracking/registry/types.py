@@ -155,3 +155,39 @@ class VendorInfo:
     stops: bool
     remains: str
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCookieInfo:
+    """
+    What the Open Cookie Database says of a cookie. `name` is without its `*`; `retention` is a text
+    as people wrote it, such as "13 months".
+    """
+
+    source_id: str
+    name: str
+    is_wildcard: bool
+    platform: str
+    nature: Nature
+    description: str
+    retention: str
+    controller: str
+    policy_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportCounts:
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerInfo:
+    """Who a host belongs to, as third-party-web has it. `company` may be what `name` is."""
+
+    name: str
+    company: str
+    category: str
+    homepage: str

@@ -44,9 +44,9 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
 
 
 def test_a_country_is_written_so_that_every_reader_sees_a_text() -> None:
-    assert strict_yaml.write({"country": "NO", "named": "見本の店", "url": "https://a.example/"}) == (
-        'country: "NO"\nnamed: 見本の店\nurl: https://a.example/\n'
-    )
+    assert strict_yaml.write(
+        {"country": "NO", "named": "見本の店", "url": "https://a.example/"}
+    ) == ('country: "NO"\nnamed: 見本の店\nurl: https://a.example/\n')
 
 
 @pytest.mark.parametrize(
