@@ -11,8 +11,14 @@ from django.db import transaction
 
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import forget_everything
-from tracking.registry import models, rules
-from tracking.registry.types import ChoiceKind, ImportCounts, KnownCookieInfo, TagStatus
+from tracking.registry import library, models, queries, rules
+from tracking.registry.types import (
+    ChoiceKind,
+    ImportCounts,
+    KnownCookieInfo,
+    LibraryEntry,
+    TagStatus,
+)
 
 
 class CatalogueInvalid(DomainError):
@@ -66,6 +72,26 @@ def apply_catalogue(*, catalogue: Mapping[str, Any]) -> int:
     models.Tag.objects.filter(site=site).exclude(code__in=tags).update(status=TagStatus.RETIRED)
     transaction.on_commit(forget_everything)
     return site.pk
+
+
+@transaction.atomic
+def add_from_library(*, site_code: str, codes: Sequence[str]) -> tuple[LibraryEntry, ...]:
+    """
+    Declare tags of the library as drafts, with the partners, data items and purposes they need.
+
+    What the site declares already stays as it is. Returns the entries, which say what is to be
+    verified before the tags go live.
+
+    :raises UnknownSite:
+    :raises NotInLibrary:
+    :raises AlreadyDeclared: if one of the tags is declared
+    """
+    models.Site.objects.select_for_update().filter(code=site_code).first()
+    catalogue = queries.find_catalogue(site_code=site_code)
+    if catalogue is None:
+        raise queries.UnknownSite
+    apply_catalogue(catalogue=library.extend(catalogue, codes))
+    return tuple(library.get(code) for code in dict.fromkeys(codes))
 
 
 @transaction.atomic

@@ -11,12 +11,13 @@ from django.db.models import Q
 
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
-from tracking.registry import catalogue_schema, known_cookies, models
+from tracking.registry import catalogue_schema, known_cookies, models, owners
 from tracking.registry.types import (
     ChoiceKind,
     HoldMode,
     KnownCookieInfo,
     Nature,
+    OwnerInfo,
     PartnerInfo,
     Presentation,
     Role,
@@ -208,6 +209,17 @@ def find_catalogue(*, site_code: str) -> dict[str, Any] | None:
             rows = rows.select_related(*keys)
         tables[table] = [_entry(row, site) for row in rows.prefetch_related(*links)]
     return tables
+
+
+def list_unnamed_items(*, site_code: str) -> list[str]:
+    """Return the data items that neither Article 9 nor, as far as is said, the policy names."""
+    unnamed = models.DataItem.objects.filter(site__code=site_code, is_article9=False, named_in="")
+    return list(unnamed.order_by("position", "code").values_list("code", flat=True))
+
+
+def find_owner(host: str) -> OwnerInfo | None:
+    """Return who a host belongs to, as third-party-web has it."""
+    return owners.find_owner(host)
 
 
 def find_known_cookies(*, names: Collection[str]) -> dict[str, list[KnownCookieInfo]]:

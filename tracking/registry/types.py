@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Nature(StrEnum):
@@ -191,3 +193,33 @@ class OwnerInfo:
     company: str
     category: str
     homepage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryEntry:
+    """
+    A tag to start from, with its partner, as a catalogue has them.
+
+    `verify` names the fields that nobody has checked, those of the partner as `partner.country`.
+    `known_as` are the partner's names in third-party-web; `unknown_hosts` says of each host that it
+    does not have why.
+    """
+
+    code: str
+    tag: Mapping[str, Any]
+    partner: Mapping[str, Any]
+    known_as: tuple[str, ...]
+    unknown_hosts: Mapping[str, str]
+    source: tuple[str, ...]
+    verify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """A host, and everything below it, whose tags the library does not describe."""
+
+    host: str
+    name: Mapping[str, str]
+    optout_url: str
+    note: str
+    verify: tuple[str, ...]
