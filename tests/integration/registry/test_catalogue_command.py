@@ -271,6 +271,18 @@ def test_a_site_that_is_not_there_cannot_be_exported() -> None:
         call_command("catalogue", "export", "nothing")
 
 
+def test_the_full_example_of_the_document_is_published(tmp_path: Path, capsys: Printed) -> None:
+    document = (Path(__file__).parents[3] / "docs" / "catalogue.md").read_text("utf-8")
+    found = re.search(r"```yaml\n(.*?)```", document, re.DOTALL)
+    assert found
+    (tmp_path / "shop.yaml").write_text(found[1], "utf-8")
+
+    call_command("catalogue", "apply", tmp_path / "shop.yaml", "--publish")
+
+    assert "shop: version 1 is in effect." in capsys.readouterr().out
+    assert models.Partner.objects.get(code="adco").country == "NO"
+
+
 def test_the_site_of_the_benchmark_is_published(capsys: Printed) -> None:
     file = Path(__file__).parents[3] / "bench" / "client" / "bench.yaml"
 
