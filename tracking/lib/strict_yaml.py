@@ -1,8 +1,8 @@
 """
 YAML 1.2 as plain values and nothing else, with the line of every value.
 
-Aliases, tags, directives, merge keys and duplicate keys are refused: a file says what it says. A
-date stays a text, and so does a bare NO.
+Aliases, tags, directives, merge keys, duplicate keys and fractions are refused: a file says what it
+says. A date stays a text, and so does a bare NO.
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ def read(text: str) -> Document:
     """
     if len(text) > MOST_CHARACTERS:
         raise NotStrictYaml(f"the file is longer than {MOST_CHARACTERS} characters, line 1")
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("%"):
-            raise NotStrictYaml(f"directives are not read, line {number}")
+    text = text.removeprefix("\ufeff")
+    directive = re.search(r"(?:^|[\r\n\x85\u2028\u2029])%", text)
+    if directive:
+        line = text.count("\n", 0, directive.end()) + 1
+        raise NotStrictYaml(f"directives are not read, line {line}")
     lines: dict[Path, int] = {}
     try:
         node = YAML(typ="safe", pure=True).compose(StringIO(text))
@@ -66,6 +68,10 @@ def read(text: str) -> Document:
         raise NotStrictYaml(f"{error}".splitlines()[0]) from error
     except RecursionError as error:
         raise NotStrictYaml("the file is nested too deeply, line 1") from error
+
+
+# What an escape can write into a text, and neither PostgreSQL nor UTF-8 can hold.
+_HALVES = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def _value(node: Node, path: Path, lines: dict[Path, int], seen: set[int]) -> Any:
@@ -95,7 +101,11 @@ def _value(node: Node, path: Path, lines: dict[Path, int], seen: set[int]) -> An
 
 
 def _key(node: Node) -> str:
-    if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:str":
+    if (
+        not isinstance(node, ScalarNode)
+        or node.tag != "tag:yaml.org,2002:str"
+        or _HALVES.search(node.value)
+    ):
         raise NotStrictYaml(f"a key must be a text, line {node.start_mark.line + 1}")
     return str(node.value)
 
@@ -104,24 +114,24 @@ def _scalar(node: ScalarNode, line: int) -> Any:
     text = str(node.value)
     match (node.tag or "").removeprefix("tag:yaml.org,2002:"):
         # Dates are no type of YAML 1.2; who wants one reads the text.
-        case "str" | "timestamp":
+        case "str" | "timestamp" if not _HALVES.search(text):
             return text
         case "null":
             return None
         case "bool":
             return text.lower() == "true"
-        case "int" if re.fullmatch(r"[-+]?[0-9]+", text):
+        case "int" if re.fullmatch(r"[-+]?[0-9]{1,18}", text):
             return int(text)
-        case "float" if re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", text):
-            return float(text)
-    raise NotStrictYaml(f"{text!r} must be quoted to be a text, line {line}")
+        case "str" | "timestamp":
+            raise NotStrictYaml(f"a text holds what no text can, line {line}")
+    raise NotStrictYaml(f"{text[:40]!r} must be quoted to be a text, line {line}")
 
 
 def write(value: Mapping[str, Any]) -> str:
     """
     Return a text that `read` takes back to the same value: block style, keys in their order.
 
-    Takes maps, lists, texts, whole numbers and booleans.
+    Takes maps, lists, texts, booleans and whole numbers of up to 18 digits.
     """
     return "".join(f"{line}\n" for line in _lines(value, ""))
 
