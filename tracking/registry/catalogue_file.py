@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from django.db import models as django_models
 from jsonschema import Draft202012Validator, FormatChecker
@@ -74,10 +74,9 @@ def read(text: str) -> dict[str, Any]:
 
 def write(catalogue: Mapping[str, Any]) -> str:
     """Return the file of a catalogue; reading it gives the catalogue again."""
-    zone = ZoneInfo(catalogue["site"]["zone"])
-    content: dict[str, Any] = {"site": _write_entry(models.Site, catalogue["site"], zone)}
+    content: dict[str, Any] = {"site": _write_entry(models.Site, catalogue["site"])}
     for table, model in TABLES.items():
-        entries = [_write_entry(model, entry, zone) for entry in catalogue[table]]
+        entries = [_write_entry(model, entry) for entry in catalogue[table]]
         if entries or table in catalogue_schema()["required"]:
             content[table] = entries
     if catalogue["wording"]:
@@ -186,18 +185,11 @@ def _read_value(field: Any, value: Any) -> Any:
     return date.fromisoformat(value) if isinstance(field, django_models.DateField) else value
 
 
-def _write_entry(
-    model: type[django_models.Model], entry: Mapping[str, Any], zone: ZoneInfo
-) -> dict[str, Any]:
-    return {name: _write_value(value, zone) for name, value in said(model, entry).items()}
-
-
-def _write_value(value: Any, zone: ZoneInfo) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(zone).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
+def _write_entry(model: type[django_models.Model], entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in said(model, entry).items()
+    }
 
 
 # --- What is wrong with a file -------------------------------------------------------------------

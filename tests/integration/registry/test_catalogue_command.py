@@ -222,6 +222,16 @@ def test_a_difference_is_printed_and_ends_with_1(file: Path, capsys: Printed) ->
     ]
 
 
+def test_what_an_entry_no_longer_names_is_taken_from_it(file: Path) -> None:
+    call_command("catalogue", "apply", file)
+    change(file, "      - advertising\n      - personalisation\n", "      - advertising\n")
+
+    call_command("catalogue", "apply", file)
+
+    tag = models.Tag.objects.get(code="retarget")
+    assert [purpose.code for purpose in tag.purposes.all()] == ["advertising"]
+
+
 def test_a_new_site_is_a_list_of_what_is_new(file: Path, capsys: Printed) -> None:
     with pytest.raises(CommandError, match="differences"):
         call_command("catalogue", "diff", file)
