@@ -4,7 +4,7 @@ Measure the script, banner and dialog in a real browser beside its peers, in one
     python3 bench/client/run.py [--runs 9] [--profiles 1x,4x,4x-4g] [--pages a,b]
                                 [--only bytes,checks,timing,cost] [--out DIR] [--no-namespace]
 
-Starts the product on throwaway servers, publishes bench.toml, runs bench.mjs against it and stops
+Starts the product on throwaway servers, publishes bench.yaml, runs bench.mjs against it and stops
 all of it at the end, also after a failure. Prints the tables and leaves them with the raw figures
 in DIR (bench/client/out). As root on Linux, everything runs in a network namespace of its own.
 """
@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from consentmgr.local import bootstrap
 
-CATALOGUE = HERE / "bench.toml"
+CATALOGUE = HERE / "bench.yaml"
 SITE_SCRIPT = "/b/bench.js"
 PASSED_ON = ("runs", "profiles", "pages", "only")
 
@@ -107,8 +106,10 @@ def enter_namespace() -> None:
 
 def page_origin() -> str:
     """Return where the catalogue expects the pages."""
-    origin: str = tomllib.loads(CATALOGUE.read_text("utf-8"))["site"]["origins"][0]
-    return origin
+    from tracking.lib import strict_yaml
+
+    content = strict_yaml.read(CATALOGUE.read_text("utf-8")).value
+    return str(content["site"]["origins"][0])
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def served(path: str) -> Iterator[str]:
     port = free_port()
     with throwaway_servers({}) as variables:
         environ = os.environ | variables | {"DEMO": "0", "PATH": path, "CONSENT_VENV": sys.prefix}
-        for command in (["migrate", "-v0"], ["publish", str(CATALOGUE)]):
+        for command in (["migrate", "-v0"], ["catalogue", "apply", str(CATALOGUE), "--publish"]):
             subprocess.run(
                 [sys.executable, "manage.py", *command],
                 cwd=ROOT,

@@ -2,7 +2,7 @@
 A Django site in one file, with the script, the frame, a tag and the link.
 
     python3 manage.py up
-    python3 manage.py publish docs/examples/shop.toml
+    python3 manage.py catalogue apply docs/examples/shop.yaml --publish
     PYTHONPATH=. .venv/bin/python docs/examples/django_site.py runserver localhost:8080
 """
 

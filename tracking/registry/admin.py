@@ -79,14 +79,9 @@ class TagAdmin(Declared):
     filter_horizontal = ("purposes", "required_items", "optional_items")
 
 
-@admin.register(models.ChoiceNumber)
-class ChoiceNumberAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Records are stored under these numbers: to look at only."""
-
-    list_display = ("number", "kind", "code", "site")
-    list_filter = ("site", "kind")
-    ordering = ("site", "number")
+class ToLookAt(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = None
+    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -96,3 +91,22 @@ class ChoiceNumberAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(models.ChoiceNumber)
+class ChoiceNumberAdmin(ToLookAt):
+    """Records are stored under these numbers."""
+
+    list_display = ("number", "kind", "code", "site")
+    list_filter = ("site", "kind")
+    ordering = ("site", "number")
+
+
+@admin.register(models.KnownCookie)
+class KnownCookieAdmin(ToLookAt):
+    """The operator's copy of the Open Cookie Database; `manage.py cookies import` replaces it."""
+
+    list_display = ("name", "is_wildcard", "platform", "nature", "retention", "controller")
+    list_filter = ("nature", "is_wildcard")
+    search_fields = ("name", "platform", "controller")
+    ordering = ("name", "platform")

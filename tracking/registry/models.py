@@ -339,3 +339,27 @@ class LawfulException(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag_id} {self.basis}"
+
+
+class KnownCookie(models.Model):
+    """A row of the operator's copy of the Open Cookie Database: advice, it decides nothing."""
+
+    source_id = models.TextField(unique=True)
+    # Without its `*`; a wildcard is every name that begins so.
+    name = models.TextField(db_index=True)
+    is_wildcard = models.BooleanField(default=False)
+    platform = models.TextField()
+    nature = models.TextField(choices=_choices(Nature))
+    description = models.TextField(blank=True, default="")
+    retention = models.TextField(blank=True, default="")
+    controller = models.TextField(blank=True, default="")
+    policy_url = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            _one_of("nature", Nature, "known_cookie_nature_known"),
+            models.CheckConstraint(condition=~Q(name=""), name="known_cookie_has_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}{'*' if self.is_wildcard else ''} ({self.platform})"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
 
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
-from tracking.registry import models
+from tracking.registry import catalogue_schema, known_cookies, models, owners
 from tracking.registry.types import (
     ChoiceKind,
     EntrustmentInfo,
     ExceptionBasis,
     ExceptionInfo,
     HoldMode,
+    KnownCookieInfo,
+    Nature,
+    OwnerInfo,
     PartnerInfo,
     Presentation,
     Role,
@@ -241,6 +248,97 @@ def get_declaration(*, site_code: str) -> dict[str, Any]:
             for tag in tags
         ],
     }
+
+
+def find_catalogue(*, site_code: str) -> dict[str, Any] | None:
+    """
+    Return all that a site declares, drafts included, as `operations.apply_catalogue` takes it.
+
+    Every entry has every field. Retired tags are not in it; neither are their texts lost.
+    """
+    site = models.Site.objects.filter(code=site_code).first()
+    if site is None:
+        return None
+    tables: dict[str, Any] = {"site": _entry(site, site)}
+    for table, model in catalogue_schema.TABLES.items():
+        rows = model._default_manager.filter(site=site).order_by("position", "code")
+        if model is models.Tag:
+            rows = rows.exclude(status=TagStatus.RETIRED)
+        links = [field.name for field in model._meta.many_to_many]
+        keys = [f.name for f in model._meta.fields if f.many_to_one and f.name != "site"]
+        if keys:
+            rows = rows.select_related(*keys)
+        tables[table] = [_entry(row, site) for row in rows.prefetch_related(*links)]
+    return tables
+
+
+def list_unnamed_items(*, site_code: str) -> list[str]:
+    """Return the data items that neither Article 9 nor, as far as is said, the policy names."""
+    unnamed = models.DataItem.objects.filter(site__code=site_code, is_article9=False, named_in="")
+    return list(unnamed.order_by("position", "code").values_list("code", flat=True))
+
+
+def find_owner(host: str) -> OwnerInfo | None:
+    """Return who a host belongs to, as third-party-web has it."""
+    return owners.find_owner(host)
+
+
+def find_known_cookies(*, names: Collection[str]) -> dict[str, list[KnownCookieInfo]]:
+    """Return what the operator's Open Cookie Database says of these names; `*` may end a name."""
+    bases = {name.rstrip("*") for name in names}
+    rows = models.KnownCookie.objects.filter(Q(name__in=bases) | Q(is_wildcard=True))
+    known = [_known_cookie(row) for row in rows.order_by("platform", "source_id")]
+    return {name: known_cookies.match(name, known) for name in names}
+
+
+def list_cookie_advice(*, site_code: str) -> list[str]:
+    """
+    Return, in words, where a site's cookies are not what the Open Cookie Database knows.
+
+    :raises UnknownSite:
+    """
+    declaration = get_declaration(site_code=site_code)
+    natures = {purpose["code"]: purpose["nature"] for purpose in declaration["purposes"]}
+    names = {cookie["name"] for tag in declaration["tags"] for cookie in tag["cookies"]}
+    known = find_known_cookies(names=names)
+    return [
+        f"Tag {tag['code']}: {advice}"
+        for tag in declaration["tags"]
+        for cookie in tag["cookies"]
+        for advice in known_cookies.advise(
+            cookie, natures={natures[code] for code in tag["purposes"]}, known=known[cookie["name"]]
+        )
+    ]
+
+
+def _entry(row: Any, site: models.Site) -> dict[str, Any]:
+    """Return a row as a file says it: rows by code, texts in the order of the site's languages."""
+    languages = [*site.languages, *("ja", "en")]
+
+    def say(field: Any) -> Any:
+        value = getattr(row, field.name)
+        if field.many_to_many:
+            return sorted(other.code for other in value.all())
+        if field.many_to_one:
+            return None if value is None else value.code
+        if isinstance(value, datetime):
+            return value.astimezone(ZoneInfo(site.zone))
+        return _in_order(value, languages)
+
+    return {name: say(field) for name, field in catalogue_schema.declared_fields(type(row)).items()}
+
+
+def _in_order(value: Any, languages: Sequence[str]) -> Any:
+    """Return texts by the order of languages; PostgreSQL keeps an order of its own."""
+    if not isinstance(value, dict):
+        return value
+    known = [key for key in dict.fromkeys(languages) if key in value]
+    return {key: _in_order(value[key], languages) for key in dict.fromkeys((*known, *value))}
+
+
+def _known_cookie(row: models.KnownCookie) -> KnownCookieInfo:
+    fields = {name: getattr(row, name) for name in KnownCookieInfo.__slots__}
+    return KnownCookieInfo(**{**fields, "nature": Nature(row.nature)})
 
 
 def _role(partner: models.Partner, tags: Iterable[models.Tag]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Nature(StrEnum):
@@ -225,3 +226,69 @@ class VendorInfo:
     stops: bool
     remains: str
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCookieInfo:
+    """
+    What the Open Cookie Database says of a cookie. `name` is without its `*`; `retention` is a text
+    as people wrote it, such as "13 months".
+    """
+
+    source_id: str
+    name: str
+    is_wildcard: bool
+    platform: str
+    nature: Nature
+    description: str
+    retention: str
+    controller: str
+    policy_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportCounts:
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerInfo:
+    """Who a host belongs to, as third-party-web has it. `company` may be what `name` is."""
+
+    name: str
+    company: str
+    category: str
+    homepage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryEntry:
+    """
+    A tag to start from, with its partner, as a catalogue has them.
+
+    `verify` names the fields that nobody has checked, those of the partner as `partner.country`.
+    `known_as` are the partner's names in third-party-web; `unknown_hosts` says of each host that it
+    does not have why.
+    """
+
+    code: str
+    tag: Mapping[str, Any]
+    partner: Mapping[str, Any]
+    known_as: tuple[str, ...]
+    unknown_hosts: Mapping[str, str]
+    source: tuple[str, ...]
+    verify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """A host, and everything below it, whose tags the library does not describe."""
+
+    host: str
+    name: Mapping[str, str]
+    optout_url: str
+    note: str
+    verify: tuple[str, ...]

@@ -48,13 +48,7 @@ def get_basis(*, site_code: str, now: datetime) -> Basis:
     """
     site = registry.get_site(code=site_code)
     notice = notices.get_current(site_code=site.code)
-    regime = regimes.resolve(
-        jurisdiction=regimes.find_jurisdiction(
-            place_header="", default_country=site.default_country
-        ),
-        profile=site.profile,
-        on=now.date(),
-    )
+    regime = regimes.resolve(place=None, site=site, on=now.date()).regime
     overdue = gate.list_overdue_partners(site_id=site.id)
     return Basis(
         site_code=site.code,
