@@ -16,7 +16,7 @@ from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import page, rules, transmission_copy
+from tracking.preferences import page, rules, transmission_copy, transmission_page
 from tracking.preferences.types import (
     ErasurePage,
     FirstLayer,
@@ -198,7 +198,7 @@ def get_transmission_page(
         receipt = next((receipt for receipt in receipts if str(receipt.key) == saved_key), None)
         if receipt is not None:
             saved = page.saved_message(frame=frame, receipt=receipt, choices=choices)
-    return page.build_transmission_page(
+    return transmission_page.build_transmission_page(
         frame=frame,
         notice=notice,
         choices_granted=choices.granted if choices else frozenset(),
