@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracking.notices.types import Publication
+
 # Every table of a content, with the text that names an entry to people.
 TABLES = {
     "purposes": "name",
@@ -87,6 +89,14 @@ class Diff:
     @property
     def is_empty(self) -> bool:
         return not (self.wording or self.site) and all(t.is_empty for t in self.tables.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One published version and what it changed; None for the first."""
+
+    publication: Publication
+    diff: Diff | None
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Diff:

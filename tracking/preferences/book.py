@@ -71,7 +71,7 @@ class Book:
             self.text["exemption_law"].format(code=code),
         )
 
-    def cookies(self, tag: wording.Content) -> tuple[str, ...]:
+    def cookie_lines(self, tag: wording.Content) -> tuple[str, ...]:
         """Return its cookies, each with its lifetime (ET-12)."""
         return tuple(
             self.text["cookie_line"].format(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
+from tracking.notices import history
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.preferences import page, rules, transmission_copy, transmission_page
@@ -178,11 +179,14 @@ def get_transmission_page(
     reader: Reader,
     saved_key: str,
     saved_tag: str,
+    checked_on: date | None = None,
     keys: Keys,
     now: datetime,
 ) -> TransmissionPage:
     """
     Return the external-transmission page, with the state of each tag on one device.
+
+    `checked_on` is the day on which it was last held against what the site really sends.
 
     :raises UnknownSite:
     :raises NoNotice:
@@ -203,7 +207,11 @@ def get_transmission_page(
         notice=notice,
         choices_granted=choices.granted if choices else frozenset(),
         decisions=_decide_all(notice, reader, keys, now),
+        revisions=history.list_revisions(site_code=site.code),
+        origins=site.origins,
+        checked_on=checked_on,
         zone=site.zone,
+        now=now,
         saved=saved,
         saved_tag=saved_tag if saved else "",
         is_signal_honoured=_is_signal_honoured(site, reader, now),

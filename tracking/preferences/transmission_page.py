@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from tracking.gate.types import Decision
 from tracking.lib import moments
+from tracking.notices.diff import Revision
 from tracking.notices.types import Notice
 from tracking.preferences import wording
 from tracking.preferences.book import Book
 from tracking.preferences.glossary import Glossary
 from tracking.preferences.types import Frame, TagEntry, TransmissionPage
+from tracking.preferences.versions import list_versions
 
 
 def build_transmission_page(
@@ -19,12 +23,20 @@ def build_transmission_page(
     notice: Notice,
     choices_granted: frozenset[str],
     decisions: Mapping[str, Decision],
+    revisions: Sequence[Revision],
+    origins: Iterable[str],
+    checked_on: date | None,
     zone: str,
+    now: datetime,
     saved: str,
     saved_tag: str,
     is_signal_honoured: bool,
 ) -> TransmissionPage:
-    """Return the external-transmission page: one entry per tag, never a merged list (ET-01)."""
+    """
+    Return the external-transmission page: one entry per tag, never a merged list (ET-01).
+
+    `checked_on` is the day on which the page was last held against what the site really sends.
+    """
     language, text = frame.language, frame.text
     glossary = Glossary(terms=wording.glossary(language=language))
     # In the order of the page, since the first use of a term is the one that is explained.
@@ -43,6 +55,12 @@ def build_transmission_page(
         frame=frame,
         title=wording.phrases(text=text["transmission_title"], language=language),
         lead=lead,
+        scope=(
+            text["transmission_scope"].format(
+                site=frame.site_name, origins=book.join(sorted(origins))
+            ),
+            text["transmission_scope_more"],
+        ),
         gated=tuple(entry for entry in entries if not entry.is_exempt),
         exempt=tuple(entry for entry in entries if entry.is_exempt),
         partners=tuple(anchored.items()),
@@ -53,6 +71,16 @@ def build_transmission_page(
         effective=text["effective"].format(
             date=moments.day_text(at=notice.effective_at, zone=zone, language=language)
         ),
+        checked=text["checked"].format(
+            date=moments.day_text(
+                at=datetime.combine(checked_on, time(), ZoneInfo(zone)),
+                zone=zone,
+                language=language,
+            )
+        )
+        if checked_on
+        else "",
+        versions=list_versions(book=book, revisions=revisions, zone=zone, now=now),
         saved=saved,
         saved_tag=saved_tag,
         is_signal_honoured=is_signal_honoured,
@@ -101,7 +129,7 @@ def _entry(
         stop=text[tag["optout_kind"]],
         effect=glossary.mark(effect),
         exemption=book.exemption(tag),
-        cookies=book.cookies(tag),
+        cookies=book.cookie_lines(tag),
         storage=tuple(tag["storage_keys"]),
         retention=glossary.mark(wording.pick(tag["retention"], language)),
         policy_url=partner["policy_url"],
