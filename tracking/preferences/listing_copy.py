@@ -100,12 +100,8 @@ def _partner(partner: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str
         "confirmation": partner.get("confirmation") or None,
         "joint_use": partner.get("joint_use"),
         "foreign": {
-            "basis": partner["foreign_basis"],
-            "system": partner["foreign_system"],
-            "measures": partner["foreign_measures"],
-        }
-        if partner.get("foreign_basis")
-        else None,
+            part: partner.get(f"foreign_{part}") or None for part in ("basis", "system", "measures")
+        },
     }
 
 
