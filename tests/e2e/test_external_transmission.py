@@ -76,9 +76,8 @@ def test_et_07_all_entries_are_there_without_scripts(
 
     assert answer is not None
     assert answer.status == 200
-    assert page.context.cookies() == [] or {c["name"] for c in page.context.cookies()} == {
-        "cm_form"
-    }
+    # What its buttons need, and nothing that tells devices apart.
+    assert {cookie["name"] for cookie in page.context.cookies()} == {"cm_form"}
     entries = page.locator("article.entry")
     expect(entries).to_have_count(11)
     for entry in entries.all():

@@ -35,10 +35,9 @@ class Glossary:
             term = found.group()
             gloss = self._terms[term]
             # A text that explains the term itself, or by it, needs no second explanation.
-            is_explained = (
-                text[found.end() : found.end() + 1] in {"（", "("}
-                or text[: found.start()][-1:] in {"（", "("}
-            )
+            is_explained = text[found.end() : found.end() + 1] in {"（", "("} or text[
+                : found.start()
+            ][-1:] in {"（", "("}
             is_first = gloss not in self._seen and not is_explained
             self._seen.add(gloss)
             pieces.append(Piece(text=term, gloss=gloss, is_first=is_first))
