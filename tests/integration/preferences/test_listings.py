@@ -321,8 +321,11 @@ def test_the_parts_of_the_external_transmission_page_have_no_state(db: None) -> 
     declare()
     part = Client().get(f"/external-transmission/{SITE}.html?lang=en").content.decode()
 
-    for words in ("Adco Inc.", "They use ads.", "_ad (2 years)", "Yes, free of charge.", "First"):
+    for words in ("Adco Inc.", "They use ads.", "Yes, free of charge.", "First published."):
         assert words in part
+    # Apart without any style, too.
+    said = re.sub(r"<[^>]+>", "", part)
+    assert "_ad (2 years), _ad_s (until the browser is closed)" in said
     assert "On this device" not in part
     assert f'href="http://testserver/external-transmission/{SITE}/?lang=en#tag-ads"' in part
 

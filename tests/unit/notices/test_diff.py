@@ -180,7 +180,7 @@ def test_another_order_is_said_without_calling_it_a_change_of_entries(
 
 
 def test_the_site_itself_changes_apart_from_its_tables(content: dict[str, Any]) -> None:
-    other = changed(content, "company", "name", "ja", to="新しい社名")
+    other = changed(content, "company", "name", "ja", to="新社名")
     other = changed(other, "look", to={"accent": "#1a5fb4"})
 
     found = diff.compare(content, other)
