@@ -92,9 +92,7 @@ def listing_copy(request: HttpRequest, site: str, listing: Listing) -> HttpRespo
     def address(site: str) -> str:
         return request.build_absolute_uri(reverse(f"preferences:{listing.value}", args=[site]))
 
-    found = listings.get_listing_copy(
-        site_code=site, listing=listing, address=address, now=timezone.now()
-    )
+    found = listings.get_listing_copy(site_code=site, listing=listing, address=address)
     return JsonResponse(dict(found), json_dumps_params={"ensure_ascii": False})
 
 

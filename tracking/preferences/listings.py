@@ -29,7 +29,7 @@ def get_listing(*, site_code: str, listing: Listing, languages: str, now: dateti
         listing=listing,
         frame=_frame(site, notice, languages),
         notice=notice,
-        coming=_list_coming(notice, now) if listing is Listing.JOINT_USE else (),
+        coming=_list_coming(notice) if listing is Listing.JOINT_USE else (),
         zone=site.zone,
         now=now,
     )
@@ -61,7 +61,7 @@ def get_transmission_text(*, site_code: str, languages: str, now: datetime) -> T
 
 
 def get_listing_copy(
-    *, site_code: str, listing: Listing, address: Callable[[str], str], now: datetime
+    *, site_code: str, listing: Listing, address: Callable[[str], str]
 ) -> Mapping[str, Any]:
     """
     Return one of the pages for machines; `address` is that of a site's page.
@@ -74,7 +74,7 @@ def get_listing_copy(
     return listing_copy.build_copy(
         listing=listing,
         notice=notice,
-        coming=_list_coming(notice, now) if listing is Listing.JOINT_USE else (),
+        coming=_list_coming(notice) if listing is Listing.JOINT_USE else (),
         page_url=address(site.code),
     )
 
@@ -88,12 +88,13 @@ def _frame(site: SiteInfo, notice: Notice, languages: str) -> Frame:
     )
 
 
-def _list_coming(notice: Notice, now: datetime) -> Sequence[Notice]:
+def _list_coming(notice: Notice) -> Sequence[Notice]:
     """Return the published versions whose day has not come, as they will follow one another."""
     coming = [
         revision.publication
         for revision in history.list_revisions(site_code=notice.site_code)
-        if revision.publication.effective_at > now and revision.publication.number > notice.number
+        # The one in effect is the newest whose day has come.
+        if revision.publication.number > notice.number
     ]
     found = (
         notices.find_version(site_code=notice.site_code, number=publication.number)
