@@ -137,6 +137,16 @@ def test_et_05_it_is_in_japanese_and_hard_words_are_explained_where_they_first_s
         assert len(re.findall(rf'>{word}</dfn><span class="gloss">', html)) == 1
 
 
+def test_et_05_what_a_text_explains_itself_is_not_explained_again(db: None) -> None:
+    tables = declaration()
+    tables["tags"][2]["our_purpose"]["ja"] = "接続元の番号（IPアドレス）を見るため"
+    declare(tables=tables)
+
+    assert facts(Browser("ja").open(TRANSMISSION).html, "ads")["当社の目的"].startswith(
+        "接続元の番号（IPアドレス）を見るため"
+    )
+
+
 def test_et_06_the_page_lets_itself_be_enlarged(notice: Any) -> None:
     html = Browser("ja").open(TRANSMISSION).html
 
@@ -300,6 +310,8 @@ def test_et_13_every_version_has_its_days_and_what_it_changed(db: None) -> None:
     assert "Changed partners “New Stat Inc.”: name (“Statco Inc.” is now “New Stat Inc.”)" in (
         words_of(third)
     )
+    # What the second changed is the second's.
+    assert "newad" not in third
     said = words_of(second)
     assert "not in effect yet" not in said
     assert "New tags: newad" in said
