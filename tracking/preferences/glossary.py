@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from tracking.preferences.types import Glossed, Piece
 
+_BRACKETS = ("（", "(")
+
 
 class Glossary:
     """Marks terms that need explaining; the first use of each prints its explanation (ET-05)."""
@@ -35,9 +37,8 @@ class Glossary:
             term = found.group()
             gloss = self._terms[term]
             # A text that explains the term itself, or by it, needs no second explanation.
-            is_explained = text[found.end() : found.end() + 1] in {"（", "("} or text[
-                : found.start()
-            ][-1:] in {"（", "("}
+            before, behind = text[: found.start()], text[found.end() :]
+            is_explained = behind.startswith(_BRACKETS) or before.endswith(_BRACKETS)
             is_first = gloss not in self._seen and not is_explained
             self._seen.add(gloss)
             pieces.append(Piece(text=term, gloss=gloss, is_first=is_first))
