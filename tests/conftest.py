@@ -10,6 +10,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from tests.factories.registry import make_site
 from tests.visitors import Visitor
 from tracking.lib.short_memory import forget_everything
+from tracking.notices import history
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 
@@ -25,6 +26,7 @@ def _nothing_remembered() -> Iterator[None]:
     """Rows of one test must not answer for the next."""
     forget_everything()
     notices._load.cache_clear()
+    history._list_revisions.cache_clear()
     yield
     forget_everything()
 

@@ -21,6 +21,17 @@ _SCRIPT = "/b/{site}.js"
 _INLINE_MARK = "data-cm-inline"
 _FRAME_CLASS = "cm-first-layer"
 
+# The pages that the service publishes as parts, and what a link to them says.
+_PARTS = {
+    "external-transmission": ("利用者情報の外部送信について", "External transmission"),
+    "cookies": ("クッキーの一覧", "List of cookies"),
+    "partners": ("送り先の一覧", "List of partners"),
+    "joint-use": ("情報の共同利用について", "Joint use"),
+    "information": ("取得する情報の一覧", "Information we collect"),
+}
+# The last text of each, for the time that the service is away.
+_last_parts: dict[str, str] = {}
+
 _SETTINGS = {"ja": "送る情報の設定"}
 _SETTINGS_ELSEWHERE = "Privacy choices"
 
@@ -79,6 +90,33 @@ def link(*, text: str = "", **attributes: str) -> SafeString:
         get_service().address("/preferences/{site}/") + _language("?"),
         format_html_join("", ' {}="{}"', attributes.items()),
         text or _settings_text(),
+    )
+
+
+def part(*, name: str, heading: int = 2) -> SafeString:
+    """
+    Return a page that the service publishes, such as `cookies`, as a part of this one.
+
+    It is asked for once a minute. While the service is away, what it last said stands; before it
+    has said anything, a link to its own page does. `heading` is the level of its first heading.
+
+    :raises ValueError: if there is no such page
+    """
+    if name not in _PARTS:
+        raise ValueError(f"{name!r} is none of {', '.join(_PARTS)}")
+    service = get_service()
+    address = service.address(f"/{name}/{{site}}.html") + f"?heading={heading}{_language('&')}"
+    text = get_script_text(address)
+    if text.startswith("<section "):
+        _last_parts[address] = text
+    known = _last_parts.get(address, "")
+    if known:
+        return mark_safe(known)  # noqa: S308  # the service's own page
+    japanese, english = _PARTS[name]
+    return format_html(
+        '<a href="{}">{}</a>',
+        service.address(f"/{name}/{{site}}/") + _language("?"),
+        japanese if page_language() == "ja" else english,
     )
 
 

@@ -68,21 +68,26 @@ def get_by_id(*, notice_id: int) -> Notice:
 def list_publications(*, site_code: str) -> list[Publication]:
     """Return every version of a site, oldest first."""
     return [
-        Publication(
-            number=row.number,
-            hash=row.content_hash,
-            published_at=row.published_at,
-            effective_at=row.effective_at,
-            author=row.author,
-            reviewer=row.reviewer,
-            note=row.note,
-            restores=row.restores,
-            review_on=row.review_on,
-        )
+        read_publication(row)
         for row in models.NoticeVersion.objects.filter(site__code=site_code)
         .defer("content")
         .order_by("number")
     ]
+
+
+def read_publication(row: models.NoticeVersion) -> Publication:
+    """Return how a version came about."""
+    return Publication(
+        number=row.number,
+        hash=row.content_hash,
+        published_at=row.published_at,
+        effective_at=row.effective_at,
+        author=row.author,
+        reviewer=row.reviewer,
+        note=row.note,
+        restores=row.restores,
+        review_on=row.review_on,
+    )
 
 
 def get_draft(*, site_code: str) -> DraftInfo:

@@ -1,9 +1,8 @@
-"""From a notice and a device's choices to what the two pages print. Pure."""
+"""From a notice and a device's choices to what its own pages print. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tracking.consents.rules import LAST_WORDS
@@ -16,26 +15,22 @@ from tracking.consents.types import (
     Stage,
 )
 from tracking.gate.types import Decision, Reason
-from tracking.lib import moments
 from tracking.lib.languages import is_rtl
 from tracking.notices.types import Notice
 from tracking.preferences import wording
+from tracking.preferences.book import Book, address_line
 from tracking.preferences.types import (
     ErasurePage,
     Frame,
     Gap,
-    Glossed,
     HistoryEntry,
     ItemRow,
     PartnerRow,
-    Piece,
     PreferencePage,
     Progress,
     ProgressLine,
     PurposeRow,
     ReceivedEntry,
-    TagEntry,
-    TransmissionPage,
     Use,
 )
 
@@ -52,9 +47,23 @@ _SOON = frozenset({Stage.QUEUED, Stage.SENT})
 
 
 def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -> Frame:
-    """Return what every page prints around its content."""
+    """
+    Return what every page prints around its content.
+
+    :raises ValueError: if the notice does not say who answers for it (policy Article 11); none that
+        was published is like that
+    """
     content = notice.content
     company = content["company"]
+    contact = {
+        "name": wording.pick(company.get("name"), language),
+        "address": wording.pick(company.get("address"), language),
+        "representative": wording.pick(company.get("representative"), language),
+        "email": company.get("email", ""),
+    }
+    missing = [name for name, text in contact.items() if not text]
+    if missing:
+        raise ValueError(f"notice {notice.number} names no {', '.join(missing)} of the company")
     return Frame(
         site=notice.site_code,
         site_name=wording.pick(site_name, language) or notice.site_code,
@@ -65,12 +74,7 @@ def make_frame(*, notice: Notice, site_name: Mapping[str, str], language: str) -
         wording=content["wording"].get(language) or next(iter(content["wording"].values())),
         notice=notice.number,
         has_look=bool(content.get("look")),
-        company={
-            "name": wording.pick(company.get("name"), language),
-            "address": wording.pick(company.get("address"), language),
-            "representative": wording.pick(company.get("representative"), language),
-            "email": company.get("email", ""),
-        },
+        company=contact,
     )
 
 
@@ -90,7 +94,7 @@ def build_preference_page(
     signal_note: str,
 ) -> PreferencePage:
     """Return the page; `versions` holds the notices that the receipts speak of."""
-    book = _Book(frame=frame, notice=notice, choices=choices, decisions=decisions)
+    book = _Choices(frame=frame, notice=notice, choices=choices, decisions=decisions)
     partners = tuple(book.partner_rows())
     saved = next((r for r in receipts if saved_key and str(r.key) == saved_key), None)
     said = frame.wording
@@ -186,89 +190,8 @@ def saved_message(*, frame: Frame, receipt: Receipt, choices: Choices | None) ->
     return frame.wording["saved_withdrawn" if is_all_off else "saved"]
 
 
-def build_transmission_page(
-    *,
-    frame: Frame,
-    notice: Notice,
-    choices_granted: frozenset[str],
-    decisions: Mapping[str, Decision],
-    zone: str,
-    saved: str,
-    saved_tag: str,
-    signal_note: str,
-) -> TransmissionPage:
-    """Return the external-transmission page: one entry per tag, never a merged list (ET-01)."""
-    language, text = frame.language, frame.text
-    glossary = _Glossary(terms=wording.glossary(language=language))
-    # In the order of the page, since the first use of a term is the one that is explained.
-    lead = glossary.mark(text["transmission_lead"].format(site=frame.site_name))
-    book = _Book(frame=frame, notice=notice, choices=None, decisions=decisions)
-    tags = notice.content["tags"]
-    anchored: dict[str, str] = {}
-    entries = []
-    for tag in (*book.gated, *(tag for tag in tags if tag["exemption_code"])):
-        anchor = "" if tag["partner"] in anchored else tag["partner"]
-        anchored[tag["partner"]] = book.partner_name(tag["partner"])
-        entries.append(book.tag_entry(tag, glossary, choices_granted, anchor))
-    return TransmissionPage(
-        frame=frame,
-        title=wording.phrases(text=text["transmission_title"], language=language),
-        lead=lead,
-        gated=tuple(entry for entry in entries if not entry.is_exempt),
-        exempt=tuple(entry for entry in entries if entry.is_exempt),
-        partners=tuple(anchored.items()),
-        published=text["published"].format(
-            number=notice.number,
-            date=moments.day_text(at=notice.published_at, zone=zone, language=language),
-        ),
-        effective=text["effective"].format(
-            date=moments.day_text(at=notice.effective_at, zone=zone, language=language)
-        ),
-        saved=saved,
-        saved_tag=saved_tag,
-        signal_note=signal_note,
-    )
-
-
-class _Glossary:
-    """Marks terms that need explaining; the first use of each prints its explanation (ET-05)."""
-
-    def __init__(self, *, terms: Mapping[str, str]) -> None:
-        self._terms = terms
-        self._seen: set[str] = set()
-        longest_first = sorted(terms, key=len, reverse=True)
-        # A Latin term must stand alone: "tag" is not explained inside "stage".
-        self._pattern = re.compile(
-            "|".join(
-                rf"(?<![A-Za-z]){re.escape(term)}(?![A-Za-z])"
-                if term.isascii()
-                else re.escape(term)
-                for term in longest_first
-            )
-            or r"(?!)"
-        )
-
-    def mark(self, text: str) -> Glossed:
-        pieces: list[Piece] = []
-        end = 0
-        for found in self._pattern.finditer(text):
-            if found.start() > end:
-                pieces.append(Piece(text=text[end : found.start()]))
-            term = found.group()
-            gloss = self._terms[term]
-            # A text that explains the term itself needs no second explanation.
-            is_explained = text[found.end() : found.end() + 1] in {"（", "("}
-            is_first = gloss not in self._seen and not is_explained
-            self._seen.add(gloss)
-            pieces.append(Piece(text=term, gloss=gloss, is_first=is_first))
-            end = found.end()
-        if end < len(text):
-            pieces.append(Piece(text=text[end:]))
-        return tuple(pieces)
-
-
-class _Book:
-    """A notice, opened in one language for one device."""
+class _Choices(Book):
+    """A notice, opened for the choices of one device."""
 
     def __init__(
         self,
@@ -278,37 +201,9 @@ class _Book:
         choices: Choices | None,
         decisions: Mapping[str, Decision],
     ) -> None:
-        content = notice.content
-        self.frame, self.text, self.language = frame, frame.text, frame.language
-        self.notice, self.choices, self.decisions = notice, choices, decisions
+        super().__init__(frame=frame, notice=notice)
+        self.decisions = decisions
         self.granted = choices.granted if choices else frozenset()
-        self.purposes = {purpose["code"]: purpose for purpose in content["purposes"]}
-        self.items = {item["code"]: item for item in content["data_items"]}
-        self.partners = {partner["code"]: partner for partner in content["partners"]}
-        self.tags: Sequence[wording.Content] = content["tags"]
-        self.gated = [tag for tag in self.tags if not tag["exemption_code"]]
-
-    # names
-
-    def name(self, choice: str) -> str:
-        kind, _, code = choice.partition(":")
-        if kind == "purpose":
-            return self.purpose_name(code)
-        return self.item_name(code) if kind == "item" else self.partner_name(code)
-
-    def purpose_name(self, code: str) -> str:
-        return wording.pick(self.purposes.get(code, {}).get("name"), self.language) or code
-
-    def item_name(self, code: str) -> str:
-        return wording.pick(self.items.get(code, {}).get("name"), self.language) or code
-
-    def partner_name(self, code: str) -> str:
-        return wording.pick(self.partners.get(code, {}).get("legal_name"), self.language) or code
-
-    def join(self, names: Iterable[str]) -> str:
-        return ("、" if self.language.startswith(("ja", "zh")) else ", ").join(names)
-
-    # rows
 
     def purpose_rows(self) -> Iterator[PurposeRow]:
         for purpose in self.purposes.values():
@@ -458,118 +353,6 @@ class _Book:
                     names=tuple(self.name(choice) for choice in ids),
                 )
 
-    # facts of partners and tags
-
-    def country(self, code: str) -> str:
-        return wording.country_name(code=self.partners[code]["country"], language=self.language)
-
-    def address(self, code: str) -> str:
-        partner = self.partners[code]
-        return address_line(
-            frame=self.frame,
-            address=partner["address"],
-            representative=partner["representative"],
-        )
-
-    def exemption(self, tag: wording.Content) -> tuple[str, ...]:
-        """Return why a tag is exempt, in words, and the paragraph it rests on (ET-11)."""
-        code = tag["exemption_code"]
-        if not code:
-            return ()
-        number = re.search(r"\((\d)\)\s*$", code)
-        key = f"exemption_{number.group(1)}" if number else "exemption_other"
-        return (
-            self.text.get(key, self.text["exemption_other"]),
-            self.text["exemption_law"].format(code=code),
-        )
-
-    def tag_entry(
-        self, tag: wording.Content, glossary: _Glossary, granted: frozenset[str], anchor: str
-    ) -> TagEntry:
-        text, language = self.text, self.language
-        code, partner = tag["code"], self.partners[tag["partner"]]
-        decision = self.decisions.get(code)
-        is_on = decision is not None and decision.allowed
-        siblings = [
-            wording.pick(other["name"], language)
-            for other in self.gated
-            if other["partner"] == tag["partner"] and other["code"] != code
-        ]
-        needed = [c for c in self.notice.terms.tags[code].needed_ids if c not in granted]
-        policy_codes = dict.fromkeys(
-            number
-            for purpose in tag["purposes"]
-            for number in self.purposes[purpose]["policy_codes"]
-        )
-        effect = wording.pick(tag["optout_effect"], language) or text["effect_none"]
-        return TagEntry(
-            code=code,
-            anchor=anchor,
-            name=wording.pick(tag["name"], language),
-            partner_name=self.partner_name(tag["partner"]),
-            service_name=wording.pick(partner["service_name"], language),
-            country=self.country(tag["partner"]),
-            role=text[f"role_{partner['role']}"],
-            role_detail=text[f"role_{partner['role']}_detail"],
-            address=self.address(tag["partner"]),
-            sent=glossary.mark(self.join(self.item_name(i) for i in tag["required_items"])),
-            sent_optional=glossary.mark(
-                self.join(self.item_name(i) for i in tag["optional_items"])
-            ),
-            our_purpose=glossary.mark(wording.pick(tag["our_purpose"], language)),
-            their_purpose=glossary.mark(wording.pick(tag["their_purpose"], language)),
-            policy_codes=text["policy_numbers"].format(codes=self.join(policy_codes))
-            if policy_codes
-            else "",
-            transport=text[f"transport_{tag['transport']}"],
-            stop=text[tag["optout_kind"]],
-            effect=glossary.mark(effect),
-            exemption=self.exemption(tag),
-            cookies=tuple(
-                text["cookie_line"].format(
-                    name=cookie["name"],
-                    lifetime=self.lifetime(cookie.get("lifetime_days")),
-                )
-                for cookie in tag["cookies"]
-            ),
-            storage=tuple(tag["storage_keys"]),
-            retention=glossary.mark(wording.pick(tag["retention"], language)),
-            policy_url=partner["policy_url"],
-            optout_url=partner["optout_url"],
-            is_on=is_on,
-            is_exempt=bool(tag["exemption_code"]),
-            reason=self.reason(decision),
-            withheld=text["withheld"].format(
-                items=self.join(self.item_name(item) for item in decision.withheld)
-            )
-            if decision is not None and is_on and decision.withheld
-            else "",
-            off_scope=text["button_off_scope"].format(tags=self.join(siblings)) if siblings else "",
-            on_scope=text["button_on_scope"].format(
-                choices=self.join(self.name(choice) for choice in needed)
-            )
-            if needed
-            else "",
-        )
-
-    def reason(self, decision: Decision | None) -> str:
-        if decision is None:
-            return self.text["reason_unknown"]
-        return self.text[wording.reason_key(decision)]
-
-    def lifetime(self, days: int | None) -> str:
-        """Return a cookie's lifetime in the unit that people would use."""
-        if not days:
-            return self.text["lifetime_session"]
-        if days % 365 == 0:
-            unit, count = "year", days // 365
-        elif days % 30 == 0 and days >= 60:
-            unit, count = "month", days // 30
-        else:
-            unit, count = "day", days
-        key = f"lifetime_{unit}" if count == 1 else f"lifetime_{unit}s"
-        return self.text[key].format(count=count)
-
 
 def _age(frame: Frame, receipt: Receipt) -> str:
     if receipt.age_band is None:
@@ -580,7 +363,7 @@ def _age(frame: Frame, receipt: Receipt) -> str:
 
 def _history_entry(frame: Frame, receipt: Receipt, version: Notice, zone: str) -> HistoryEntry:
     """Return a receipt in the words of the version it was given on."""
-    book = _Book(frame=frame, notice=version, choices=None, decisions={})
+    book = Book(frame=frame, notice=version)
     order = list(version.numbers)
 
     def names(choices: frozenset[str]) -> tuple[str, ...]:
@@ -617,17 +400,6 @@ def _received_entry(frame: Frame, provision: Provision, zone: str) -> ReceivedEn
             frame=frame, address=recipient.address, representative=recipient.representative
         ),
     )
-
-
-def address_line(
-    *, frame: Frame, address: Mapping[str, str], representative: Mapping[str, str]
-) -> str:
-    """Return where a partner sits and who represents it, as far as that is declared."""
-    where = wording.pick(address, frame.language)
-    who = wording.pick(representative, frame.language)
-    if where and who:
-        return frame.text["address_line"].format(address=where, representative=who)
-    return where or who
 
 
 def _progress(

@@ -15,10 +15,10 @@ from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.gate.types import Decision
 from tracking.lib.languages import negotiate
-from tracking.notices import look
+from tracking.notices import history, look
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
-from tracking.preferences import page, rules, transmission_copy
+from tracking.preferences import page, rules, transmission_copy, transmission_page
 from tracking.preferences.types import (
     ErasurePage,
     FirstLayer,
@@ -34,6 +34,7 @@ from tracking.regimes import rules as regimes
 from tracking.regimes.types import CountryMethod, Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
+from tracking.scans import queries as scans
 
 Keys = Mapping[str, bytes]
 
@@ -236,12 +237,16 @@ def get_transmission_page(
         receipt = next((receipt for receipt in receipts if str(receipt.key) == saved_key), None)
         if receipt is not None:
             saved = page.saved_message(frame=frame, receipt=receipt, choices=choices)
-    return page.build_transmission_page(
+    return transmission_page.build_transmission_page(
         frame=frame,
         notice=notice,
         choices_granted=choices.granted if choices else frozenset(),
         decisions=_decide_all(notice, reader, keys, now),
+        revisions=history.list_revisions(site_code=site.code),
+        origins=site.origins,
+        checked_on=scans.last_checked_on(site.code),
         zone=site.zone,
+        now=now,
         saved=saved,
         saved_tag=saved_tag if saved else "",
         signal_note=_signal_note(notice, regime, reader, choices),

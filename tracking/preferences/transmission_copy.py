@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,17 @@ def build_copy(*, notice: Notice, page_url: str) -> Mapping[str, Any]:
     content = notice.content
     partners = {partner["code"]: partner for partner in content["partners"]}
     return {
+        **copy_head(notice=notice, page_url=page_url),
+        "transmissions": [
+            _transmission(tag, partners[tag["partner"]], content) for tag in content["tags"]
+        ],
+    }
+
+
+def copy_head(*, notice: Notice, page_url: str) -> dict[str, Any]:
+    """Return what every copy says of itself: whose it is, of which version, and its page."""
+    content = notice.content
+    return {
         "site": notice.site_code,
         "page": page_url,
         # Translations help; where they differ, the first language holds.
@@ -21,37 +32,27 @@ def build_copy(*, notice: Notice, page_url: str) -> Mapping[str, Any]:
         "notice": {
             "number": notice.number,
             "hash": notice.hash,
-            "published_at": _moment(notice.published_at),
-            "effective_at": _moment(notice.effective_at),
+            "published_at": moment(notice.published_at),
+            "effective_at": moment(notice.effective_at),
         },
         "operator": {
             name: content["company"][name]
             for name in ("name", "address", "representative", "email")
             if content["company"].get(name)
         },
-        "transmissions": [
-            _transmission(tag, partners[tag["partner"]], content) for tag in content["tags"]
-        ],
     }
 
 
 def _transmission(
     tag: Mapping[str, Any], partner: Mapping[str, Any], content: Mapping[str, Any]
 ) -> dict[str, Any]:
-    items = _names(content["data_items"])
-    purposes = _names(content["purposes"])
+    items = names(content["data_items"])
+    purposes = names(content["purposes"])
     return {
         "code": tag["code"],
         "name": tag["name"],
         "transport": tag["transport"],
-        "recipient": {
-            name: partner[name]
-            for name in (
-                "code", "legal_name", "service_name", "role", "country", "address",
-                "representative", "policy_url", "optout_url",
-            )
-            if partner.get(name)
-        },
+        "recipient": recipient(partner),
         "information": [
             {"code": code, "name": items[code], "is_optional": is_optional}
             for key, is_optional in (("required_items", False), ("optional_items", True))
@@ -67,12 +68,26 @@ def _transmission(
         "opt_out": None
         if tag["exemption_code"]
         else {"kind": tag["optout_kind"], "effect": tag["optout_effect"]},
+    }
+
+
+def recipient(partner: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who a partner is, as far as it is declared."""
+    return {
+        name: partner[name]
+        for name in (
+            "code", "legal_name", "service_name", "role", "country", "address",
+            "representative", "policy_url", "optout_url",
+        )
+        if partner.get(name)
     }  # fmt: skip
 
 
-def _names(rows: list[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+def names(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+    """Return the names of entries by code, each by language."""
     return {row["code"]: row["name"] for row in rows}
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a time in UTC, to the second."""
     return at.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""What the two pages show, ready to print: every text is in the visitor's language."""
+"""What the pages show, ready to print: every text is in the visitor's language."""
 
 from __future__ import annotations
 
@@ -333,15 +333,88 @@ class FirstLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionEntry:
+    """One version of the notice, and what it changed. `is_coming`: its day has not come."""
+
+    number: int
+    published: str
+    effective: str
+    is_coming: bool
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransmissionPage:
+    """`scope` says which service it is about; `checked` when it was last held against the site."""
+
     frame: Frame
     title: tuple[str, ...]
     lead: Glossed
+    scope: tuple[str, ...]
     gated: tuple[TagEntry, ...]
     exempt: tuple[TagEntry, ...]
     partners: tuple[tuple[str, str], ...]
     published: str
     effective: str
+    checked: str
+    versions: tuple[VersionEntry, ...]
     saved: str
     saved_tag: str
     signal_note: str
+
+
+class Listing(StrEnum):
+    """The pages that are the same for everybody, by their place in the address."""
+
+    COOKIES = "cookies"
+    PARTNERS = "partners"
+    JOINT_USE = "joint-use"
+    INFORMATION = "information"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A way to a page of somebody else."""
+
+    address: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing that an entry says: a sentence or list in each line, links below."""
+
+    label: str
+    lines: tuple[Glossed, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingEntry:
+    """`tags` are codes and names of tags that the external-transmission page says more about."""
+
+    anchor: str
+    name: str
+    facts: tuple[Fact, ...]
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    title: str
+    lead: str
+    entries: tuple[ListingEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingPage:
+    """`nothing` is what it says where nothing is declared that could be listed."""
+
+    frame: Frame
+    listing: Listing
+    title: tuple[str, ...]
+    lead: Glossed
+    chapters: tuple[Chapter, ...]
+    nothing: str
+    published: str
+    effective: str

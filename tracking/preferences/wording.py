@@ -32,9 +32,21 @@ def glossary(*, language: str) -> Words:
     return found
 
 
+def field_names(*, language: str) -> Words:
+    """Return what the pages call the fields of a notice's entries."""
+    found: Words = (_texts().get(language) or _texts()["en"])["fields"]
+    return found
+
+
 @cache
 def _texts() -> dict[str, dict[str, Any]]:
     return tomllib.loads((_DATA / "texts.toml").read_text("utf-8"))
+
+
+@cache
+def own_storage() -> tuple[Content, ...]:
+    """Return what this product itself keeps in a browser."""
+    return tuple(tomllib.loads((_DATA / "own_storage.toml").read_text("utf-8"))["entries"])
 
 
 @cache

@@ -31,6 +31,12 @@ def consent_tag(content: str, code: str) -> SafeString:
 
 
 @register.simple_tag
+def consent_part(name: str, heading: int = 2) -> SafeString:
+    """Write a page that the service publishes, such as `cookies`, as a part of this one."""
+    return snippets.part(name=name, heading=heading)
+
+
+@register.simple_tag
 def consent_link(text: str = "", **attributes: str) -> SafeString:
     """Write the link to the settings; keyword arguments become attributes, such as `class`."""
     return snippets.link(text=text, **attributes)

@@ -74,7 +74,7 @@ def test_an_entry_prints_what_the_law_asks_for(full: Notice) -> None:
     for words in (
         "Adco Inc.", "Adco Ads", "United States", "1 Ad Street (representative: B. Boss)",
         "identifier", "attr.gender", "We use ads.", "They use ads.", "P01",
-        "The button stops the sending itself.", "Nothing changes.", "13 months",
+        "The sending itself.", "Nothing changes.", "13 months",
         "_ad (2 years)", "_ad_90 (about 3 months)", "_ad_s (until the browser is closed)",
         "ad-state", "https://adco.example/optout", "https://adco.example/privacy",
     ):  # fmt: skip

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pytest_django.fixtures import Settings
 
-from consentmgr.embed import script_text
+from consentmgr.embed import script_text, snippets
 
 
 @dataclass
@@ -63,5 +63,7 @@ def service(settings: Settings) -> Iterator[Service]:
 def _site(settings: Settings) -> Iterator[None]:
     settings.CONSENT_MANAGER = {"url": "https://consent.shop.example", "site": "shop"}
     script_text.forget_script_texts()
+    snippets._last_parts.clear()
     yield
     script_text.forget_script_texts()
+    snippets._last_parts.clear()
