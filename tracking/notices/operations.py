@@ -74,8 +74,38 @@ def publish_notice_version(
     proposal = queries.get_proposal(
         site_code=site_code, wording=wording, effective_at=effective_at, now=now
     )
-    return _publish(
+    notice = _publish(
         site, proposal, author=author, note=note, effective_at=effective_at or now, now=now
+    )
+    # A draft of the same words has nothing more to say.
+    own = rules.differing(wording, queries.default_wording())
+    models.Draft.objects.filter(site_id=site.id, wording=own).delete()
+    return notice
+
+
+@transaction.atomic
+def replace_wording(*, site_code: str, wording: Wording, author: str, now: datetime) -> None:
+    """
+    Make these the words of the next notice, whatever a draft says; the same again changes nothing.
+
+    :raises DraftInvalid: with the place of each mistake in `fields`
+    :raises UnknownSite:
+    """
+    draft = queries.get_draft(site_code=site_code)
+    if draft.wording == rules.differing(wording, queries.default_wording()):
+        return
+    nothing = {language: dict.fromkeys(lines, "") for language, lines in draft.wording.items()}
+    save_draft(
+        site_code=site_code,
+        lines={
+            language: {**nothing.get(language, {}), **wording.get(language, {})}
+            for language in {**nothing, **wording}
+        },
+        note=draft.note,
+        effective_at=draft.effective_at,
+        revision=draft.revision,
+        author=author,
+        now=now,
     )
 
 

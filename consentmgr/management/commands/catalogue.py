@@ -20,8 +20,6 @@ from tracking.registry import operations as registry
 from tracking.registry import queries as declared
 from tracking.registry.catalogue_schema import catalogue_schema
 
-Wording = dict[str, dict[str, str]]
-
 
 class Command(BaseCommand):
     help = "Export, compare and apply what a site declares, as one YAML file."
@@ -67,13 +65,14 @@ class Command(BaseCommand):
             changes = catalogue_file.compare(there, wanted)
             left = catalogue_file.list_left(there, wanted)
             registry.apply_catalogue(catalogue=_without_wording(wanted))
-            notice = (
-                notices.publish_notice_version(
-                    site_code=site, wording=wanted["wording"], author=getuser(), now=timezone.now()
-                )
-                if options["publish"]
-                else None
-            )
+            words = {
+                "site_code": site,
+                "wording": wanted["wording"],
+                "author": getuser(),
+                "now": timezone.now(),
+            }
+            notices.replace_wording(**words)
+            notice = notices.publish_notice_version(**words) if options["publish"] else None
             transaction.set_rollback(options["dry_run"])
         if options["dry_run"]:
             self._print([*changes, *left])
@@ -84,8 +83,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{site}: version {notice.number} is in effect.")
             return
         self.stdout.write(f"{site}: {len(changes)} changes declared. Nothing is published yet.")
-        if any(change.startswith("~ wording") for change in changes):
-            self.stdout.write("The wording is not kept until it is published: add --publish.")
 
     def _diff(self, options: dict[str, Any]) -> None:
         wanted = _read(options["file"])
@@ -118,28 +115,11 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _find(site: str) -> dict[str, Any] | None:
-    """Return what the site declares, with the wording of its notice where that is its own."""
+    """Return what the site declares, with the words of its next notice where they are its own."""
     there = declared.find_catalogue(site_code=site)
     if there is None:
         return None
-    return {**there, "wording": _own_wording(site, there["site"]["languages"])}
-
-
-def _own_wording(site: str, languages: list[str]) -> Wording:
-    notice = published.find_current(site_code=site)
-    if notice is None:
-        return {}
-    defaults = published.default_wording()
-    frozen: Wording = notice.content["wording"]
-    own = {
-        language: {
-            key: line
-            for key, line in frozen.get(language, {}).items()
-            if line != defaults.get(language, {}).get(key)
-        }
-        for language in languages
-    }
-    return {language: lines for language, lines in own.items() if lines}
+    return {**there, "wording": published.get_draft(site_code=site).wording}
 
 
 def _without_wording(catalogue: dict[str, Any]) -> dict[str, Any]:
