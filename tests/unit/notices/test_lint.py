@@ -84,7 +84,7 @@ STOP, ADVICE = Level.STOP, Level.ADVICE
         ("ja", "広告の順番を最適化するため", {}),
         ("ja", "正当な利益のため", {"hollow": STOP}),
         ("ja", "１３か月のあいだ数えるため", {"full_width": ADVICE}),
-        ("ja", "オプトアウトを数えるため", {"jargon": ADVICE}),
+        ("ja", "オプトインを数えるため", {"jargon": ADVICE}),
         ("ja", "オプトアウト（送るのを止めること）を数えるため", {}),
         ("ja", "リターゲティングのため", {}),
         ("ja", "<b>広告</b>のため", {"markup": STOP}),
