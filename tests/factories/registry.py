@@ -18,6 +18,18 @@ def text(words: str) -> dict[str, str]:
     return {"ja": f"{words}（日本語）", "en": words}
 
 
+# What a catalogue announces of a joint use; a partner that belongs to it names `members`.
+JOINT_USE = {
+    "code": "members",
+    "items": ["attr.gender"],
+    "scope": text("Shop K.K. and Outlet K.K."),
+    "purpose": text("To serve members alike."),
+    "responsible_name": text("Shop K.K."),
+    "responsible_address": text("1-1 Jinnan, Shibuya"),
+    "responsible_representative": text("A. Person"),
+}
+
+
 def purpose(code: str, nature: str) -> dict[str, Any]:
     return {
         "code": code,

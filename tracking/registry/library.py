@@ -16,7 +16,7 @@ from tracking.lib import strict_yaml
 from tracking.lib.errors import DomainError
 from tracking.registry import models
 from tracking.registry.catalogue_schema import whole
-from tracking.registry.types import KnownHost, LibraryEntry, TagStatus
+from tracking.registry.types import ForeignBasis, KnownHost, LibraryEntry, Role, TagStatus
 
 _FOLDER = Path(__file__).parent / "data" / "library"
 _ENTRIES = ("google.yaml", "japan.yaml", "international.yaml")
@@ -48,15 +48,39 @@ def load() -> Mapping[str, LibraryEntry]:
 
 
 def _entry(partner: Mapping[str, Any], tag: Mapping[str, Any]) -> LibraryEntry:
+    told = _told_of(country=partner["country"], role=partner["role"])
     return LibraryEntry(
         code=tag["code"],
         tag={"partner": partner["code"], **_declared(tag)},
-        partner=_declared(partner),
+        partner={**_declared(partner), **told},
         known_as=tuple(partner.get("known_as", ())),
         unknown_hosts=partner.get("unknown_hosts", {}),
         source=tuple(tag["source"]),
-        verify=(*(f"partner.{name}" for name in partner["verify"]), *tag["verify"]),
+        verify=(*(f"partner.{name}" for name in (*partner["verify"], *told)), *tag["verify"]),
     )
+
+
+def _told_of(*, country: str, role: str) -> dict[str, Any]:
+    """Return what a site says of a recipient that can link (APPI Art. 31), and abroad (Art. 28)."""
+    texts = _abroad()
+    told: dict[str, Any] = {}
+    if role == Role.THIRD_PARTY:
+        told["confirmation"] = texts["confirmation"]
+    if country in texts["adequate"]:
+        told["foreign_basis"] = ForeignBasis.ADEQUATE.value
+    elif country in texts["systems"]:
+        told |= {
+            "foreign_basis": ForeignBasis.CONSENT.value,
+            "foreign_system": texts["systems"][country],
+            "foreign_measures": texts["measures"],
+        }
+    return told
+
+
+@cache
+def _abroad() -> Mapping[str, Any]:
+    texts: dict[str, Any] = strict_yaml.read((_FOLDER / "abroad.yaml").read_text("utf-8")).value
+    return texts
 
 
 def _declared(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from tests.factories.registry import ORIGIN, SITE, catalogue, make_site
+from tests.factories.registry import ORIGIN, SITE, catalogue, make_site, text
 from tests.visitors import Visitor
 from tracking.consents.models import ConsentRecord
 from tracking.lib.short_memory import forget_everything
@@ -49,7 +49,19 @@ def test_profile_b_waits_for_a_yes_where_the_partner_knows_whose_data_it_is(
     tables = catalogue()
     for tag in tables["tags"]:
         tag["is_linkable"] = tag["code"] in {"stats", "retarget"}
-    visitor = Visitor(make_site(site={**tables["site"], "profile": "jp-b"}, tags=tables["tags"]))
+    told = {
+        "confirmation": text("We ask."),
+        "foreign_basis": "consent",
+        "foreign_system": text("The law over there."),
+        "foreign_measures": text("What they do."),
+    }
+    visitor = Visitor(
+        make_site(
+            site={**tables["site"], "profile": "jp-b"},
+            tags=tables["tags"],
+            partners=[{**one, **told} for one in tables["partners"]],
+        )
+    )
     visitor.client.cookies["cm_shown"] = "1"
 
     assert {tag: one["reason"] for tag, one in visitor.gate(*ALL).items()} == {

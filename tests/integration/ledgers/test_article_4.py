@@ -144,7 +144,7 @@ def test_an_exception_that_expired_at_this_moment_opens_nothing(
     approve(expires_at=now + timedelta(days=30), now=now)
 
     def decide(at: datetime) -> bool:
-        asking = gate.Asking(device_token=None, gpc=False, shown_notice=None, place_header="")
+        asking = gate.Asking(device_token=None, gpc=False, shown_notice=None, place=None)
         found = gate.decide_tags(
             site_code=SITE, tag_codes=["report"], asking=asking, keys={}, now=at
         )

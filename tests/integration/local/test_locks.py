@@ -38,7 +38,7 @@ def test_every_declared_package_is_locked(lock: str, extras: list[str]) -> None:
     for extra in extras:
         declared += project["optional-dependencies"][extra]
     names = {
-        re.split(r"[\[<>=!~;, ]", text, maxsplit=1)[0].lower().replace("_", "-")
+        re.split(r"[\[<>=!~;, ]", text, maxsplit=1)[0].lower().replace("_", "-").replace(".", "-")
         for text in declared
     }
     missing = names - {name for name, _ in _versions(lock)}

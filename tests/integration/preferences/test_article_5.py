@@ -18,6 +18,7 @@ from tests.integration.preferences.policy_pages import read
 from tests.visitors import Visitor
 from tracking.lib.short_memory import forget_everything
 from tracking.notices.models import NoticeVersion
+from tracking.notices.operations import NoticeIncomplete
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,10 @@ def test_the_notice_has_fact_items_scope_purpose_and_who_answers(db: None, langu
 
 def test_each_version_keeps_the_notice_as_it_was(db: None) -> None:
     first = declare()
-    second = declare(tables=declaration(joint_uses=[{**JOINT_USE, "purpose": text("To sell")}]))
+    second = declare(
+        tables=declaration(joint_uses=[{**JOINT_USE, "purpose": text("To sell")}]),
+        effective_at=NOW + timedelta(days=30),
+    )
 
     assert second.number == first.number + 1
     kept = NoticeVersion.objects.get(pk=first.id)
@@ -78,8 +82,15 @@ def test_each_version_keeps_the_notice_as_it_was(db: None) -> None:
 
 
 def test_no_notice_takes_effect_before_it_is_published(db: None) -> None:
-    with pytest.raises(IntegrityError, match="notice_effective"), transaction.atomic():
+    with pytest.raises(NoticeIncomplete), transaction.atomic():
         declare(effective_at=NOW - timedelta(days=1))
+    forget_everything()
+    notice = declare()
+    with pytest.raises(IntegrityError, match="notice_effective"), transaction.atomic():
+        NoticeVersion.objects.create(
+            site_id=notice.site_id, number=2, content=dict(notice.content), content_hash="0" * 64,
+            author="tests", published_at=NOW, effective_at=NOW - timedelta(days=1),
+        )  # fmt: skip
 
 
 def test_what_is_announced_is_shown_and_is_not_in_effect(db: None) -> None:

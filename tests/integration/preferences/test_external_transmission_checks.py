@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tracking.preferences import queries
 from tracking.preferences.types import Reader, TransmissionPage
 from tracking.registry.models import Tag
 from tracking.registry.operations import apply_catalogue
+from tracking.scans.operations import record_scan
 
 pytestmark = pytest.mark.django_db
 
@@ -232,8 +233,7 @@ def test_et_10_each_entry_says_the_seven_things_of_an_opt_out(
     assert "id." in said["送られる情報"]
     assert "Adco Inc." in said["送り先"]
     assert "They use ads." in said["送り先の目的"]
-    # Limits of the service are said where there are none, too.
-    assert facts(html, "events")["止めたあと"] == "止めても、お使いいただける機能は変わりません。"
+    assert facts(html, "events")["止めたあと"] == "Nothing else changes.（日本語）"
 
 
 def test_et_11_an_exempt_tag_is_listed_with_its_exemption(notice: Any) -> None:
@@ -266,24 +266,29 @@ def test_et_12_country_retention_cookies_and_the_partners_pages_are_there(db: No
         assert f'href="{address}"' in entry(html, "ads")
 
 
-def page_with(checked_on: date | None) -> TransmissionPage:
+def page_now() -> TransmissionPage:
+    forget_everything()
     return queries.get_transmission_page(
         site_code=SITE,
         reader=Reader(
-            languages="ja", device_token=None, place_header="", gpc=False, shown_notice=None,
+            languages="ja", device_token=None, place=None, gpc=False, shown_notice=None,
             is_doubtful=False,
         ),
         saved_key="",
         saved_tag="",
-        checked_on=checked_on,
         keys={"k1": b"0" * 32},
         now=NOW,
     )  # fmt: skip
 
 
 def test_et_13_the_day_of_the_last_check_is_said_where_there_was_one(notice: Any) -> None:
-    assert page_with(date(2026, 11, 26)).checked == "実際の送信との照合日：2026年11月26日（木）"
-    assert page_with(None).checked == ""
+    assert page_now().checked == ""
+    record_scan(
+        site_code=SITE, notice_number=1, pages=["https://shop.example/"], findings=[],
+        started_at=datetime(2026, 11, 25, 15, tzinfo=UTC),
+        now=datetime(2026, 11, 25, 15, 1, tzinfo=UTC),
+    )  # fmt: skip
+    assert page_now().checked == "実際の送信との照合日：2026年11月26日（木）"
 
 
 def test_et_13_every_version_has_its_days_and_what_it_changed(db: None) -> None:

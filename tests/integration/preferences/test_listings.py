@@ -450,7 +450,7 @@ def large(db: None) -> None:
     for number in range(30):
         publish_notice_version(
             site_code=SITE,
-            wording={"ja": {"banner_title": f"お知らせ {number}"}},
+            wording={"ja": {"banner_title": f"外部に送ってもよいですか {number}"}},
             author="tests",
             effective_at=NOW,
             now=NOW,

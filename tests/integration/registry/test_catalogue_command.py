@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 Printed = pytest.CaptureFixture[str]
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "shop.yaml"
-WORDING = {"ja": {"banner_title": "お知らせ"}}
+WORDING = {"ja": {"banner_title": "送ってもよいですか"}}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_file_becomes_a_notice(file: Path, capsys: Printed) -> None:
 
     assert capsys.readouterr().out == f"{SITE}: version 1 is in effect.\n" * 2
     notice = queries.get_current(site_code=SITE)
-    assert notice.content["wording"]["ja"]["banner_title"] == "お知らせ"
+    assert notice.content["wording"]["ja"]["banner_title"] == "送ってもよいですか"
     assert notice.content["wording"]["en"]["allow"] == "Allow"
 
 
@@ -70,7 +70,7 @@ def test_what_is_missing_is_listed_and_nothing_changes(tmp_path: Path) -> None:
     content["tags"][1]["our_purpose"] = {"ja": "", "en": ""}
     file = write(tmp_path / "shop.yaml", content)
 
-    with pytest.raises(CommandError, match="Nothing was changed.*\n  Tag stats: our_purpose"):
+    with pytest.raises(CommandError, match="Nothing was changed.*\n  Tag stats: our purpose is"):
         call_command("catalogue", "apply", file, "--publish")
 
     assert queries.find_current(site_code=SITE) is None
@@ -207,7 +207,7 @@ def test_what_a_file_leaves_out_returns_to_its_default(file: Path, capsys: Print
 def test_a_difference_is_printed_and_ends_with_1(file: Path, capsys: Printed) -> None:
     call_command("catalogue", "apply", file, "--publish")
     change(file, "role: processor", "role: third_party")
-    change(file, "お知らせ", "おしらせ")
+    change(file, "送ってもよいですか", "送ってよいですか")
     change(file, "- analytics\n", "- analytics\n      - advertising\n")
     capsys.readouterr()
 
@@ -218,7 +218,7 @@ def test_a_difference_is_printed_and_ends_with_1(file: Path, capsys: Printed) ->
     assert capsys.readouterr().out.splitlines() == [
         "~ partner statco.role: processor → third_party",
         "~ tag stats.purposes: [analytics] → [advertising, analytics]",
-        "~ wording ja.banner_title: お知らせ → おしらせ",
+        "~ wording ja.banner_title: 送ってもよいですか → 送ってよいですか",
     ]
 
 
@@ -272,7 +272,7 @@ def test_a_trial_tries_everything_and_keeps_nothing(file: Path, capsys: Printed)
     assert f"{SITE}: it would apply. Nothing was changed." in capsys.readouterr().out
     assert not models.Site.objects.exists()
     change(file, "email: privacy@shop.example", 'email: ""')
-    with pytest.raises(CommandError, match="Company: email is missing"):
+    with pytest.raises(CommandError, match="Company: The e-mail address for questions is missing"):
         call_command("catalogue", "apply", file, "--publish", "--dry-run")
 
 

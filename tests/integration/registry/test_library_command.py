@@ -29,7 +29,7 @@ def test_every_entry_can_be_added_and_leaves_only_what_is_to_be_verified() -> No
     except NoticeIncomplete as error:
         gaps = list(error.fields["gaps"])  # type: ignore[call-overload]
     for gap in gaps:
-        found = re.fullmatch(r"Tag (\w+): it names no host\.", gap)
+        found = re.fullmatch(r"Tag (\w+): It names no host\.", gap)
         assert found, gap
         assert "hosts" in library.get(found[1]).verify
     assert len(gaps) <= 1

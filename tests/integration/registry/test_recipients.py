@@ -5,21 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
-from tests.factories.registry import SITE, catalogue, make_site, partner, text
+from tests.factories.registry import JOINT_USE, SITE, catalogue, make_site, partner
 from tracking.registry import models, operations, queries
 from tracking.registry.operations import CatalogueInvalid
 
 pytestmark = pytest.mark.django_db
-
-JOINT_USE = {
-    "code": "members",
-    "items": ["attr.gender"],
-    "scope": text("Shop K.K. and Outlet K.K."),
-    "purpose": text("To serve members alike."),
-    "responsible_name": text("Shop K.K."),
-    "responsible_address": text("1-1 Jinnan, Shibuya"),
-    "responsible_representative": text("A. Person"),
-}
 
 
 def with_joint_user() -> dict[str, object]:

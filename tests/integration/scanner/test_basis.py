@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories.clock import NOW
-from tests.factories.registry import ORIGIN, SITE, catalogue, make_site, partner
+from tests.factories.registry import JOINT_USE, ORIGIN, SITE, catalogue, make_site, partner
 from tests.visitors import Visitor as RealVisitor
 from tracking.gate import queries as gate
 from tracking.lib.short_memory import forget_everything
@@ -61,9 +61,11 @@ def test_a_tag_of_a_partner_that_is_shut_is_allowed_to_nobody(
 def test_a_joint_user_that_is_not_effective_yet_is_allowed_to_nobody(db: None) -> None:
     partners = catalogue()["partners"]
     make_site(
+        joint_uses=[JOINT_USE],
         partners=[
-            partner("adco", role="joint_user") if p["code"] == "adco" else p for p in partners
-        ]
+            partner("adco", role="joint_user", joint_use="members") if p["code"] == "adco" else p
+            for p in partners
+        ],
     )
 
     assert "ads" not in queries.get_basis(site_code=SITE, now=NOW).allowed[Visitor.ACCEPTER]
