@@ -15,6 +15,7 @@ from psycopg import sql
 EVIDENCE = (
     "consents_consentrecord",
     "notices_noticeversion",
+    "notices_noticereview",
     "delivery_attempt",
     "banner_pinnedscript",
     "audit_entry",

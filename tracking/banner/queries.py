@@ -390,11 +390,10 @@ def _counted(notice: Notice, language: str, regime: Regime) -> dict[str, str]:
     """
     Return all words in one language, with the number of partners where they name it.
 
-    What is said of a browser's signal is what this regime wants said: the page has one text for it.
+    They say what this regime wants said; the page has one text for it.
     """
     partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
-    wording = notices.get_wording(notice, language)
-    wording = {**wording, "gpc_honoured": wording[regime.signal_text]}
+    wording = regime.word(notices.get_wording(notice, language))
     return {key: text.replace("{partners}", str(len(partners))) for key, text in wording.items()}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tracking.notices import look
 from tracking.notices.rules import WORDING_KEYS
 from tracking.notices.types import Finding, Level
+from tracking.regimes import rules as regimes
 from tracking.registry import rules as registry
 from tracking.registry.types import ForeignBasis, Nature, OptoutKind, Role, Transport, Vendor
 
@@ -67,6 +68,14 @@ def check(
         *(finding for tag in content["tags"] for finding in _check_tag(tag, content)),
         *look.check_look(content.get("look")),
     )
+
+
+def check_profile(profile: str) -> tuple[Finding, ...]:
+    """Return what is wrong with the profile that a site chose; an unknown one was not chosen."""
+    known = sorted(regime.code for regime in regimes.load_regimes() if regime.is_profile)
+    if profile in known:
+        return ()
+    return (stop("profile_unknown", "regime", "site", "profile", known=", ".join(known)),)
 
 
 def text_in(texts: object, language: str) -> str:

@@ -38,7 +38,7 @@ _BUTTONS = frozenset({
     "placeholder_once", "placeholder_always",
 })  # fmt: skip
 _HEADINGS = frozenset({"tab_purposes", "tab_items", "tab_partners", "history_title", "policy_link"})
-_TITLES = ("banner_title", "prefs_title", "changed_lead", "expired_lead")
+_TITLES = ("banner_title", "notice_title", "prefs_title", "changed_lead", "expired_lead")
 
 
 class _Kind(StrEnum):
@@ -236,14 +236,16 @@ def _lint_fairness(
     for key in _TITLES:
         for found in _found(dictionary["pressure"], text_in(words, key)):
             yield stop("pressure", "fairness", "wording", language, key, found=found)
-    title, body = text_in(words, "banner_title"), text_in(words, "banner_body")
-    if body:
+    for layer in ("banner", "notice"):
+        title, body = text_in(words, f"{layer}_title"), text_in(words, f"{layer}_body")
+        if not body:
+            continue
         for rule, text in (
             ("says_what", body), ("says_why", body),
             ("can_choose", f"{title} {body}"), ("can_change", body),
         ):  # fmt: skip
             if not has(rule, text):
-                yield stop(f"body_{rule}", "fairness", "wording", language, "banner_body")
+                yield stop(f"body_{rule}", "fairness", "wording", language, f"{layer}_body")
 
 
 def _lint_presentation(content: Content) -> Iterator[Finding]:

@@ -169,7 +169,7 @@ def submit_draft(*, site_code: str, revision: int, author: str, now: datetime) -
     Hand a draft over to whoever publishes it.
 
     :raises DraftChanged: if `revision` is not the draft's
-    :raises NoticeIncomplete: if it could not be published, or nothing would change
+    :raises NoticeIncomplete: if it could not be published
     :raises UnknownSite:
     """
     site = _lock(site_code)

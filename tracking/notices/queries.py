@@ -15,7 +15,7 @@ from tracking.lib import canonical_json
 from tracking.lib.errors import DomainError
 from tracking.lib.short_memory import remembered
 from tracking.notices import checks, lint, models, rules
-from tracking.notices.types import DraftInfo, Notice, Proposal, Publication, Review, Stage
+from tracking.notices.types import DraftInfo, Finding, Notice, Proposal, Publication, Review, Stage
 from tracking.registry import queries as registry
 
 
@@ -134,8 +134,10 @@ def get_proposal(
         language: {**defaults.get(language, {}), **wording.get(language, {})}
         for language in declaration["languages"]
     }
+    site = registry.get_site(code=site_code)
     return _propose(
-        site_id=registry.get_site(code=site_code).id,
+        site_id=site.id,
+        more=checks.check_profile(site.profile),
         content={"schema": 1, **declaration, "wording": worded},
         effective_at=effective_at or now,
         now=now,
@@ -160,7 +162,12 @@ def get_restoration(*, site_code: str, number: int, now: datetime) -> Proposal:
 
 
 def _propose(
-    *, site_id: int, content: dict[str, Any], effective_at: datetime, now: datetime
+    *,
+    site_id: int,
+    content: dict[str, Any],
+    effective_at: datetime,
+    now: datetime,
+    more: tuple[Finding, ...] = (),
 ) -> Proposal:
     versions = models.NoticeVersion.objects.filter(site_id=site_id).order_by("-number")
     newest = versions.first()
@@ -172,6 +179,7 @@ def _propose(
             content=content, previous=before, effective_at=effective_at, published_at=now
         ),
         *lint.lint(content),
+        *more,
     )
     since = rules.material_since(
         previous=before,

@@ -205,7 +205,8 @@ def _tag_terms(tag: Mapping[str, Any]) -> TagTerms:
 
 
 WORDING_KEYS = (
-    "banner_title", "banner_body", "banner_link", "allow", "refuse", "refuse_changed", "choose",
+    "banner_title", "banner_body", "notice_title", "notice_body", "banner_link",
+    "allow", "refuse", "refuse_changed", "choose",
     "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners",
     "save", "allow_all", "refuse_all", "always_on", "saved", "saved_withdrawn", "close",
     "details", "role_self", "role_processor", "role_third_party", "role_joint_user", "policy_link",

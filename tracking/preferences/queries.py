@@ -178,7 +178,7 @@ def get_first_layer(
             )
             signal_note = _signal_note(notice, regime, reader, standing)
     partners = {tag.partner for tag in notice.terms.tags.values() if not tag.is_exempt}
-    words = notices.get_wording(notice, language)
+    words = regime.word(notices.get_wording(notice, language))
     return FirstLayer(
         site=site.code,
         language=language,

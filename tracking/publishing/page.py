@@ -34,6 +34,7 @@ _LINE = re.compile(r"line\.([A-Za-z-]{2,12})\.([a-z_]{1,40})")
 # The lines of the editor, in the order in which a visitor meets them; the others come last.
 _GROUPS = {
     "banner": ("banner_title", "banner_body", "banner_link", "allow", "refuse", "choose"),
+    "notice": ("notice_title", "notice_body"),
     "again": ("changed_lead", "changed_new", "changed_more", "refuse_changed", "expired_lead"),
     "preferences": (
         "prefs_title", "prefs_lead", "tab_purposes", "tab_items", "tab_partners", "allow_all",

@@ -72,6 +72,19 @@ class Regime:
         """Return the key of the text that tells a visitor that the browser's signal was applied."""
         return "gpc_confirmed" if self.confirms_signal else "gpc_honoured"
 
+    def word(self, wording: Mapping[str, str]) -> dict[str, str]:
+        """
+        Return a wording as this regime wants it said: how it confirms a browser's signal, and
+        whether the first layer asks or, where advertising goes on with the notice alone, tells.
+        """
+        said = {**wording, "gpc_honoured": wording[self.signal_text]}
+        if "advertising" in self.notice_natures.get("client", ()):
+            said |= {
+                "banner_title": wording["notice_title"],
+                "banner_body": wording["notice_body"],
+            }
+        return said
+
     def as_json(self) -> dict[str, object]:
         """Return the part that the decision in the browser needs."""
         return {

@@ -74,6 +74,10 @@ def test_profile_b_waits_for_a_yes_where_the_partner_knows_whose_data_it_is(
     # The page decides by the same.
     script = visitor.get(f"/b/{SITE}.js").content.decode()
     assert script.count('"notice":true') == 1
+    # It tells, for asking whether we may would be no honest question.
+    said = visitor.notice.content["wording"]["ja"]
+    assert said["notice_title"] in script
+    assert said["banner_title"] not in script
 
     settings.TRUSTED_COUNTRY_HEADER = "CF-IPCountry"
     visitor.client.defaults["HTTP_CF_IPCOUNTRY"] = "US"

@@ -112,3 +112,13 @@ def test_lines_that_are_younger_than_the_notice_are_built_in() -> None:
 
     assert japanese == {**queries.default_wording()["ja"], "allow": "どうぞ"}
     assert arabic == {**queries.default_wording()["en"], "allow": "نعم"}
+
+
+def test_a_profile_that_nobody_knows_is_not_published() -> None:
+    tables = catalogue()
+    with pytest.raises(operations.NoticeIncomplete) as refused:
+        make_site(site={**tables["site"], "profile": "jp-c"})
+
+    assert refused.value.fields["gaps"] == [
+        "Site: This profile is not known. Choose one of jp-a, jp-b."
+    ]

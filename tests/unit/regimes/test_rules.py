@@ -237,3 +237,21 @@ def test_a_place_that_is_named_is_where_the_visitor_is(method: CountryMethod) ->
     )
     found = read_place("us-ca", method=method)
     assert resolve(place=found, site=site(default_country="JP"), on=TODAY).jurisdiction == found
+
+
+WORDING = {
+    "banner_title": "May we?", "banner_body": "We may.",
+    "notice_title": "We do.", "notice_body": "We do, and you can stop it.",
+    "gpc_honoured": "honoured", "gpc_confirmed": "confirmed", "allow": "Allow",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("regime", load_regimes(), ids=name)
+def test_the_first_layer_asks_only_where_advertising_waits_for_the_answer(regime: Regime) -> None:
+    said = regime.word(WORDING)
+
+    tells = "advertising" in regime.notice_natures["client"]
+    assert said["banner_title"] == ("We do." if tells else "May we?")
+    assert said["banner_body"] == (WORDING["notice_body"] if tells else "We may.")
+    assert said["allow"] == "Allow"
+    assert said["gpc_honoured"] == ("confirmed" if regime.confirms_signal else "honoured")
