@@ -89,17 +89,20 @@ def _run_all() -> int:
     # These mostly wait for servers, workers and browsers: the other checks run meanwhile.
     moved = [f"--ignore={file}" for file in IN_OTHER_HALF]
     first_half = _pytest(*SLOWEST, *browserless, *moved, *WHOLE_PRODUCT)
-    with _aside(first_half, environ) as whole_product:
+    others = [f"--ignore={path}" for path in _of_first_half()]
+    second_half = _pytest(*SLOWEST, *browserless, *others)
+    with (
+        _aside(first_half, environ) as whole_product,
+        _aside(second_half, environ) as all_others,
+    ):
         step("node", lambda: _use_node(environ))
         step("npm packages", lambda: _install_npm_packages(environ))
         for script in ("types", "test", "build:check"):
             step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
-        others = [f"--ignore={path}" for path in _of_first_half()]
-        with _aside(_pytest(*SLOWEST, *browserless, *others), environ) as all_others:
-            step("pytest, the whole product", whole_product)
-            say(f"\n{summary(outcomes)}")
-            # Last, and nothing after it when all is well: its closing line is the result.
-            step("pytest, everything else", all_others)
+        step("pytest, the whole product", whole_product)
+        say(f"\n{summary(outcomes)}")
+        # Last, and nothing after it when all is well: its closing line is the result.
+        step("pytest, everything else", all_others)
 
     failed = [outcome.name for outcome in outcomes if not outcome.is_passed]
     if failed:

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,12 @@ def _list_texts(content: Content) -> Iterator[_Text]:
                 )  # fmt: skip
 
 
-def _lint_text(one: _Text) -> Iterator[Finding]:
+@lru_cache(maxsize=8192)
+def _lint_text(one: _Text) -> tuple[Finding, ...]:
+    return tuple(_find_in(one))
+
+
+def _find_in(one: _Text) -> Iterator[Finding]:
     for markup in _found(_words()["both"]["markup"], one.text):
         yield stop("markup", "plain words", *one.place, found=markup)
     if one.kind == _Kind.NAME:
@@ -162,22 +167,45 @@ def _lint_jargon(texts: Iterable[_Text]) -> Iterator[Finding]:
     read = [one for one in texts if one.kind != _Kind.NAME and one.language in _words()]
     for language in dict.fromkeys(one.language for one in read):
         words = _words()[language]
-        ours = [one for one in read if one.language == language]
+        ours = [(one, _terms_in(one.text, language)) for one in read if one.language == language]
+        glossed = {
+            name for _, terms in ours for name, (_, is_glossed) in terms.items() if is_glossed
+        }
         for names, needs_gloss in (
             (words["jargon"], ours),
-            (words["explained"], [one for one in ours if not one.is_explained]),
+            (words["explained"], [(one, terms) for one, terms in ours if not one.is_explained]),
         ):
             for name in names:
-                edge = r"\b" if language == "en" else ""
-                term = re.compile(f"{edge}(?:{name}){edge}", re.IGNORECASE)
-                glossed = re.compile(
-                    rf"(?:{name})[)）」”]?(?:\s?[（(]|, an? )|[（(](?:{name})[：:]", re.IGNORECASE
-                )
-                if any(glossed.search(one.text) for one in ours):
+                if name in glossed:
                     continue
-                for one in needs_gloss:
-                    if found := term.search(one.text):
-                        yield advise("jargon", "ET-05", *one.place, found=found[0])
+                for one, terms in needs_gloss:
+                    if found := terms.get(name, ("", False))[0]:
+                        yield advise("jargon", "ET-05", *one.place, found=found)
+
+
+# A publication reads the same texts as the one before it, and an editor the same with every save.
+@lru_cache(maxsize=8192)
+def _terms_in(text: str, language: str) -> dict[str, tuple[str, bool]]:
+    """Return the terms of the trade in a text: as they stand there, and whether it glosses them."""
+    found = {}
+    for name, (term, glossed) in _terms(language).items():
+        if match := term.search(text):
+            found[name] = (match[0], glossed.search(text) is not None)
+    return found
+
+
+@cache
+def _terms(language: str) -> dict[str, tuple[re.Pattern[str], re.Pattern[str]]]:
+    words, edge = _words()[language], r"\b" if language == "en" else ""
+    return {
+        name: (
+            re.compile(f"{edge}(?:{name}){edge}", re.IGNORECASE),
+            re.compile(
+                rf"(?:{name})[)）」”]?(?:\s?[（(]|, an? )|[（(](?:{name})[：:]", re.IGNORECASE
+            ),
+        )
+        for name in (*words["jargon"], *words["explained"])
+    }
 
 
 def _lint_wording(content: Content, language: str) -> Iterator[Finding]:

@@ -94,7 +94,13 @@ def _browser(program: str | None) -> Iterator[Browser]:
             browser = playwright.chromium.launch(
                 executable_path=program,
                 # What the browser does for itself is not the site's.
-                args=["--disable-background-networking", "--disable-component-update"],
+                args=[
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-gpu",
+                    "--disable-sync",
+                    "--no-first-run",
+                ],
             )
         except Error as error:
             raise ScanFailed(f"The browser does not start. {INSTALL}\n{error.message}") from error
