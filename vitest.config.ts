@@ -18,6 +18,9 @@ export default defineConfig({
     environment: "jsdom",
     environmentOptions: { jsdom: { url: "https://www.kloset.example/shop/coats/" } },
     include: ["tests/frontend/**/*.test.ts"],
+    // They wait for clocks more than they work.
+    pool: "threads",
+    maxWorkers: 4,
     restoreMocks: true,
     unstubGlobals: true,
     sequence: { shuffle: true },

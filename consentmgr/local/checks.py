@@ -19,14 +19,15 @@ from consentmgr.local.report import say
 
 # The tests that start all of it: servers, web, worker, mostly a browser too.
 WHOLE_PRODUCT = ("tests/e2e", "tests/faults", "tests/journeys", "tests/integration/local")
-# Of these, the ones that go with the others instead, so that both halves take as long.
-IN_OTHER_HALF = (
+# Of these, the ones that run by themselves, so that no part takes much longer than the others.
+BROWSER_ALONE = (
     "tests/e2e/test_accessibility.py",
     "tests/e2e/test_console.py",
     "tests/e2e/test_et_14_scan.py",
     "tests/e2e/test_external_transmission.py",
     "tests/e2e/test_look.py",
     "tests/e2e/test_privacy_owner.py",
+    "tests/e2e/test_refusal_survives.py",
 )
 SLOWEST = ("--durations=15",)
 NODE_STAMP = ROOT / "node_modules" / ".package-lock.sha256"
@@ -86,39 +87,28 @@ def _run_all() -> int:
     step("browser", lambda: _use_browser(environ))
     browserless = [] if outcomes[-1].is_passed else ["-m", "not e2e"]
 
-    # These mostly wait for servers, workers and browsers: the other checks run meanwhile.
-    moved = [f"--ignore={file}" for file in IN_OTHER_HALF]
-    first_half = _pytest(*SLOWEST, *browserless, *moved, *WHOLE_PRODUCT)
-    others = [f"--ignore={path}" for path in _of_first_half()]
-    second_half = _pytest(*SLOWEST, *browserless, *others)
+    # They wait for servers, workers, browsers and clocks more than they work: side by side.
+    alone = [f"--ignore={file}" for file in BROWSER_ALONE]
+    others = [f"--ignore={folder}" for folder in WHOLE_PRODUCT]
     with (
-        _aside(first_half, environ) as whole_product,
-        _aside(second_half, environ) as all_others,
+        _aside(_pytest(*SLOWEST, *browserless, *alone, *WHOLE_PRODUCT), environ) as whole_product,
+        _aside(_pytest(*SLOWEST, *others), environ) as all_others,
     ):
         step("node", lambda: _use_node(environ))
         step("npm packages", lambda: _install_npm_packages(environ))
         for script in ("types", "test", "build:check"):
             step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
+        if not browserless:
+            step("pytest, the browser alone", _command(_pytest(*SLOWEST, *BROWSER_ALONE), environ))
         step("pytest, the whole product", whole_product)
         say(f"\n{summary(outcomes)}")
         # Last, and nothing after it when all is well: its closing line is the result.
-        step("pytest, everything else", all_others)
+        step("pytest, all but these", all_others)
 
     failed = [outcome.name for outcome in outcomes if not outcome.is_passed]
     if failed:
         say(f"\nFAILED: {', '.join(failed)} ({time.monotonic() - began:.0f} s)")
     return 1 if failed else 0
-
-
-def _of_first_half() -> Iterator[str]:
-    """Yield what the first half runs: folders, and files where some of a folder were moved."""
-    for folder in WHOLE_PRODUCT:
-        if any(file.startswith(folder) for file in IN_OTHER_HALF):
-            for path in sorted((ROOT / folder).glob("test_*.py")):
-                if (name := str(path.relative_to(ROOT))) not in IN_OTHER_HALF:
-                    yield name
-        else:
-            yield folder
 
 
 @contextlib.contextmanager

@@ -32,8 +32,8 @@ PAGE = """<!doctype html><html lang="ja"><head><meta charset="utf-8"><title>shop
 <script src="{script}"></script></head><body><h1>shop</h1>
 <template data-cm-tag="ads"></template></body></html>"""
 TITLE = "見たページの記録を、外部の会社に送ってもよいでしょうか"
-# Every process of the service remembers notices for a few seconds.
-FORGOTTEN_MS = 6_000
+# Every process of the service remembers notices for two seconds.
+FORGOTTEN_MS = 3_000
 
 
 @pytest.fixture(scope="module")
