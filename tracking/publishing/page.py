@@ -406,7 +406,7 @@ class Writer:
         is_line = place[:1] == ("wording",) and len(place) >= 3
         return FindingRow(
             text=describe(finding, self._language),
-            check=finding.check,
+            check=self._text["checks"].get(finding.check, finding.check),
             anchor=f"{place[1]}-{place[2]}" if is_line else "",
         )
 

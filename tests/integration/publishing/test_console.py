@@ -241,3 +241,13 @@ def test_where_another_person_is_needed_the_page_says_so(privacy: Client, settin
 
     assert "by somebody who did not submit it" in press(privacy, "publish")
     assert "Version 2" in press(signed_in("privacy", "another"), "publish")
+
+
+def test_a_finding_names_its_duty_in_the_readers_language(privacy: Client) -> None:
+    write(privacy, **{"line.ja.refuse": "いいえ、損をしてもかまいません"})
+
+    html = html_lib.unescape(privacy.get(DESK, {"lang": "ja"}).content.decode())
+
+    assert "公平な聞き方" in html
+    assert f"{WORDING}?lang=ja#line-ja-refuse" in html
+    assert "fairness" not in html
