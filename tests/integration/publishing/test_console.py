@@ -108,6 +108,10 @@ def test_a_draft_is_read_beside_what_is_published(privacy: Client) -> None:
     html = read(privacy, f"{DESK}{SITE}/compare/1/draft/")
     before = html[html.index('data-label="Version 1"') :]
     assert "<del>など</del>" in before
+    # On a phone a cell is a grid of its children: a text in pieces has to be one of them.
+    assert re.match(
+        r'data-label="Version 1" lang="ja"><div>.*<del>など</del>.*?</div></td>', before
+    )
     assert "Wording" in html
     assert "There is no difference" in read(privacy, f"{DESK}{SITE}/compare/1/1/")
     assert privacy.get(f"{DESK}{SITE}/compare/1/9/").status_code == 404
