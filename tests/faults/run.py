@@ -114,12 +114,13 @@ class Run:
         """
         Let devices decide while the block runs, and until there were enough of them.
 
-        Returns when every decision is acknowledged.
+        Begins with the first answer, and returns when every decision is acknowledged.
 
         :raises Broken: if the load itself ends early
         """
+        written = self.stack.folder / "load.jsonl"
         wanted = Load(
-            ledger=str(self.stack.folder / "load.jsonl"),
+            ledger=str(written),
             urls=tuple(self.stack.url(web) for web in webs),
             notice=self.stack.site["notice"],
             partners=PARTNERS,
@@ -131,6 +132,11 @@ class Run:
         )
         program = self.stack.program("load", "-m", "tests.faults.load", json.dumps(asdict(wanted)))
         running = self.stack.launch(program)
+        # On a busy machine a program that is still starting would die of the signal to end.
+        self.wait(
+            lambda: ledger.read(written, Try) or running.process.poll() is not None,
+            seconds=ANSWERED_LIMIT_S,
+        )
         yield
         if running.process.poll() is not None:
             raise Broken(f"The load ended early.\n{self.stack.log('load')}")

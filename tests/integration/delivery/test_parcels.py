@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from tests.factories.registry import SITE
@@ -139,6 +140,14 @@ def event(subject: str) -> OutboxEvent:
     return OutboxEvent.objects.get(subject=subject)
 
 
+def tallied() -> dict[str, tuple[int, int, int]]:
+    """Return requests, messages and milliseconds by outcome; five minutes may end meanwhile."""
+    rows = Tally.objects.values_list("outcome").annotate(
+        Sum("requests"), Sum("messages"), Sum("total_ms")
+    )
+    return {outcome: (requests, messages, ms) for outcome, requests, messages, ms in rows}
+
+
 def test_one_request_carries_many_messages_and_each_has_its_own_end(
     open_desk: Open, news: Any
 ) -> None:
@@ -154,8 +163,7 @@ def test_one_request_carries_many_messages_and_each_has_its_own_end(
     assert event("c").next_attempt_at is not None
     assert event("d").outcome == Outcome.CONFIRMED
     assert Attempt.objects.count() == 7
-    [tally] = Tally.objects.all()
-    assert (tally.outcome, tally.requests, tally.messages, tally.total_ms) == ("accepted", 3, 7, 15)
+    assert tallied() == {"accepted": (3, 7, 15)}
 
 
 @pytest.mark.parametrize(
@@ -355,8 +363,8 @@ def test_successes_are_counted_together_and_a_failure_at_once(
     news(*(f"s{number}" for number in range(40)))
     with django_assert_max_num_queries(90):
         assert deliver().accepted == 40
-    [tally] = Tally.objects.all()
-    assert (tally.requests, tally.messages) == (40, 40)
+    [(requests, messages, _)] = tallied().values()
+    assert (requests, messages) == (40, 40)
     assert Endpoint.objects.get().last_success_at is not None
 
 
