@@ -55,7 +55,10 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One bound with what was measured; `unit` is s (seconds) or x (times as long as before)."""
+    """
+    One bound with what was measured; `unit` is s (seconds), x (times as long as before) or r (asked
+    to come again later, which a busy machine does by itself).
+    """
 
     name: str
     measured: float

@@ -37,7 +37,9 @@ def run(run: Run) -> None:
     run.expect("oldest untold news (lease + 10 s)", oldest, at_most=LEASE_S + 10, unit="s")
     run.expect_prompt_revocations()
     restarted = run.decisions(since=restarts_at)
-    errors = sum(one.status >= 500 for one in restarted)
+    put_off = sum(one.status == 503 and one.retry_after != "" for one in restarted)
+    errors = sum(one.status >= 500 for one in restarted) - put_off
     run.expect(f"5xx of {len(restarted):,} requests while restarting", errors, at_most=0)
+    run.expect("of them asked to come again (503, Retry-After)", put_off, at_most=0, unit="r")
     unanswered = sum(one.status == 0 for one in restarted)
     run.note(f"requests that met a closed door while restarting, sent again: {unanswered}")
