@@ -6,9 +6,9 @@ from typing import Any
 
 # Permissions as `app.codename`; `view_*` stands for every table of the product.
 ROLES: dict[str, tuple[str, ...]] = {
-    "marketing": ("insights.view_dailyshown",),
+    "marketing": ("insights.view_dailynumber",),
     "privacy": (
-        "insights.view_dailyshown",
+        "insights.view_dailynumber",
         "notices.view_*",
         "notices.change_draft",
         "notices.add_noticeversion",

@@ -91,6 +91,9 @@ class ConsentRecord(models.Model):
     language = models.TextField()
     device_class = models.TextField(choices=[(d.value, d.value) for d in DeviceClass])
     variant = models.TextField(default="")
+    # How the notice was presented, and the kind of place the visitor had come from; "" = not said.
+    presentation = models.TextField(default="")
+    referrer_class = models.TextField(default="")
     with_signal = models.BooleanField(default=False)
     is_superseded = models.BooleanField(default=False)
     is_suspect = models.BooleanField(default=False)
@@ -102,6 +105,21 @@ class ConsentRecord(models.Model):
 
     def __str__(self) -> str:
         return str(self.key)
+
+
+class Uncounted(models.Model):
+    """
+    A record that statistics have not counted yet, and what its device had granted before, since
+    when. Counting deletes it: records that commit late are missed by nobody.
+    """
+
+    record_key = models.UUIDField(primary_key=True)
+    recorded_at = models.DateTimeField()
+    held = ChoiceBits(null=True)
+    held_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.record_key)
 
 
 class ConsentPrivate(models.Model):

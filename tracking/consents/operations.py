@@ -15,6 +15,7 @@ from tracking.consents import identifiers as stored
 from tracking.consents import queries, rules
 from tracking.consents.types import (
     AgeBand,
+    DecisionCount,
     DeliveryStatus,
     Identifiers,
     Method,
@@ -254,6 +255,17 @@ def keep_identifiers(
         stored.keep(device=sender.device, identifiers=given, keys=keys, now=now)
 
 
+def take_uncounted(*, limit: int) -> list[DecisionCount]:
+    """
+    Take at most so many records that are not counted yet, as counts; empty when all are.
+
+    They are taken with the caller's transaction, in which it writes the counts down.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(queries.TAKE_WAITING, {"limit": limit})
+        return queries.read_counts(cursor.fetchall())
+
+
 def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
     """Create the record tables of this month and the next `ahead`; return their names."""
     made = []
@@ -390,11 +402,15 @@ WITH device AS (
 ), record AS (
   INSERT INTO consents_consentrecord
     (key, recorded_at, site_id, notice_id, granted, refused, withdrawn, method, surface, prior,
-     regime, country_group, country_method, language, device_class, variant, with_signal,
-     is_superseded, is_suspect, commitment)
+     regime, country_group, country_method, language, device_class, variant, presentation,
+     referrer_class, with_signal, is_superseded, is_suspect, commitment)
   VALUES (%(key)s, %(now)s, %(site)s, %(notice)s, %(granted)s, %(refused)s, %(withdrawn)s,
           %(method)s, %(surface)s, %(prior)s, %(regime)s, %(country_group)s, %(country_method)s,
-          %(language)s, %(device_class)s, '', %(signal)s, %(superseded)s, false, %(commitment)s)
+          %(language)s, %(device_class)s, %(variant)s, %(presentation)s, %(referrer_class)s,
+          %(signal)s, %(superseded)s, false, %(commitment)s)
+), uncounted AS (
+  INSERT INTO consents_uncounted (record_key, recorded_at, held, held_since)
+  VALUES (%(key)s, %(now)s, %(held)s, %(held_since)s)
 ), private AS (
   INSERT INTO consents_consentprivate
     (record_key, recorded_at, site_id, device_id, version, salt, previous_key, external_id,
@@ -496,6 +512,15 @@ def _record(
                 "country_method": applied.jurisdiction.method,
                 "language": submission.language,
                 "device_class": visit.device_class,
+                "variant": submission.variant,
+                "presentation": regimes.presentation_in(regime=regime, wanted=site.presentation),
+                "referrer_class": submission.referrer_class,
+                "held": None
+                if before is None
+                else _bits(_version(site, before.notice), before.granted),
+                "held_since": None
+                if before is None
+                else datetime.fromtimestamp(before.decided_at, tz=UTC),
                 "signal": submission.gpc,
                 "superseded": merged.is_superseded,
                 "commitment": rules.commitment(salt=salt, private=private),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -14,9 +15,11 @@ from tracking.consents import models, rules
 from tracking.consents.types import (
     AgeBand,
     Choices,
+    DecisionCount,
     DeliveryStatus,
     Erased,
     Method,
+    Prior,
     Receipt,
     Recorded,
     Surface,
@@ -371,77 +374,92 @@ def list_settled_erasures(*, before: datetime, now: datetime) -> list[UUID]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionCount:
-    """
-    Decisions of one day (in the site's zone) that share every dimension and every granted and
-    withdrawn purpose; superseded ones left out, suspected ones marked.
-    """
-
-    day: str
-    language: str
-    device_class: str
-    regime: str
-    notice: int
-    prior: str
-    method: str
-    is_suspect: bool
-    granted: frozenset[str]
-    withdrawn: frozenset[str]
-    count: int
-
-
-# Grouped by the bits first: there are few different ones, and only those are spelled out.
+# {columns} say what the device held before, {source} where records come from as `r`.
 _DECISIONS = """
-WITH counted AS (
-  SELECT to_char(timezone(%(zone)s, recorded_at), 'YYYY-MM-DD') AS day, language, device_class,
-         regime, notice_id, prior, method, is_suspect, granted, withdrawn, count(*) AS times
-    FROM consents_consentrecord
-   WHERE site_id = %(site)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
-     AND NOT is_superseded
-   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-), spelled AS (
-  SELECT counted.*,
-         ARRAY(SELECT c.code FROM registry_choicenumber c
-                WHERE c.site_id = %(site)s AND c.kind = 'purpose' AND c.number < length(granted)
-                  AND get_bit(granted, c.number) = 1 ORDER BY c.number) AS granted_codes,
-         ARRAY(SELECT c.code FROM registry_choicenumber c
-                WHERE c.site_id = %(site)s AND c.kind = 'purpose' AND c.number < length(withdrawn)
-                  AND get_bit(withdrawn, c.number) = 1 ORDER BY c.number) AS withdrawn_codes
-    FROM counted
-)
-SELECT s.day, s.language, s.device_class, s.regime, v.number, s.prior, s.method, s.is_suspect,
-       s.granted_codes, s.withdrawn_codes, sum(s.times)::bigint
-  FROM spelled s JOIN notices_noticeversion v ON v.id = s.notice_id
- GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+SELECT r.site_id, timezone(s.zone, r.recorded_at)::date AS day, r.language, r.device_class,
+       r.regime, r.country_group, r.presentation, r.surface, v.number::text, r.variant,
+       r.referrer_class, r.prior, r.method, r.is_suspect, r.granted::text, r.withdrawn::text,
+       {held}, count(*)
+  FROM {source}
+  JOIN registry_site s ON s.id = r.site_id
+  JOIN notices_noticeversion v ON v.id = r.notice_id
+ WHERE NOT r.is_superseded
+ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
 """
+_HELD = "u.held::text, date_trunc('week', timezone(s.zone, u.held_since))::date"
+_OF_WAITING = """{waiting} u
+  JOIN consents_consentrecord r ON r.recorded_at = u.recorded_at AND r.key = u.record_key"""
+_RECORDED = _DECISIONS.format(
+    held="NULL::text, NULL::date",
+    source="""(SELECT * FROM consents_consentrecord
+              WHERE site_id = %(site)s AND recorded_at >= %(since)s) r""",
+)
+_WAITING = _DECISIONS.format(
+    held=_HELD, source=_OF_WAITING.format(waiting="consents_uncounted")
+).replace("WHERE", "WHERE r.site_id = %(site)s AND r.recorded_at >= %(since)s AND")
+_RECOUNT = f"""
+SELECT recorded.*, 1 FROM ({_RECORDED}) recorded
+UNION ALL SELECT waiting.*, -1 FROM ({_WAITING}) waiting
+"""  # noqa: S608  # only our own text
+# Whoever counts at the same time takes others.
+_OF_TAKEN = _DECISIONS.format(held=_HELD, source=_OF_WAITING.format(waiting="taken"))
+TAKE_WAITING = f"""
+WITH taken AS (
+  DELETE FROM consents_uncounted WHERE record_key IN (
+    SELECT record_key FROM consents_uncounted LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+  ) RETURNING record_key, recorded_at, held, held_since
+){_OF_TAKEN}"""  # noqa: S608  # only our own text
 
 
-def count_decisions(*, site: SiteInfo, since: datetime, until: datetime) -> list[DecisionCount]:
+def recount(*, site_id: int, since: datetime) -> Iterator[tuple[DecisionCount, int]]:
     """
-    Return decisions per day, dimension and set of purposes: fine enough that whoever publishes
-    them can tell which numbers would tell on a few people.
+    Count a site's records from themselves; with -1, those among them that are not counted yet.
+
+    One statement, so that a decision that is recorded meanwhile is in both or in neither.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            _DECISIONS, {"zone": site.zone, "site": site.id, "since": since, "until": until}
+        cursor.execute(_RECOUNT, {"site": site_id, "since": since})
+        rows = cursor.fetchall()
+    for row in rows:
+        yield from ((one, row[-1]) for one in read_counts([row[:-1]]))
+
+
+def find_first_record(*, site_id: int) -> datetime | None:
+    """Return when the oldest record was made that is still there."""
+    return (
+        models.ConsentRecord.objects.filter(site_id=site_id)
+        .order_by("recorded_at")
+        .values_list("recorded_at", flat=True)
+        .first()
+    )
+
+
+def read_counts(rows: Iterable[Sequence[Any]]) -> list[DecisionCount]:
+    """Return rows of these statements as values."""
+    return [
+        DecisionCount(
+            site_id=row[0],
+            day=row[1],
+            language=row[2],
+            device_class=row[3],
+            regime=row[4],
+            country_group=row[5],
+            presentation=row[6],
+            surface=row[7],
+            notice=row[8],
+            variant=row[9],
+            referrer_class=row[10],
+            is_first=row[11] == Prior.FIRST,
+            method=Method(row[12]),
+            is_suspect=row[13],
+            granted=row[14],
+            withdrawn=row[15],
+            held=row[16],
+            held_week=row[17],
+            count=row[18],
         )
-        return [
-            DecisionCount(
-                day=row[0],
-                language=row[1],
-                device_class=row[2],
-                regime=row[3],
-                notice=row[4],
-                prior=row[5],
-                method=row[6],
-                is_suspect=row[7],
-                granted=frozenset(row[8]),
-                withdrawn=frozenset(row[9]),
-                count=row[10],
-            )
-            for row in cursor.fetchall()
-        ]
+        for row in rows
+    ]
 
 
 # --- inside

@@ -65,6 +65,17 @@ class DeviceClass(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ReferrerClass(StrEnum):
+    """The kind of place from which the visitor had come to the page; nothing finer is kept."""
+
+    DIRECT = "direct"
+    SAME_SITE = "same_site"
+    SEARCH = "search"
+    SOCIAL = "social"
+    OTHER = "other"
+    UNKNOWN = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """
@@ -126,6 +137,9 @@ class Submission:
     granted: frozenset[str]
     refused: frozenset[str]
     is_history: bool = False
+    # What statistics count by: the arm of an experiment, and where the visitor had come from.
+    variant: str = ""
+    referrer_class: ReferrerClass = ReferrerClass.UNKNOWN
     # None = not said; a site that does not ask may not say them.
     age_band: AgeBand | None = None
     guardian_consent: bool | None = None
@@ -179,6 +193,37 @@ class Receipt:
             "choices": as_maps(granted=self.granted, refused=self.refused),
             **age,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionCount:
+    """
+    Decisions of one day in the site's zone that share everything statistics count by; superseded
+    ones left out, suspected ones marked.
+
+    `granted`, `withdrawn` and `held` (before; None = nothing was answered before, or not asked for)
+    are choice numbers as text of bits; `held_week` is the Monday of the week of that answer.
+    """
+
+    site_id: int
+    day: date
+    language: str
+    device_class: str
+    regime: str
+    country_group: str
+    presentation: str
+    surface: str
+    notice: str
+    variant: str
+    referrer_class: str
+    is_first: bool
+    method: Method
+    is_suspect: bool
+    granted: str
+    withdrawn: str
+    held: str | None
+    held_week: date | None
+    count: int
 
 
 class Stage(StrEnum):

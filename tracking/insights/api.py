@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -24,9 +25,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracking.consents import cookies
-from tracking.consents.types import DeviceClass, Surface
+from tracking.consents.types import Surface
 from tracking.insights import operations, queries, rules
-from tracking.insights.types import PERMISSION, Filters, Funnel, Number, OptInReport, Rate
+from tracking.insights.types import PERMISSION, Dimension, Funnel, Number, OptInReport, Rate
 from tracking.web.errors import errors
 from tracking.web.fields import StrictBoolean, StrictInteger, StrictSerializer, code
 from tracking.web.parsers import StrictJSONParser, TextJSONParser
@@ -127,6 +128,10 @@ class CSVRenderer(BaseRenderer):
         return data if isinstance(data, str) else f"{data.get('code')},{data.get('message')}\r\n"
 
 
+def _of_dimension() -> serializers.CharField:
+    return serializers.RegexField(r"^[A-Za-z0-9:._-]{1,64}$", required=False)
+
+
 class OptIn(APIView):
     authentication_classes = [SessionAuthentication]
     permission_classes = [MaySeeNumbers]
@@ -135,11 +140,17 @@ class OptIn(APIView):
     class Query(StrictSerializer):
         site = code()
         days = serializers.ChoiceField(choices=rules.PERIODS, default=rules.PERIODS[1])
-        language = code(required=False, allow_blank=True, default="")
-        device_class = serializers.ChoiceField(
-            choices=[one.value for one in DeviceClass], required=False, allow_blank=True, default=""
-        )
+        until = serializers.DateField(required=False)
         format = serializers.ChoiceField(choices=["json", "csv"], required=False)
+        language = _of_dimension()
+        device_class = _of_dimension()
+        regime = _of_dimension()
+        country_group = _of_dimension()
+        presentation = _of_dimension()
+        surface = _of_dimension()
+        referrer_class = _of_dimension()
+        variant = _of_dimension()
+        notice = _of_dimension()
 
     @extend_schema_serializer(component_name="OptInReport")
     class Output(serializers.Serializer[Any]):
@@ -148,6 +159,8 @@ class OptIn(APIView):
             day = serializers.DateField()
             funnel = FunnelOutput()
             shown_again = NumberOutput()
+            asked_again = NumberOutput()
+            withdrawn = NumberOutput()
 
         @extend_schema_serializer(component_name="OptInPurpose")
         class Purpose(serializers.Serializer[Any]):
@@ -163,18 +176,29 @@ class OptIn(APIView):
             by_day = PurposeDay(many=True)
             withdrawn = NumberOutput()
 
+        @extend_schema_serializer(component_name="OptInChoice")
+        class Choice(serializers.Serializer[Any]):
+            id = serializers.CharField(help_text="Like `partner:adco` or `data_item:cookie`.")
+            name = serializers.DictField(child=serializers.CharField())
+            rate = RateOutput()
+
         @extend_schema_serializer(component_name="OptInBreakdownRow")
         class Row(serializers.Serializer[Any]):
             value = serializers.CharField()
             funnel = FunnelOutput()
+            rates = serializers.DictField(child=RateOutput(), help_text="By purpose.")
 
         site = serializers.CharField()
         days = serializers.IntegerField()
+        until = serializers.DateField()
         smallest = serializers.IntegerField(help_text="Fewer people than this are never told of.")
         funnel = FunnelOutput()
         shown_again = NumberOutput()
+        asked_again = NumberOutput()
+        withdrawn = NumberOutput()
         by_day = Day(many=True)
         purposes = Purpose(many=True)
+        choices = Choice(many=True)
         breakdowns = serializers.DictField(child=Row(many=True))
 
     @extend_schema(
@@ -182,8 +206,8 @@ class OptIn(APIView):
         parameters=[
             SITE,
             OpenApiParameter("days", int, enum=list(rules.PERIODS)),
-            OpenApiParameter("language", str),
-            OpenApiParameter("device_class", str, enum=[one.value for one in DeviceClass]),
+            OpenApiParameter("until", date, description="The period's last day; else today."),
+            *(OpenApiParameter(dimension.value, str) for dimension in Dimension),
             OpenApiParameter("format", str, enum=["json", "csv"]),
         ],
         responses={
@@ -199,17 +223,12 @@ class OptIn(APIView):
         named_site(request)
         asked = self.Query.read({key: request.query_params[key] for key in request.query_params})
         report = queries.get_opt_in_report(
-            filters=Filters(
-                site=asked["site"],
-                days=asked["days"],
-                language=asked["language"],
-                device_class=asked["device_class"],
-            ),
+            filters=rules.read_filters(request.query_params, site=asked["site"]),
             now=timezone.now(),
         )
         headers = {"Cache-Control": "private, no-store"}
         if request.accepted_renderer.format == "csv":
-            name = f"opt-in-{report.filters.site}-{report.today:%Y%m%d}.csv"
+            name = f"opt-in-{report.filters.site}-{report.until:%Y%m%d}.csv"
             headers["Content-Disposition"] = f'attachment; filename="{name}"'
             return Response(as_csv(report), headers=headers)
         return Response(as_json(report), headers=headers)
@@ -220,14 +239,19 @@ def as_json(report: OptInReport) -> dict[str, object]:
     return {
         "site": report.filters.site,
         "days": report.filters.days,
+        "until": report.until.isoformat(),
         "smallest": report.smallest,
         "funnel": _funnel(report.funnel),
         "shown_again": _number(report.shown_again),
+        "asked_again": _number(report.asked_again),
+        "withdrawn": _number(report.withdrawn),
         "by_day": [
             {
                 "day": row.day.isoformat(),
                 "funnel": _funnel(row.funnel),
                 "shown_again": _number(row.shown_again),
+                "asked_again": _number(row.asked_again),
+                "withdrawn": _number(row.withdrawn),
             }
             for row in report.by_day
         ],
@@ -246,8 +270,19 @@ def as_json(report: OptInReport) -> dict[str, object]:
             }
             for purpose in report.purposes
         ],
+        "choices": [
+            {"id": choice.id, "name": dict(choice.name), "rate": _rate(choice.rate)}
+            for choice in report.choices
+        ],
         "breakdowns": {
-            dimension.value: [{"value": row.value, "funnel": _funnel(row.funnel)} for row in rows]
+            dimension.value: [
+                {
+                    "value": row.value,
+                    "funnel": _funnel(row.funnel),
+                    "rates": {code: _rate(rate) for code, rate in row.rates.items()},
+                }
+                for row in rows
+            ]
             for dimension, rows in report.breakdowns.items()
         },
     }

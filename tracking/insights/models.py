@@ -1,38 +1,156 @@
-"""How often the banner was shown. Counts only: no row can be traced to a visitor."""
+"""
+What is counted, and what may be told of it. Counts only: no row can be traced to a visitor.
+
+`DailyCount` is exact and never shown; `DailyNumber` is made of groups of at least ten people and is
+all that anybody reads (ADR 17).
+"""
 
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import CompositePrimaryKey, F, Q
 
+from tracking.insights.types import SMALLEST
 from tracking.registry.models import Site
 
 
-class DailyShown(models.Model):
-    """Showings on one day of the site's zone that share every dimension."""
+class Cell(models.Model):
+    """
+    Everything that people are counted by, but site and day; see `types.Cell` for the fields.
 
-    site = models.ForeignKey(Site, on_delete=models.PROTECT)
-    day = models.DateField()
+    The id is the digest of the rest, so that whoever counts needs not look it up.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.TextField()
     language = models.TextField()
     device_class = models.TextField()
     regime = models.TextField()
+    country_group = models.TextField()
+    presentation = models.TextField()
     surface = models.TextField()
-    notice_number = models.PositiveIntegerField()
-    # The first time for this browser, or again after it was ignored.
-    is_first = models.BooleanField()
+    notice = models.TextField()
+    variant = models.TextField()
+    referrer_class = models.TextField()
+    purposes = models.TextField()
+    choices = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.language} {self.device_class}"
+
+
+class CountedDay(models.Model):
+    """A day of the site's zone that has counts. A late count opens a closed one again."""
+
+    pk = CompositePrimaryKey("site", "day")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    day = models.DateField()
+    is_closed = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["site", "day"], condition=Q(is_closed=False), name="days_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.day}"
+
+
+class DailyCount(models.Model):
+    """
+    How many there were on one day, exactly.
+
+    `settled` is how many there were a round ago: a showing gets that long to be answered before it
+    counts as ignored. `released` went into numbers; of showings, as ignored.
+    """
+
+    pk = CompositePrimaryKey("site", "day", "cell")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    day = models.DateField()
+    cell = models.ForeignKey(Cell, on_delete=models.PROTECT, db_index=False)
+    count = models.PositiveIntegerField()
+    settled = models.PositiveIntegerField(db_default=0)
+    released = models.PositiveIntegerField(db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(count__gte=1), name="count_positive"),
+            models.CheckConstraint(condition=Q(settled__lte=F("count")), name="count_settled"),
+            models.CheckConstraint(condition=Q(released__lte=F("count")), name="count_released"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.day} {self.count}"
+
+
+class DailyNumber(models.Model):
+    """
+    How many there were, as far as it may be told: a sum of groups of at least ten.
+
+    A trigger lets a number only grow, and only by another group.
+    """
+
+    pk = CompositePrimaryKey("site", "day", "cell")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    day = models.DateField()
+    cell = models.ForeignKey(Cell, on_delete=models.PROTECT, db_index=False)
     count = models.PositiveIntegerField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=[
-                    "site", "day", "language", "device_class", "regime", "surface",
-                    "notice_number", "is_first",
-                ],
-                name="shown_counted_once",
-            ),
-            models.CheckConstraint(condition=Q(count__gte=1), name="shown_positive"),
-        ]  # fmt: skip
+            models.CheckConstraint(condition=Q(count__gte=SMALLEST), name="number_not_small")
+        ]
 
     def __str__(self) -> str:
         return f"{self.site_id} {self.day} {self.count}"
+
+
+class CountedBatch(models.Model):
+    """A batch of showings that was counted; asked for again, it is not counted twice."""
+
+    id = models.UUIDField(primary_key=True)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["counted_at"], name="batch_by_age")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class CohortCount(models.Model):
+    """
+    What became of those who allowed a purpose in one week, by the weeks that had passed since.
+
+    `age` 0 and `allowed` is the cohort itself. `released` of the count may be told.
+    """
+
+    pk = CompositePrimaryKey("site", "week", "regime", "purpose", "event", "age")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    # Its Monday, in the site's zone.
+    week = models.DateField()
+    regime = models.TextField()
+    # The choice number of the purpose.
+    purpose = models.PositiveSmallIntegerField()
+    event = models.TextField(
+        choices=[(event, event) for event in ("allowed", "renewed", "withdrawn")]
+    )
+    age = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField()
+    released = models.PositiveIntegerField(db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(event__in=["allowed", "renewed", "withdrawn"]),
+                name="cohort_event_known",
+            ),
+            models.CheckConstraint(condition=Q(count__gte=1), name="cohort_positive"),
+            models.CheckConstraint(
+                condition=Q(released=0) | Q(released__gte=SMALLEST, released__lte=F("count")),
+                name="cohort_released",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.week} {self.event} {self.count}"

@@ -1,17 +1,28 @@
-"""The only writes of insights."""
+"""The only writes of insights: counting, and telling what may be told of the counts."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, transaction
 
+from tracking.consents import operations as consents
+from tracking.consents.types import DecisionCount
+from tracking.insights import counting, models, queries, release
+from tracking.insights.types import Cell, Kind
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction
 from tracking.registry import queries as registry
+from tracking.registry.types import SiteInfo
 
 
 class ShowingInvalid(DomainError):
@@ -25,13 +36,66 @@ class ForeignOrigin(DomainError):
     status = 403
 
 
-_COUNT = """
-INSERT INTO insights_dailyshown
-  (site_id, day, language, device_class, regime, surface, notice_number, is_first, count)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
-ON CONFLICT (site_id, day, language, device_class, regime, surface, notice_number, is_first)
-DO UPDATE SET count = insights_dailyshown.count + 1
+Counts = Mapping[tuple[int, date, Cell], int]
+
+# How long after its midnight a day stays open for counts that are still on their way.
+CLOSES_AFTER = timedelta(hours=1)
+# At most so many records in one transaction.
+AT_ONCE = 20_000
+_KEEP_BATCHES_FOR = timedelta(days=30)
+
+_FIELDS = ", ".join(field.name for field in fields(Cell))
+_TEXTS = ", ".join(f"{field.name} text" for field in fields(Cell))
+
+_KEEP_CELLS = f"""
+INSERT INTO insights_cell (id, {_FIELDS})
+SELECT id, {_FIELDS} FROM jsonb_to_recordset(%(rows)s) AS row(id uuid, {_TEXTS})
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  # only our own names
+_OPEN_DAYS = """
+INSERT INTO insights_countedday (site_id, day, is_closed)
+SELECT DISTINCT site, day, false FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date)
+ON CONFLICT (site_id, day) DO UPDATE SET is_closed = false
 """
+_ADD_COUNTS = """
+INSERT INTO insights_dailycount (site_id, day, cell_id, count)
+SELECT site, day, cell, count
+  FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
+ON CONFLICT (site_id, day, cell_id) DO UPDATE SET count = insights_dailycount.count + excluded.count
+"""
+_ADD_NUMBERS = """
+INSERT INTO insights_dailynumber (site_id, day, cell_id, count)
+SELECT site, day, cell, count
+  FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
+ON CONFLICT (site_id, day, cell_id)
+DO UPDATE SET count = insights_dailynumber.count + excluded.count
+"""
+_NOTE_RELEASED = """
+UPDATE insights_dailycount c SET settled = c.count, released = row.released
+  FROM jsonb_to_recordset(%(rows)s) AS row(cell uuid, released integer)
+ WHERE c.site_id = %(site)s AND c.day = %(day)s AND c.cell_id = row.cell
+"""
+_ADD_COHORTS = """
+INSERT INTO insights_cohortcount (site_id, week, regime, purpose, event, age, count)
+SELECT %(site)s, week, regime, purpose, event, age, count
+  FROM jsonb_to_recordset(%(rows)s)
+    AS row(week date, regime text, purpose smallint, event text, age smallint, count integer)
+ON CONFLICT (site_id, week, regime, purpose, event, age)
+DO UPDATE SET count = insights_cohortcount.count + excluded.count
+"""
+
+
+def roll_up() -> int:
+    """
+    Count the decisions that are not counted yet; return how many records that took.
+
+    Each record leaves the queue with the transaction that counts it: a crash counts none twice and
+    forgets none, and what commits late is counted late.
+    """
+    total = 0
+    while taken := _roll_up_some():
+        total += taken
+    return total
 
 
 def count_shown(
@@ -64,9 +128,187 @@ def count_shown(
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
     regime = regimes.resolve(place=place, site=site, on=now.date()).regime
+    cell = Cell(
+        kind=Kind.SHOWN if is_first else Kind.SHOWN_AGAIN,
+        language=language,
+        device_class=device_class,
+        regime=regime.code,
+        country_group=regime.country_group,
+        presentation=surface,
+        surface="",
+        notice=str(notice.number),
+        variant="",
+        referrer_class="",
+    )
     day = now.astimezone(ZoneInfo(site.zone)).date()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNT,
-            [site.id, day, language, device_class, regime.code, surface, notice.number, is_first],
+    count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
+
+
+def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
+    """Count a batch of showings, once however often it is sent; say whether it was new."""
+    with transaction.atomic():
+        take_turn()
+        _, is_new = models.CountedBatch.objects.get_or_create(
+            pk=batch, defaults={"counted_at": now}
         )
+        if is_new:
+            _add(counts)
+    return is_new
+
+
+def tell(*, now: datetime, at_once: bool = False) -> int:
+    """
+    Add to the numbers what may be told of the counts; return how many days were looked at.
+
+    A day closes an hour after its end. With `at_once` what came since the last round does not have
+    to settle; that is for whoever makes data up.
+    """
+    sites = {site.id: site for site in registry.list_sites()}
+    days = list(
+        models.CountedDay.objects.filter(is_closed=False).order_by("day").values_list("site", "day")
+    )
+    for site_id, day in days:
+        _tell_day(sites[site_id], day, now=now, at_once=at_once)
+    for site_id in {site_id for site_id, _ in days}:
+        _tell_cohorts(sites[site_id])
+    return len(days)
+
+
+@transaction.atomic
+def recount(*, site: str) -> int:
+    """
+    Put right what `queries.verify` finds wrong with the counts of decisions; return how many.
+
+    What was told stays told, and showings have no records: both stay as they are.
+    """
+    info = registry.get_site(code=site)
+    take_turn()
+    differences = queries.list_differences(site=info)
+    _keep_cells({one.cell for one in differences})
+    for one in differences:
+        where = {"site_id": info.id, "day": one.day, "cell_id": counting.digest(one.cell)}
+        if one.recounted == 0:
+            models.DailyCount.objects.filter(**where).delete()
+            continue
+        row, _ = models.DailyCount.objects.get_or_create(**where, defaults={"count": one.recounted})
+        models.DailyCount.objects.filter(**where).update(
+            count=one.recounted,
+            settled=min(row.settled, one.recounted),
+            released=min(row.released, one.recounted),
+        )
+        models.CountedDay.objects.update_or_create(
+            site_id=info.id, day=one.day, defaults={"is_closed": False}
+        )
+    return len(differences)
+
+
+def forget_batches(*, now: datetime) -> int:
+    """Forget batches that nobody sends again; return how many."""
+    return models.CountedBatch.objects.filter(counted_at__lt=now - _KEEP_BATCHES_FOR).delete()[0]
+
+
+def take_turn() -> None:
+    """Keep everybody else from counting and telling until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(queries.TURN)
+
+
+# --- inside
+
+
+@transaction.atomic
+def _roll_up_some() -> int:
+    take_turn()
+    decisions = consents.take_uncounted(limit=AT_ONCE)
+    if not decisions:
+        return 0
+    _add(counting.count_cells(decisions))
+    by_site: dict[int, list[DecisionCount]] = defaultdict(list)
+    for one in decisions:
+        by_site[one.site_id].append(one)
+    for site_id, of_site in sorted(by_site.items()):
+        purposes = queries.list_purpose_numbers(site_id=site_id)
+        rows = [
+            {**asdict(key), "week": key.week.isoformat(), "count": count}
+            for key, count in counting.count_cohorts(of_site, purposes).items()
+        ]
+        _write(_ADD_COHORTS, rows, site=site_id)
+    return sum(one.count for one in decisions)
+
+
+def _add(counts: Counts) -> None:
+    _keep_cells({cell for _, _, cell in counts})
+    rows = [
+        {
+            "site": site,
+            "day": day.isoformat(),
+            "cell": str(counting.digest(cell)),
+            "count": count,
+        }
+        for (site, day, cell), count in counts.items()
+    ]
+    _write(_OPEN_DAYS, rows)
+    _write(_ADD_COUNTS, rows)
+
+
+def _keep_cells(cells: set[Cell]) -> None:
+    _write(_KEEP_CELLS, [{"id": str(counting.digest(cell)), **asdict(cell)} for cell in cells])
+
+
+@transaction.atomic
+def _tell_day(site: SiteInfo, day: date, *, now: datetime, at_once: bool) -> None:
+    take_turn()
+    counts = queries.list_counts(site_id=site.id, day=day)
+    midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(site.zone))
+    closes = now >= midnight + CLOSES_AFTER
+    if at_once:
+        counts = [replace(one, settled=one.count) for one in counts]
+    told = release.release(
+        counts=counts,
+        purposes=queries.list_purpose_numbers(site_id=site.id),
+        closes=closes,
+    )
+    _keep_cells(set(told.groups))
+    _write(
+        _ADD_NUMBERS,
+        [
+            {
+                "site": site.id,
+                "day": day.isoformat(),
+                "cell": str(counting.digest(cell)),
+                "count": count,
+            }
+            for cell, count in told.groups.items()
+        ],
+    )
+    _write(
+        _NOTE_RELEASED,
+        [
+            {"cell": str(counting.digest(cell)), "released": released}
+            for cell, released in told.released.items()
+        ],
+        site=site.id,
+        day=day,
+    )
+    if closes:
+        models.CountedDay.objects.filter(site_id=site.id, day=day).update(is_closed=True)
+
+
+@transaction.atomic
+def _tell_cohorts(site: SiteInfo) -> None:
+    take_turn()
+    for row in release.release_cohorts(queries.list_cohorts(site_id=site.id)):
+        models.CohortCount.objects.filter(
+            site_id=site.id,
+            week=row.week,
+            regime=row.regime,
+            purpose=row.purpose,
+            event=row.event,
+            age=row.age,
+        ).update(released=row.released)
+
+
+def _write(statement: str, rows: list[dict[str, object]], **values: Any) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"rows": json.dumps(rows), **values})

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from tracking.insights import charts
+from tracking.insights import charts, rules
 from tracking.insights.charts import LineChart
 from tracking.insights.rules import PERIODS
 from tracking.insights.types import (
@@ -204,7 +204,7 @@ class _Writer:
             site_name=self.pick(sites.get(filters.site, {})) or filters.site,
             as_of=text["as_of"].format(date=self.moment(now, zone)),
             selects=tuple(self.selects(filters, sites, site_languages)),
-            today_lead=text["today_lead"].format(date=self.day(report.today - timedelta(days=7))),
+            today_lead=text["today_lead"].format(date=self.day(report.until - timedelta(days=7))),
             cards=tuple(
                 Card(
                     name=self.pick(purpose.name) or purpose.code,
@@ -301,14 +301,7 @@ class _Writer:
             health_overdue=text["health_overdue"].format(count=health.overdue)
             if health.overdue
             else "",
-            query=urlencode(
-                {
-                    "site": filters.site,
-                    "days": filters.days,
-                    "language": filters.language,
-                    "device_class": filters.device_class,
-                }
-            ),
+            query=urlencode(rules.as_address(filters)),
             script_line=f'<script src="{origin}/b/{filters.site}.js"></script>',
             has_any=report.has_any,
             is_empty=not report.funnel.shown.value and not report.funnel.shown.is_hidden,
@@ -335,12 +328,12 @@ class _Writer:
             ),
             choose(
                 "language",
-                filters.language,
+                filters.where.get(Dimension.LANGUAGE, ""),
                 [every, *((c, text.get(f"value_{c}", c)) for c in languages)],
             ),
             choose(
                 "device_class",
-                filters.device_class,
+                filters.where.get(Dimension.DEVICE_CLASS, ""),
                 [every, *((c, text[f"value_{c}"]) for c in DEVICE_CLASSES)],
             ),
         ]

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import connection, transaction
+
 from tracking.consents import queries as consents
-from tracking.consents.types import Prior
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import EndpointState, PartnerHealth
-from tracking.insights import models, rules
+from tracking.insights import counting, models, rules
 from tracking.insights.types import (
-    Decided,
+    DECIDED,
+    MIXED,
+    Cell,
+    CellSum,
+    CohortRow,
+    Count,
+    DaySum,
+    Difference,
+    Dimension,
     Filters,
     Health,
+    Kind,
     OptInReport,
     PartnerLine,
     Publication,
-    Shown,
+    Verification,
 )
 from tracking.notices import queries as notices
+from tracking.notices.types import Notice
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
+
+_CELL = [
+    "kind", "language", "device_class", "regime", "country_group", "presentation", "surface",
+    "notice", "variant", "referrer_class", "purposes", "choices",
+]  # fmt: skip
+_OF_DECISIONS = (*DECIDED, Kind.CHANGED, Kind.WITHDRAWN, Kind.SUSPECT)
+
+_CELL_FIELDS = ", ".join(f"c.{name}" for name in _CELL)
+
+# Counting and telling take turns; each turn is short.
+TURN = "SELECT pg_advisory_xact_lock(hashtext('insights'))"
 
 
 def list_sites() -> tuple[SiteInfo, ...]:
@@ -37,50 +62,38 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
     """
     site = registry.get_site(code=filters.site)
     zone = ZoneInfo(site.zone)
-    today = now.astimezone(zone).date()
-    first = rules.first_day_needed(today=today, days=filters.days)
-    decided = [
-        Decided(
-            day=date.fromisoformat(row.day),
-            language=row.language,
-            device_class=row.device_class,
-            regime=row.regime,
-            notice=row.notice,
-            is_first=row.prior == Prior.FIRST,
-            is_suspect=row.is_suspect,
-            method=row.method,
-            granted=row.granted,
-            withdrawn=row.withdrawn,
-            count=row.count,
-        )
-        for row in consents.count_decisions(
-            site=site,
-            since=datetime.combine(first, time(), tzinfo=zone),
-            until=datetime.combine(today + timedelta(days=1), time(), tzinfo=zone),
-        )
-    ]
-    shown = [
-        Shown(
-            day=row.day,
-            language=row.language,
-            device_class=row.device_class,
-            regime=row.regime,
-            notice=row.notice_number,
-            is_first=row.is_first,
-            count=row.count,
-        )
-        for row in models.DailyShown.objects.filter(site_id=site.id, day__gte=first, day__lte=today)
-    ]
-    numbers = {row.notice for row in shown} | {row.notice for row in decided}
+    until = filters.until or now.astimezone(zone).date()
+    days = rules.list_days(until=until, days=filters.days)
+    cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
+    by_day = _sum_days(
+        site_id=site.id,
+        first=rules.first_day_needed(until=until, days=filters.days),
+        last=until,
+        where=filters.where,
+    )
+    versions = _versions(site.code, {row.notice for row in by_day} - {MIXED})
+    current = notices.find_current(site_code=site.code)
     return rules.build_report(
         filters=filters,
-        shown=shown,
-        decided=decided,
-        asked={str(number): _asked_purposes(site.code, number) for number in numbers},
-        purpose_names=_purpose_names(site.code),
+        cells=cells,
+        by_day=by_day,
+        asked={
+            number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
+            for number, notice in versions.items()
+        },
+        numbers=registry.list_choice_numbers(site_id=site.id),
+        purpose_names=_names(current, "purpose", "purposes", "name"),
+        choice_names={
+            f"{kind}:{code}": name
+            for kind, rows, field in (
+                ("partner", "partners", "legal_name"), ("data_item", "data_items", "name"),
+            )
+            for code, name in _names(current, kind, rows, field).items()
+        },
         publications=_list_publications(site, zone),
-        today=today,
-    )
+        until=until,
+        has_any=models.CountedDay.objects.filter(site_id=site.id).exists(),
+    )  # fmt: skip
 
 
 def get_health(*, site: str, now: datetime) -> Health:
@@ -100,7 +113,196 @@ def get_health(*, site: str, now: datetime) -> Health:
     )
 
 
+_SUM_CELLS = """
+WITH told AS (
+  SELECT n.cell_id, sum(n.count)::bigint AS count
+    FROM insights_dailynumber n
+   WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
+   GROUP BY n.cell_id
+)
+SELECT {fields}, told.count
+  FROM told JOIN insights_cell c ON c.id = told.cell_id
+ WHERE true{filters}
+"""
+_SUM_DAYS = """
+WITH cells AS MATERIALIZED (
+  SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed
+    FROM insights_cell c
+   WHERE true{filters}
+)
+SELECT n.day, c.kind, c.notice, c.purposes, c.is_mixed, sum(n.count)::bigint
+  FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
+ WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
+ GROUP BY 1, 2, 3, 4, 5
+"""
+
+
+def sum_cells(
+    *, site_id: int, first: date, last: date, where: Mapping[Dimension, str]
+) -> list[CellSum]:
+    """Return a period's numbers by cell, those of mixed groups with them that may hold some."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SUM_CELLS.format(fields=_CELL_FIELDS, filters=_filters(where)),
+            {"site": site_id, "first": first, "last": last, **_values(where)},
+        )
+        return [CellSum(cell=_read_cell(row), count=row[-1]) for row in cursor.fetchall()]
+
+
+def list_purpose_numbers(*, site_id: int) -> frozenset[int]:
+    """Return the choice numbers of a site that are purposes."""
+    return frozenset(
+        number
+        for choice, number in registry.list_choice_numbers(site_id=site_id).items()
+        if choice.startswith("purpose:")
+    )
+
+
+def list_counts(*, site_id: int, day: date) -> list[Count]:
+    """Return a day's exact counts. For telling alone: nothing else may see them."""
+    rows = models.DailyCount.objects.filter(site_id=site_id, day=day).values_list(
+        *(f"cell__{name}" for name in _CELL), "count", "settled", "released"
+    )
+    return [
+        Count(cell=_read_cell(row), count=row[-3], settled=row[-2], released=row[-1])
+        for row in rows
+    ]
+
+
+def list_cohorts(*, site_id: int) -> list[CohortRow]:
+    """Return what became of each week's cohort, exactly; `released` of it may be told."""
+    return [
+        CohortRow(
+            week=row.week,
+            regime=row.regime,
+            purpose=row.purpose,
+            event=row.event,
+            age=row.age,
+            count=row.count,
+            released=row.released,
+        )
+        for row in models.CohortCount.objects.filter(site_id=site_id)
+    ]
+
+
+# --- whether the counts are true
+
+# In one statement, so that what is recorded meanwhile is either in both or in neither.
+_UNTRUE_DAYS = """
+WITH released AS (
+  SELECT d.day, sum(d.released) AS people FROM insights_dailycount d
+   WHERE d.site_id = %(site)s GROUP BY d.day
+), told AS (
+  SELECT n.day, sum(n.count) AS people FROM insights_dailynumber n
+   WHERE n.site_id = %(site)s GROUP BY n.day
+)
+SELECT day FROM told FULL JOIN released USING (day)
+ WHERE COALESCE(told.people, 0) <> COALESCE(released.people, 0) ORDER BY day
+"""
+
+
+@transaction.atomic
+def verify(*, site: str) -> Verification:
+    """
+    Hold all counts of decisions against a full recount of the records, and all numbers against the
+    counts. Counting stands still meanwhile; deciding does not.
+
+    :raises UnknownSite:
+    """
+    info = registry.get_site(code=site)
+    with connection.cursor() as cursor:
+        cursor.execute(TURN)
+    differences = list_differences(site=info)
+    since = first_recountable(site=info)
+    counted = _stored(info, since)
+    with connection.cursor() as cursor:
+        cursor.execute(_UNTRUE_DAYS, {"site": info.id})
+        untrue = tuple(row[0] for row in cursor.fetchall())
+    return Verification(
+        decisions=sum(counted.values()), since=since, differences=differences, untrue_days=untrue
+    )
+
+
+def list_differences(*, site: SiteInfo) -> tuple[Difference, ...]:
+    """Return the counts of decisions that are not what the records say; call it in a turn."""
+    since = first_recountable(site=site)
+    if since is None:
+        return ()
+    true: Counter[tuple[date, Cell]] = Counter()
+    for decision, sign in consents.recount(
+        site_id=site.id, since=datetime.combine(since, time(), tzinfo=ZoneInfo(site.zone))
+    ):
+        true[decision.day, counting.cell_of(decision)] += sign * decision.count
+    stored = _stored(site, since)
+    return tuple(
+        Difference(day=day, cell=cell, counted=stored[day, cell], recounted=true[day, cell])
+        for day, cell in sorted(stored.keys() | true.keys(), key=str)
+        if stored[day, cell] != true[day, cell]
+    )
+
+
+def first_recountable(*, site: SiteInfo) -> date | None:
+    """
+    Return the first day of which all records are there; None without any record.
+
+    Records are dropped by whole months of UTC, which begin amid a day of the site's.
+    """
+    oldest = consents.find_first_record(site_id=site.id)
+    if oldest is None:
+        return None
+    first: date = oldest.astimezone(ZoneInfo(site.zone)).date()
+    is_whole = not models.DailyCount.objects.filter(
+        site_id=site.id, day__lt=first, cell__kind__in=_OF_DECISIONS
+    ).exists()
+    return first if is_whole else first + timedelta(days=1)
+
+
 # --- inside
+
+
+def _stored(site: SiteInfo, since: date | None) -> Counter[tuple[date, Cell]]:
+    rows = models.DailyCount.objects.filter(
+        site_id=site.id, cell__kind__in=_OF_DECISIONS, day__gte=since or date.max
+    ).values_list(*(f"cell__{name}" for name in _CELL), "day", "count")
+    return Counter({(row[-2], _read_cell(row)): row[-1] for row in rows})
+
+
+def _sum_days(
+    *, site_id: int, first: date, last: date, where: Mapping[Dimension, str]
+) -> list[DaySum]:
+    mixed = " OR ".join(f"c.{dimension.value} = '{MIXED}'" for dimension in where) or "false"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SUM_DAYS.format(filters=_filters(where), mixed=mixed),
+            {"site": site_id, "first": first, "last": last, **_values(where)},
+        )
+        return [
+            DaySum(
+                day=row[0],
+                kind=Kind(row[1]),
+                notice=row[2],
+                purposes=row[3],
+                is_mixed=row[4],
+                count=row[5],
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def _filters(where: Mapping[Dimension, str]) -> str:
+    # Names of dimensions are ours; values are bound.
+    return "".join(
+        f" AND c.{dimension.value} IN (%({dimension.value})s, '{MIXED}')" for dimension in where
+    )
+
+
+def _values(where: Mapping[Dimension, str]) -> dict[str, str]:
+    return {dimension.value: value for dimension, value in where.items()}
+
+
+def _read_cell(row: tuple[Any, ...]) -> Cell:
+    values = dict(zip(_CELL, row, strict=False))
+    return Cell(**{**values, "kind": Kind(values["kind"])})
 
 
 def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
@@ -121,26 +323,19 @@ def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
     )
 
 
-def _asked_purposes(site_code: str, number: int) -> frozenset[str]:
-    notice = notices.find_version(site_code=site_code, number=number)
-    if notice is None:
-        return frozenset()
-    return frozenset(
-        choice.removeprefix("purpose:")
-        for choice in notice.asked_ids
-        if choice.startswith("purpose:")
-    )
+def _versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:
+    found = {n: notices.find_version(site_code=site_code, number=int(n)) for n in numbers}
+    return {number: notice for number, notice in found.items() if notice is not None}
 
 
-def _purpose_names(site_code: str) -> dict[str, dict[str, str]]:
-    """Return the purposes that the current notice asks about, in its order."""
-    notice = notices.find_current(site_code=site_code)
+def _names(notice: Notice | None, kind: str, rows: str, field: str) -> dict[str, Any]:
+    """Return what a notice asks about of one kind, by code, in its order."""
     if notice is None:
         return {}
     return {
-        purpose["code"]: purpose["name"]
-        for purpose in notice.content["purposes"]
-        if f"purpose:{purpose['code']}" in notice.asked_ids
+        row["code"]: row[field]
+        for row in notice.content[rows]
+        if f"{kind}:{row['code']}" in notice.asked_ids
     }
 
 

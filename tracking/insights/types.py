@@ -3,121 +3,163 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 # The right to see statistics.
-PERMISSION = "insights.view_dailyshown"
+PERMISSION = "insights.view_dailynumber"
 
 
-class Outcome(StrEnum):
-    """What became of a showing."""
+# Fewer people than this are never told of.
+SMALLEST = 10
+# In the place of a value: people of several ones, too few of each to be told of.
+MIXED = "*"
 
+
+class Kind(StrEnum):
+    """
+    What is counted. Showings and first decisions of browsers without a choice; later showings and
+    decisions; and what is left out of all numbers but its own share.
+    """
+
+    SHOWN = "shown"
     ALLOWED = "allowed"
     CHOSEN = "chosen"
     REFUSED = "refused"
+    # Only among numbers: showings less first decisions, and several of these four.
     IGNORED = "ignored"
+    MIXED = MIXED
+    # The notice was ignored before; a choice had expired or the notice changed materially since.
+    SHOWN_AGAIN = "shown_again"
+    ASKED_AGAIN = "asked_again"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
+    SUSPECT_SHOWN = "suspect_shown"
+    SUSPECT = "suspect"
+
+
+DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
+# What shown is made of.
+BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
 
 
 class Dimension(StrEnum):
-    """What the numbers can be broken down by."""
+    """What the numbers can be filtered and broken down by."""
 
     DEVICE_CLASS = "device_class"
     LANGUAGE = "language"
     REGIME = "regime"
+    COUNTRY_GROUP = "country_group"
+    PRESENTATION = "presentation"
+    SURFACE = "surface"
+    REFERRER_CLASS = "referrer_class"
+    VARIANT = "variant"
     NOTICE = "notice"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """The showings of one day that share every dimension."""
-
-    day: date
-    language: str
-    device_class: str
-    regime: str
-    notice: int
-    is_first: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """
-    The decisions of one day that share every dimension and every granted and withdrawn purpose.
-    `is_first` tells a device's first decision from a later one.
-    """
-
-    day: date
-    language: str
-    device_class: str
-    regime: str
-    notice: int
-    is_first: bool
-    is_suspect: bool
-    method: str
-    granted: frozenset[str]
-    withdrawn: frozenset[str]
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """
-    People of one day who share every dimension, the outcome and the purposes they granted (or,
-    where withdrawals are counted, withdrew).
+    People who share everything they are counted by.
+
+    `choices` are the choice numbers granted (or, of WITHDRAWN, withdrawn) as text of bits: bit n
+    from the left is number n. `purposes` are those of them that are purposes. Any field of a number
+    may be MIXED, none of a count. Showings have no surface, only a presentation.
     """
 
-    day: date
+    kind: Kind
     language: str
     device_class: str
     regime: str
+    country_group: str
+    presentation: str
+    surface: str
     notice: str
-    outcome: str
-    purposes: frozenset[str]
+    variant: str
+    referrer_class: str
+    purposes: str = ""
+    choices: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """An exact count of one day; see `models.DailyCount`."""
+
+    cell: Cell
+    count: int
+    settled: int
+    released: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortRow:
+    """A count of what became of a week's cohort; see `models.CohortCount`."""
+
+    week: date
+    regime: str
+    purpose: int
+    event: str
+    age: int
+    count: int
+    released: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A count of decisions that is not what the records say."""
+
+    day: date
+    cell: Cell
+    counted: int
+    recounted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """
+    What `manage.py insights verify` found: decisions counted and their differences, and the days of
+    which numbers were told that no counts stand behind.
+    """
+
+    decisions: int
+    since: date | None
+    differences: tuple[Difference, ...]
+    untrue_days: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """
+    What a round tells: groups of at least k people by cell, and how many of each counted cell have
+    been told now.
+    """
+
+    groups: Mapping[Cell, int]
+    released: Mapping[Cell, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSum:
+    """How many people of a cell there were in a period, as far as may be told."""
+
+    cell: Cell
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class DaySum:
     """
-    At least k people of one day: the smallest thing that any published number is made of.
-
-    A dimension that is None is mixed: this group counts only where that dimension is not asked
-    for. `purposes[code]` is how many of them granted it, None where saying so would tell on fewer
-    than k of them.
+    How many people of one day answered alike, as far as may be told. `is_mixed`: not all of them
+    need be of those that the filters ask for.
     """
 
     day: date
-    language: str | None
-    device_class: str | None
-    regime: str | None
-    notice: str | None
-    outcome: str | None
-    size: int
-    purposes: Mapping[str, int | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Veiled:
-    """
-    A cell that some numbers leave out: those that ask for one of the dimensions that its group
-    mixes, and all of them where no group took it in (`is_everywhere`). Only that it is there may
-    be told.
-    """
-
-    cell: Cell
-    mixed: frozenset[str]
-    is_everywhere: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """Everything that may leave the room about one site and period."""
-
-    groups: tuple[Group, ...]
-    veiled: tuple[Veiled, ...]
+    kind: Kind
+    notice: str
+    purposes: str
+    is_mixed: bool
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +218,21 @@ class PurposeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceReport:
+    """One partner or data item over the period; the id is like `partner:adco`."""
+
+    id: str
+    name: Mapping[str, str]
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakdownRow:
+    """One value of a dimension; `rates` by purpose."""
+
     value: str
     funnel: Funnel
+    rates: Mapping[str, Rate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +240,8 @@ class DayRow:
     day: date
     funnel: Funnel
     shown_again: Number
+    asked_again: Number
+    withdrawn: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,12 +255,14 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What the address asks for; empty text = all."""
+    """
+    What the address asks for: a period that ends on `until` (None = today), and of whom.
+    """
 
     site: str
     days: int
-    language: str = ""
-    device_class: str = ""
+    until: date | None = None
+    where: Mapping[Dimension, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,12 +284,15 @@ class OptInReport:
 
     filters: Filters
     smallest: int
-    today: date
+    until: date
     days: tuple[date, ...]
     funnel: Funnel
     shown_again: Number
+    asked_again: Number
+    withdrawn: Number
     by_day: tuple[DayRow, ...]
     purposes: tuple[PurposeReport, ...]
+    choices: tuple[ChoiceReport, ...]
     breakdowns: Mapping[Dimension, tuple[BreakdownRow, ...]]
     suspects: Number
     suspects_of: int

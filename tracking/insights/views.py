@@ -14,8 +14,7 @@ from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
 from tracking.insights import page, queries, rules
-from tracking.insights.types import PERMISSION, Filters
-from tracking.registry.types import SiteInfo
+from tracking.insights.types import PERMISSION
 from tracking.web import console
 
 
@@ -58,7 +57,9 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
     board = page.build_dashboard(
-        report=queries.get_opt_in_report(filters=_filters(request, site), now=now),
+        report=queries.get_opt_in_report(
+            filters=rules.read_filters(request.GET, site=site.code), now=now
+        ),
         health=queries.get_health(site=site.code, now=now),
         sites={code: one.name for code, one in sites.items()},
         site_languages=site.languages,
@@ -68,15 +69,3 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         now=now,
     )
     return render(request, "insights/dashboard.html", {**frame, "board": board})
-
-
-def _filters(request: HttpRequest, site: SiteInfo) -> Filters:
-    """Return what the address asks for; what it cannot ask for falls back to the default."""
-    days, language = request.GET.get("days", ""), request.GET.get("language", "")
-    device_class = request.GET.get("device_class", "")
-    return Filters(
-        site=site.code,
-        days=next((period for period in rules.PERIODS if str(period) == days), rules.PERIODS[1]),
-        language=language if language in site.languages else "",
-        device_class=device_class if device_class in page.DEVICE_CLASSES else "",
-    )

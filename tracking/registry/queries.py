@@ -115,6 +115,14 @@ def list_exceptions(*, site_id: int) -> tuple[ExceptionInfo, ...]:
     )
 
 
+def list_choice_numbers(*, site_id: int) -> dict[str, int]:
+    """Return the numbers under which records store choices, by ids like `purpose:analytics`."""
+    return {
+        f"{row.kind}:{row.code}": row.number
+        for row in models.ChoiceNumber.objects.filter(site_id=site_id)
+    }
+
+
 def list_server_tags(*, site_id: int) -> list[ServerTag]:
     """Return the live tags of a site that send from the server, by code."""
     rows = models.Tag.objects.filter(

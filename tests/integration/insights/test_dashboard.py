@@ -38,7 +38,7 @@ def client_of(*permissions: str) -> Client:
 
 @pytest.fixture
 def marketing(notice: Notice) -> Client:
-    return client_of("insights.view_dailyshown")
+    return client_of("insights.view_dailynumber")
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_an_empty_site_teaches_the_next_step(marketing: Client) -> None:
 
 
 def test_the_dashboard_without_any_site_teaches_too(db: None) -> None:
-    html = client_of("insights.view_dailyshown").get("/console/").content.decode()
+    html = client_of("insights.view_dailynumber").get("/console/").content.decode()
 
     assert "サイトがまだありません" in html
 
