@@ -84,7 +84,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """How many showings of a day had been counted at a moment, exactly. For `find_silence` alone."""
+    """How many showings of a day were counted at a moment, exactly. For `find_silence` alone."""
 
     at: datetime
     day: date
@@ -190,16 +190,14 @@ def has_week(samples: Sequence[Sample], *, now: datetime) -> bool:
 def find_overdue(lines: Collection[PartnerLine]) -> tuple[Finding, ...]:
     """Return the partners that have not confirmed something by its deadline."""
     return tuple(
-        Finding(
-            kind=AlertKind.PARTNER_OVERDUE, subject=line.code, facts={"overdue": line.overdue}
-        )
+        Finding(kind=AlertKind.PARTNER_OVERDUE, subject=line.code, facts={"overdue": line.overdue})
         for line in lines
         if line.overdue
     )
 
 
 def find_machines(*, day: date, on_day: Machines, before: Machines) -> Finding | None:
-    """Return that a fifth or more of a day's decisions, and twice the usual share, were machines'."""
+    """Return that a fifth of a day's decisions or more, and twice the usual, were machines'."""
     everybody, everybody_before = on_day.suspects + on_day.people, before.suspects + before.people
     if on_day.suspects < _FEWEST_MACHINES:
         return None

@@ -74,7 +74,7 @@ def test_only_four_weeks_before_count() -> None:
 
 def test_chance_alone_raises_next_to_no_alarm() -> None:
     """Three purposes, looked at on each day of ten years, of which nothing ever changes."""
-    dice = random.Random(1)
+    dice = random.Random(1)  # noqa: S311
 
     def day() -> Rate:
         return rate(sum(dice.random() < 0.4 for _ in range(300)), 300)
