@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import BreakerState, EndpointState, PartnerFigures
+from tracking.insights import alert_queries
 from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
 from tracking.scans import queries as scans
@@ -128,6 +129,7 @@ class _Figures(Collector):
         yield _reviews(now)
         yield from _requests(figures.partners)
         yield from _scans(scans.list_last_scans(), now)
+        yield _alerts()
 
 
 def _endpoint_states(partners: tuple[PartnerFigures, ...]) -> Metric:
@@ -185,6 +187,17 @@ def _scans(last: Sequence[ScanInfo], now: datetime) -> tuple[Metric, Metric]:
         alarms.add_metric((scan.site_code,), scan.alarms)
         age.add_metric((scan.site_code,), _age(scan.finished_at, now))
     return alarms, age
+
+
+def _alerts() -> Metric:
+    gauge = GaugeMetricFamily(
+        "consent_insights_alerts",
+        "Open alerts about the site's numbers, by kind.",
+        labels=("site", "kind"),
+    )
+    for (site, kind), count in alert_queries.count_open().items():
+        gauge.add_metric((site, kind), count)
+    return gauge
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
-from tracking.insights import page, queries, rules
+from tracking.insights import alert_queries, alerts_page, page, queries, rules
 from tracking.insights.types import PERMISSION
 from tracking.web import console
 
@@ -56,11 +56,13 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         return render(request, "insights/no_site.html", frame)
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
+    report = queries.get_opt_in_report(
+        filters=rules.read_filters(request.GET, site=site.code), now=now
+    )
+    health = queries.get_health(site=site.code, now=now)
     board = page.build_dashboard(
-        report=queries.get_opt_in_report(
-            filters=rules.read_filters(request.GET, site=site.code), now=now
-        ),
-        health=queries.get_health(site=site.code, now=now),
+        report=report,
+        health=health,
         sites={code: one.name for code, one in sites.items()},
         site_languages=site.languages,
         zone=site.zone,
@@ -68,4 +70,11 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         origin=f"{request.scheme}://{request.get_host()}",
         now=now,
     )
-    return render(request, "insights/dashboard.html", {**frame, "board": board})
+    alerts = alerts_page.build_alerts(
+        alerts=alert_queries.list_alerts(site_id=site.id),
+        purpose_names={purpose.code: purpose.name for purpose in report.purposes},
+        partner_names={line.code: line.legal_name for line in health.lines},
+        zone=site.zone,
+        language=frame["language"],
+    )
+    return render(request, "insights/dashboard.html", {**frame, "board": board, "alerts": alerts})
