@@ -8,6 +8,12 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+# The right to have numbers mailed to an address, and to stop what one entered oneself.
+ADD_PERMISSION = "insights.add_reportsubscription"
+# The right to see all addresses, and the right to stop any of them.
+SEE_ALL_PERMISSION = "insights.view_reportsubscription"
+CHANGE_PERMISSION = "insights.change_reportsubscription"
+
 LANGUAGES = ("ja", "en")
 
 _DAY = timedelta(days=1)
@@ -64,6 +70,7 @@ class Subscription:
     origin: str
     owner: str
     stop_key: UUID
+    created_at: datetime
     last_sent_for: date
     last_alert_id: int
     failed_at: datetime | None
@@ -113,6 +120,12 @@ def due_at(subscription: Subscription, period: Period) -> datetime:
     return datetime.combine(
         period.last + _DAY, time(subscription.hour), tzinfo=ZoneInfo(subscription.zone)
     )
+
+
+def has_sent(subscription: Subscription) -> bool:
+    """Say whether any report went out yet: the first one's period was not over at the start."""
+    began = subscription.created_at.astimezone(ZoneInfo(subscription.zone)).date()
+    return subscription.last_sent_for >= began
 
 
 def is_resting(subscription: Subscription, *, now: datetime) -> bool:

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import DataError, IntegrityError, connection, transaction
+from django.test import Client
 
 from tests.factories.counts import close_days, count_day
 from tests.factories.registry import SITE
@@ -164,6 +166,36 @@ def test_two_who_look_at_the_same_time_keep_it_once(notice: Notice) -> None:
     for thread in threads:
         thread.join()
     assert models.Alert.objects.count() == 3
+
+
+def test_the_dashboard_and_the_metrics_tell_what_is_open(notice: Notice, settings: Any) -> None:
+    weeks(notice, 300, 410, 395, 402, 399)
+    user = User.objects.create_user("somebody", password="a long password")
+    user.user_permissions.add(Permission.objects.get(codename="view_dailynumber"))
+    client = Client()
+    client.force_login(user)
+    assert "alerts-title" not in client.get("/console/?lang=en").content.decode()
+
+    alert_operations.look_for_alerts(now=NOW)
+    html = client.get("/console/?lang=en").content.decode()
+    assert html.count("An opt-in rate fell") == 3
+    assert "was 30.0%. On the same weekday of 4 weeks before it was 40.2%" in html
+    settings.METRICS_TOKEN = "x" * 32
+    text = client.get("/metrics", headers={"Authorization": "Bearer " + "x" * 32}).content.decode()
+    assert 'consent_insights_alerts{kind="rate_fell",site="shop"} 3.0' in text
+    assert 'consent_insights_alerts{kind="machines",site="shop"} 0.0' in text
+
+
+def test_the_beats_task_looks(notice: Notice) -> None:
+    from consentmgr.celery import app
+    from tracking.insights import tasks
+
+    schedule = app.conf.beat_schedule
+    assert schedule["alerts"]["task"] == tasks.look_for_alerts.name
+    assert schedule["reports"]["task"] == tasks.send_reports.name
+    tasks.look_for_alerts()
+    tasks.send_reports()
+    assert models.ShownSample.objects.count() == 1
 
 
 def insert(**changes: Any) -> None:
