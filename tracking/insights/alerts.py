@@ -174,8 +174,14 @@ def find_silence(
         last = max((at for at, number in came if number), default=samples[0].at)
         since = last if seen == 0 else now - window
         facts: dict[str, str | int] = {"since": since.isoformat(), "is_none": int(seen == 0)}
-        # The silence is noticed with the first look after it began.
-        blamed = [n for n, at in versions.items() if since - _LONGEST_GAP <= at <= now]
+        blamed = [
+            number
+            for number, at in versions.items()
+            # The silence is noticed with the first look after it began; and where it began at
+            # night, what took effect before the morning may be why none came then.
+            if since - _LONGEST_GAP <= at <= now
+            and _usual(came, now=at, window=max(at - since, timedelta())) < _FEWEST_USUAL
+        ]
         if blamed:
             facts |= {"version": max(blamed), "effective_at": versions[max(blamed)].isoformat()}
         return Finding(kind=AlertKind.SHOWN_TO_NOBODY, subject="", facts=facts)

@@ -18,13 +18,28 @@ from tracking.web.parts import pick
 Names = Mapping[str, Mapping[str, str]]
 
 
+# What costs most while nobody acts comes first.
+_ORDER = (
+    AlertKind.SHOWN_TO_NOBODY,
+    AlertKind.RATE_FELL,
+    AlertKind.PARTNER_OVERDUE,
+    AlertKind.MACHINES,
+    AlertKind.RATE_ROSE,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertLine:
-    """One alert, ready to print; `todo` may be empty. `is_good`: nobody has to act."""
+    """
+    Alerts of one kind that say the same, each with its item; `items` and `todo` may be empty.
+
+    `is_good`: nobody has to act.
+    """
 
     kind: str
     title: str
     text: str
+    items: tuple[str, ...]
     todo: str
     time: str
     is_good: bool
@@ -44,66 +59,70 @@ def build_alerts(
     zone: str,
     language: str,
 ) -> AlertPanel:
-    """Return the alerts in their order; names are by code, then by language."""
+    """Return the alerts, the gravest first; names are by code, then by language."""
     text = _texts()[language]
+    together: dict[tuple[AlertKind, str, str], list[str]] = {}
+    for alert in sorted(alerts, key=lambda one: (_ORDER.index(one.kind), -one.id)):
+        facts: Mapping[str, Any] = alert.facts
+        sentence = _sentence(alert.kind, facts, text, zone, language)
+        items = together.setdefault((alert.kind, sentence, _time(alert, text, zone, language)), [])
+        if alert.subject:
+            names = partner_names if alert.kind is AlertKind.PARTNER_OVERDUE else purpose_names
+            name = pick(names.get(alert.subject, {}), language) or alert.subject
+            items.append(_item(alert.kind, facts, name, text))
     return AlertPanel(
         title=text["title"],
         lines=tuple(
             AlertLine(
-                kind=alert.kind.value,
-                title=text[f"{alert.kind.value}_title"],
-                text=_sentence(alert, purpose_names, partner_names, text, zone, language),
-                todo=text[f"{alert.kind.value}_todo"],
-                time=_time(alert, text, zone, language),
-                is_good=alert.kind is AlertKind.RATE_ROSE,
+                kind=kind.value,
+                title=text[f"{kind.value}_title"],
+                text=sentence,
+                items=tuple(items),
+                todo=text[f"{kind.value}_todo"],
+                time=time_,
+                is_good=kind is AlertKind.RATE_ROSE,
             )
-            for alert in alerts
+            for (kind, sentence, time_), items in together.items()
         ),
     )
 
 
 def _sentence(
-    alert: Alert,
-    purpose_names: Names,
-    partner_names: Names,
-    text: Mapping[str, str],
-    zone: str,
-    language: str,
+    kind: AlertKind, facts: Mapping[str, Any], text: Mapping[str, str], zone: str, language: str
 ) -> str:
-    facts: Mapping[str, Any] = alert.facts
-    sentence = text[alert.kind.value]
-    match alert.kind:
-        case AlertKind.RATE_FELL | AlertKind.RATE_ROSE:
-            now = facts["granted"] / facts["shown"]
-            before = facts["granted_before"] / facts["shown_before"]
-            return sentence.format(
-                purpose=_name(purpose_names, alert.subject, language),
-                day=_day(facts["day"], zone, language),
-                now=f"{now:.1%}",
-                before=f"{before:.1%}",
-                points=f"{abs(100 * (now - before)):.1f}",
-                weeks=facts["weeks"],
-            )
+    match kind:
         case AlertKind.SHOWN_TO_NOBODY:
-            since = _moment(facts["since"], zone, language)
-            if not facts["is_none"]:
-                sentence = text["shown_to_hardly_anybody"]
-            sentences = [sentence.format(since=since)]
+            key = kind.value if facts["is_none"] else "shown_to_hardly_anybody"
+            sentences = [text[key].format(since=_moment(facts["since"], zone, language))]
             if "version" in facts:
                 at = _moment(facts["effective_at"], zone, language)
                 sentences.append(text["since_version"].format(number=facts["version"], at=at))
             return ("" if language == "ja" else " ").join(sentences)
-        case AlertKind.PARTNER_OVERDUE:
-            return sentence.format(
-                partner=_name(partner_names, alert.subject, language), count=facts["overdue"]
-            )
         case AlertKind.MACHINES:
             before = facts["suspects_before"] / max(1, facts["all_before"])
-            return sentence.format(
+            return text[kind.value].format(
                 day=_day(facts["day"], zone, language),
                 share=f"{facts['suspects'] / facts['all']:.1%}",
                 before=f"{before:.1%}",
             )
+        case AlertKind.RATE_FELL | AlertKind.RATE_ROSE:
+            return text[kind.value].format(day=_day(facts["day"], zone, language))
+        case AlertKind.PARTNER_OVERDUE:
+            return text[kind.value]
+
+
+def _item(kind: AlertKind, facts: Mapping[str, Any], name: str, text: Mapping[str, str]) -> str:
+    if kind is AlertKind.PARTNER_OVERDUE:
+        return text["partner_overdue_item"].format(partner=name, count=facts["overdue"])
+    now = facts["granted"] / facts["shown"]
+    before = facts["granted_before"] / facts["shown_before"]
+    return text[f"{kind.value}_item"].format(
+        purpose=name,
+        now=f"{now:.1%}",
+        before=f"{before:.1%}",
+        points=f"{abs(100 * (now - before)):.1f}",
+        weeks=facts["weeks"],
+    )
 
 
 def _time(alert: Alert, text: Mapping[str, str], zone: str, language: str) -> str:
@@ -112,10 +131,6 @@ def _time(alert: Alert, text: Mapping[str, str], zone: str, language: str) -> st
     else:
         key, at = "ended", alert.ended_at
     return text[key].format(date=moments.moment_text(at=at, zone=zone, language=language))
-
-
-def _name(names: Names, code: str, language: str) -> str:
-    return pick(names.get(code, {}), language) or code
 
 
 def _day(day: str, zone: str, language: str) -> str:

@@ -30,7 +30,6 @@ from tracking.insights.alerts_page import AlertPanel
 from tracking.insights.report_mail import Mail
 from tracking.insights.subscriptions import Failure, Period, Subscription
 from tracking.insights.types import Filters, Health, OptInReport
-from tracking.registry import queries as registry
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +131,6 @@ def _send_alerts(subscription: Subscription, now: datetime) -> bool:
     health = queries.get_health(site=subscription.site, now=now)
     mail = report_mail.build_alert_mail(
         subscription=subscription,
-        site_name=registry.get_site(code=subscription.site).name,
         alerts=_panel(fresh, report, health, subscription),
         until=today,
     )
@@ -166,7 +164,6 @@ def _report(
     since = datetime.combine(period.first, time(), tzinfo=ZoneInfo(subscription.zone))
     return report_mail.build_report_mail(
         subscription=subscription,
-        site_name=registry.get_site(code=subscription.site).name,
         period=period,
         report=report,
         before=_numbers(subscription, days=period.days_before, until=period.before_last, now=now),

@@ -93,7 +93,6 @@ class Mail:
 def build_report_mail(
     *,
     subscription: Subscription,
-    site_name: Mapping[str, str],
     period: Period,
     report: OptInReport,
     before: OptInReport,
@@ -108,7 +107,7 @@ def build_report_mail(
     :param before: the same of the days that it is compared with
     :param reasons: sentences that explain the largest change
     """
-    writer = _Writer(subscription, site_name)
+    writer = _Writer(subscription)
     text = writer.text
     days = writer.period(period.first, period.last)
     subject = text["subject_report"].format(site=writer.site, period=days)
@@ -128,12 +127,11 @@ def build_report_mail(
 def build_alert_mail(
     *,
     subscription: Subscription,
-    site_name: Mapping[str, str],
     alerts: AlertPanel,
     until: date,
 ) -> Mail:
     """Return a mail about what cannot wait for the next report."""
-    writer = _Writer(subscription, site_name)
+    writer = _Writer(subscription)
     return writer.mail(
         subject=writer.text["subject_alert"].format(site=writer.site, title=alerts.lines[0].title),
         title=alerts.title,
@@ -173,14 +171,16 @@ def as_csv(report: OptInReport, before: OptInReport) -> str:
 
 
 class _Writer:
-    def __init__(self, subscription: Subscription, site_name: Mapping[str, str]) -> None:
+    def __init__(self, subscription: Subscription) -> None:
         self.to, self.language = subscription, subscription.language
         self.text: Mapping[str, str] = {
             **page.texts(language=self.language),
             **_texts()[self.language],
         }
         # A name with a line break would be a second header.
-        self.site = " ".join(pick(site_name, self.language).split()) or subscription.site
+        self.site = (
+            " ".join(pick(subscription.site_name, self.language).split()) or subscription.site
+        )
 
     def mail(
         self,

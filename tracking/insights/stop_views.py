@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout
 from tracking.insights import reports_page, subscription_operations, subscription_queries
 from tracking.insights.subscriptions import LANGUAGES
 from tracking.lib.languages import negotiate
+from tracking.web.parts import pick
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def _answer(request: HttpRequest, stop_key: UUID, language: str) -> HttpResponse
     found = subscription_queries.find_by_key(stop_key=stop_key)
     if found is None:
         return _page(request, language, "gone", status=404)
-    return _page(request, language, "stop", site=found.site)
+    return _page(request, language, "stop", site=pick(found.site_name, language) or found.site)
 
 
 def _page(

@@ -54,6 +54,7 @@ def read(row: models.ReportSubscription) -> Subscription:
         id=row.id,
         site=row.site.code,
         site_id=row.site_id,
+        site_name=row.site.name,
         zone=row.site.zone,
         email=row.email,
         language=row.language,

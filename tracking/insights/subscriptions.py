@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -62,6 +63,7 @@ class Subscription:
     id: int
     site: str
     site_id: int
+    site_name: Mapping[str, str]
     zone: str
     email: str
     language: str

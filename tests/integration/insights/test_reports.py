@@ -320,7 +320,7 @@ def test_an_alert_is_mailed_once_to_each_address(notice: Notice, server: smtp.Ma
     assert "許可率が下がりました" in japanese.message["Subject"]
     body = english.message.get_body(("plain",))
     assert body is not None
-    assert "was 20.0%. On the same weekday of 2 weeks before it was 40.2%" in body.get_content()
+    assert "- analytics: from 40.2% (2 days) to 20.0%, 20.2 points less" in body.get_content()
     assert list(english.message.iter_attachments()) == []
 
 

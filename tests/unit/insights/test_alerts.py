@@ -146,6 +146,19 @@ def test_the_version_that_took_effect_then_is_named() -> None:
     assert found.facts["effective_at"] == "2026-05-12T13:25:00+00:00"
 
 
+def test_a_version_of_the_night_is_named_and_one_that_came_after_the_silence_is_not() -> None:
+    morning = NOW.replace(hour=11)
+    found = silence(
+        lambda at: by_day(at) if at.date() < NOW.date() else 0,
+        versions={12: NOW.replace(hour=3), 13: NOW.replace(hour=10)},
+        now=morning,
+    )
+
+    assert found is not None
+    assert found.facts["since"] == "2026-05-11T22:50:00+00:00"
+    assert found.facts["version"] == 12
+
+
 def test_next_to_none_is_told_without_the_number() -> None:
     def a_few(at: datetime) -> int:
         return by_day(at) if at <= NOW - timedelta(hours=6) else 6 * (at.minute == 0)

@@ -30,8 +30,9 @@ def line(
     language: str,
     ended_at: datetime | None = None,
 ) -> AlertLine:
+    subject = "" if kind in {AlertKind.SHOWN_TO_NOBODY, AlertKind.MACHINES} else "adco"
     alert = Alert(
-        id=1, kind=kind, subject="adco", facts=facts, first_seen_at=AT, last_seen_at=AT,
+        id=1, kind=kind, subject=subject, facts=facts, first_seen_at=AT, last_seen_at=AT,
         ended_at=ended_at,
     )  # fmt: skip
     (found,) = alerts_page.build_alerts(
@@ -47,8 +48,8 @@ def line(
 @pytest.mark.parametrize(
     ("kind", "facts", "words"),
     [
-        (AlertKind.RATE_FELL, RATES, ("広告", "5月12日（火）", "30.0%", "40.2%", "10.2ポイント")),
-        (AlertKind.RATE_ROSE, {**RATES, "granted": 500}, ("50.0%", "9.8ポイント上がって")),
+        (AlertKind.RATE_FELL, RATES, ("広告", "5月12日（火）", "30.0%", "40.2%", "10.2ポイント減")),
+        (AlertKind.RATE_ROSE, {**RATES, "granted": 500}, ("50.0%", "9.8ポイント増")),
         (AlertKind.SHOWN_TO_NOBODY, SILENT, ("09:10", "最後に、表示が1件も")),
         (AlertKind.SHOWN_TO_NOBODY, {**SILENT, "is_none": 0}, ("09:10", "ほとんど")),
         (AlertKind.SHOWN_TO_NOBODY, {**SILENT, **VERSION}, ("第12版は", "09:05")),
@@ -61,7 +62,7 @@ def test_an_alert_says_what_happened_in_japanese(
 ) -> None:
     found = line(kind, facts, language="ja")
     for word in words:
-        assert word in found.text
+        assert word in " ".join([found.text, *found.items])
     assert found.is_good == (kind is AlertKind.RATE_ROSE) == (not found.todo)
 
 
@@ -71,8 +72,9 @@ def test_an_alert_says_what_happened_in_japanese(
         (
             AlertKind.RATE_FELL,
             RATES,
-            "On Tue 12 May 2026 the opt-in rate of “Advertising” was 30.0%. On the same weekday of "
-            "4 weeks before it was 40.2%: 10.2 points lower, which is more than noise.",
+            "On Tue 12 May 2026, opt-in rates (of those shown) were lower than on the same weekday "
+            "before, by more than noise. "
+            "Advertising: from 40.2% (4 days) to 30.0%, 10.2 points less",
         ),
         (
             AlertKind.SHOWN_TO_NOBODY,
@@ -84,14 +86,15 @@ def test_an_alert_says_what_happened_in_japanese(
         (
             AlertKind.PARTNER_OVERDUE,
             {"overdue": 3},
-            "Adco Inc. has not confirmed 3 messages by their deadline.",
+            "Messages have not been confirmed by their deadline. Adco Inc.: 3",
         ),
     ],
 )
 def test_an_alert_says_what_happened_in_english(
     kind: AlertKind, facts: Mapping[str, str | int], text: str
 ) -> None:
-    assert line(kind, facts, language="en").text == text
+    found = line(kind, facts, language="en")
+    assert " ".join([found.text, *found.items]) == text
 
 
 def test_an_alert_says_since_when_or_that_it_is_over() -> None:
@@ -105,13 +108,36 @@ def test_an_alert_says_since_when_or_that_it_is_over() -> None:
 
 
 def test_a_name_that_is_gone_is_its_code() -> None:
-    panel = alerts_page.build_alerts(
+    panel = panel_of((AlertKind.PARTNER_OVERDUE, "gone", {"overdue": 1}))
+
+    assert panel.lines[0].items == ("gone: 1",)
+
+
+def test_what_is_alike_is_said_once_and_the_gravest_first() -> None:
+    panel = panel_of(
+        (AlertKind.RATE_ROSE, "c", {**RATES, "granted": 500}),
+        (AlertKind.RATE_FELL, "a", RATES),
+        (AlertKind.RATE_FELL, "b", {**RATES, "granted": 200}),
+        (AlertKind.RATE_FELL, "d", {**RATES, "day": "2026-05-11"}),
+        (AlertKind.SHOWN_TO_NOBODY, "", SILENT),
+    )
+
+    assert [line.kind for line in panel.lines] == [
+        "shown_to_nobody", "rate_fell", "rate_fell", "rate_rose",
+    ]  # fmt: skip
+    assert [len(line.items) for line in panel.lines] == [0, 1, 2, 1]
+
+
+def panel_of(
+    *alerts: tuple[AlertKind, str, Mapping[str, str | int]],
+) -> alerts_page.AlertPanel:
+    return alerts_page.build_alerts(
         alerts=[
             Alert(
-                id=1, kind=AlertKind.PARTNER_OVERDUE, subject="gone", facts={"overdue": 1},
-                first_seen_at=AT, last_seen_at=AT, ended_at=None,
+                id=number, kind=kind, subject=subject, facts=facts, first_seen_at=AT,
+                last_seen_at=AT, ended_at=None,
             )
+            for number, (kind, subject, facts) in enumerate(alerts)
         ],
         purpose_names={}, partner_names={}, zone="Asia/Tokyo", language="en",
     )  # fmt: skip
-    assert panel.lines[0].text.startswith("gone has not confirmed")

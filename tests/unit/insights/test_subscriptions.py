@@ -24,7 +24,8 @@ def subscription(
     failure: Failure | None = None,
 ) -> Subscription:
     return Subscription(
-        id=1, site="shop", site_id=1, zone="Asia/Tokyo", email="ops@shop.example", language="ja",
+        id=1, site="shop", site_id=1, site_name={}, zone="Asia/Tokyo",
+        email="ops@shop.example", language="ja",
         every=every, hour=hour, origin="https://consent.shop.example", owner="mika",
         stop_key=UUID(int=1), created_at=datetime(2026, 5, 1, tzinfo=UTC),
         last_sent_for=last_sent_for, last_alert_id=0, failed_at=failed_at, failure=failure,
