@@ -73,7 +73,7 @@ def build_choices(*, report: OptInReport, phrases: Phrases) -> tuple[ChoiceTable
     """Return how often each partner and each data item was granted."""
     return tuple(
         ChoiceTable(name=phrases.say(f"choices_{kind}"), rows=rows)
-        for kind in ("partner", "data_item")
+        for kind in ("partner", "item")
         if (rows := tuple(_choices(kind, report, phrases)))
     )
 
