@@ -124,21 +124,24 @@ def rate(told: Iterable[Told], *, number: int, asked: Asked) -> Rate:
     Return the opt-in rate of the choice with this number.
 
     Numerator and denominators are of the same people: those who were asked, and of whom both the
-    outcome and this choice may be told. Hiding a few does not bend the rate.
+    outcome and this choice may be told. How many of the others may belong to them is `unknown`.
     """
-    granted = shown = decided = 0
+    granted = shown = decided = unknown = 0
     is_partial = False
     for one in told:
         if one.kind not in BANNER or not _asks(asked, one.notice, number):
             continue
         if one.is_mixed or one.kind is Kind.MIXED or one.purposes == MIXED:
             is_partial = True
+            unknown += one.count
             continue
         shown += one.count
         if one.kind in DECIDED:
             decided += one.count
             granted += one.count if _has(one.purposes, number) else 0
-    return Rate(granted=granted, shown=shown, decided=decided, is_partial=is_partial)
+    return Rate(
+        granted=granted, shown=shown, decided=decided, is_partial=is_partial, unknown=unknown
+    )
 
 
 def count_withdrawn(told: Iterable[Told], *, number: int) -> Number:

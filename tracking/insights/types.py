@@ -177,12 +177,16 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`granted` of `shown` and of `decided`, over the same people; None = not to be said."""
+    """
+    `granted` of `shown` and of `decided`, over the same people; None = not to be said. `unknown`:
+    people of groups too mixed to be counted, who may belong to it.
+    """
 
     granted: int
     shown: int
     decided: int
     is_partial: bool
+    unknown: int = 0
 
     @property
     def of_shown(self) -> float | None:
@@ -191,6 +195,30 @@ class Rate:
     @property
     def of_decided(self) -> float | None:
         return self.granted / self.decided if self.decided else None
+
+    @property
+    def is_vague(self) -> bool:
+        """
+        Say whether more than one in twenty of the people may be missing: whoever answered as few
+        did is missing first, so that the rate could be off by points.
+        """
+        return 19 * self.unknown > self.shown > 0
+
+
+class Base(StrEnum):
+    """Of whom a share is: of all who were shown the notice, or of those who decided."""
+
+    SHOWN = "shown"
+    DECIDED = "decided"
+
+    def whole(self, rate: Rate) -> int:
+        return rate.shown if self is Base.SHOWN else rate.decided
+
+    def share(self, rate: Rate) -> float | None:
+        """Return the share where it may be said and is worth it."""
+        if rate.is_vague:
+            return None
+        return rate.of_shown if self is Base.SHOWN else rate.of_decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
