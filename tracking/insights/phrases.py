@@ -69,10 +69,13 @@ class Phrases:
         return self.say("no_number") if share is None else f"{share:.1%}"
 
     def share_of(self, rate: Rate, base: Base) -> str:
-        """Return a rate's share; where nothing can be said although there is something, that."""
+        """
+        Return a rate's share, as a range where many people are missing; where there are some and
+        nothing can be said, that.
+        """
         share = base.share(rate)
-        if share is None and rate.is_vague:
-            return self.say("vague")
+        if share is None and base.is_vague(rate):
+            return self.range(base.bounds(rate))
         if share is None and rate.is_partial:
             return self.say("too_few")
         return self.share(share)
@@ -89,8 +92,10 @@ class Phrases:
         """Return how sure a rate's share is, such as 38.1–44.3%; nothing without a share."""
         if base.share(rate) is None:
             return ""
-        interval = proportions.wilson(part=rate.granted, whole=base.whole(rate))
-        return self.say("interval", low=f"{100 * interval.low:.1f}", high=f"{interval.high:.1%}")
+        return self.range(proportions.wilson(part=rate.granted, whole=base.whole(rate)))
+
+    def range(self, shares: Interval) -> str:
+        return f"{100 * shares.low:.1f}–{shares.high:.1%}"
 
     def points(self, change: float) -> str:
         """Return a difference of shares in points, with its sign."""

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from tracking.lib.proportions import Interval
+
 # The right to see statistics.
 PERMISSION = "insights.view_dailynumber"
 
 
+# A share that could be off by more is told as a range.
+_VAGUE = 0.02
 # Fewer people than this are never told of.
 SMALLEST = 10
 # In the place of a value: people of several ones, too few of each to be told of.
@@ -178,15 +182,19 @@ class Number:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """
-    `granted` of `shown` and of `decided`, over the same people; None = not to be said. `unknown`:
-    people of groups too mixed to be counted, who may belong to it.
+    `granted` of `shown` and of `decided`, over the same people; None = not to be said.
+
+    People of groups that are too mixed to be counted may belong to them, too: so many of these may
+    have granted, so many have decided without granting, so many have ignored the notice.
     """
 
     granted: int
     shown: int
     decided: int
     is_partial: bool
-    unknown: int = 0
+    may_grant: int = 0
+    may_refuse: int = 0
+    may_ignore: int = 0
 
     @property
     def of_shown(self) -> float | None:
@@ -195,14 +203,6 @@ class Rate:
     @property
     def of_decided(self) -> float | None:
         return self.granted / self.decided if self.decided else None
-
-    @property
-    def is_vague(self) -> bool:
-        """
-        Say whether more than one in twenty of the people may be missing: whoever answered as few
-        did is missing first, so that the rate could be off by points.
-        """
-        return 19 * self.unknown > self.shown > 0
 
 
 class Base(StrEnum):
@@ -215,10 +215,29 @@ class Base(StrEnum):
         return rate.shown if self is Base.SHOWN else rate.decided
 
     def share(self, rate: Rate) -> float | None:
-        """Return the share where it may be said and is worth it."""
-        if rate.is_vague:
+        """Return the share; None where nobody may be told of, or too many are missing to say it."""
+        if not self.whole(rate) or self.is_vague(rate):
             return None
-        return rate.of_shown if self is Base.SHOWN else rate.of_decided
+        return rate.granted / self.whole(rate)
+
+    def bounds(self, rate: Rate) -> Interval:
+        """Return the least and the most that the share can be, whoever the missing people are."""
+        whole = self.whole(rate)
+        others = rate.may_refuse + (rate.may_ignore if self is Base.SHOWN else 0)
+        return Interval(
+            low=rate.granted / max(whole + others, 1),
+            high=(rate.granted + rate.may_grant) / max(whole + rate.may_grant, 1),
+        )
+
+    def is_vague(self, rate: Rate) -> bool:
+        """
+        Say whether the missing people could move the share by more than two points.
+
+        The fewer gave an answer, the more of them are missing: a share of the others alone leans to
+        what most did.
+        """
+        bounds = self.bounds(rate)
+        return self.whole(rate) > 0 and bounds.high - bounds.low > _VAGUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

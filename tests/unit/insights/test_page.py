@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.insights.test_rules import A_DAY, TODAY, WEEK_AGO, report, told
 from tracking.insights import (
@@ -17,12 +19,14 @@ from tracking.insights import (
     funnel,
     page,
     phrases,
+    rules,
     tables,
     trend,
 )
 from tracking.insights.charts import Column, Form
 from tracking.insights.filtering import View
 from tracking.insights.phrases import Phrases
+from tracking.insights.rules import Told
 from tracking.insights.types import (
     MIXED,
     Base,
@@ -103,28 +107,66 @@ def test_times_and_points_carry_their_signs() -> None:
 # --- shares that are not said
 
 
-def test_a_rate_of_which_many_people_may_be_missing_is_not_said() -> None:
-    vague = Rate(granted=0, shown=95, decided=50, is_partial=True, unknown=6)
-    sure = replace(vague, unknown=5)
+def test_a_share_that_missing_people_could_move_is_told_as_a_range() -> None:
+    vague = Rate(granted=20, shown=100, decided=50, is_partial=True, may_grant=5, may_refuse=5)
+    sure = replace(vague, may_grant=1, may_refuse=1)
 
     assert Base.SHOWN.share(vague) is None
-    assert ENGLISH.share_of(vague, Base.SHOWN) == "unsure"
+    assert ENGLISH.share_of(vague, Base.SHOWN) == "19.0–23.8%"
+    assert ENGLISH.share_of(vague, Base.DECIDED) == "36.4–45.5%"
     assert ENGLISH.interval_of(vague, Base.SHOWN) == ""
-    assert ENGLISH.share_of(sure, Base.SHOWN) == "0.0%"
+    assert ENGLISH.share_of(sure, Base.SHOWN) == "20.0%"
 
 
-def test_who_answers_as_few_do_does_not_make_a_small_country_look_as_if_all_refused() -> None:
+def test_who_ignored_the_notice_can_move_only_the_share_of_shown() -> None:
+    rate = Rate(granted=20, shown=100, decided=50, is_partial=True, may_ignore=100)
+
+    assert ENGLISH.share_of(rate, Base.SHOWN) == "10.0–20.0%"
+    assert ENGLISH.share_of(rate, Base.DECIDED) == "40.0%"
+
+
+def test_a_small_country_does_not_look_as_if_all_refused() -> None:
+    """Who answers as few do is told of with others, so that the rest lean to the other answer."""
     numbers = report(
         *MANY,
         told(60, Kind.IGNORED, country_group="eu"),
         told(40, Kind.REFUSED, country_group="eu"),
-        # Europeans who allowed were fewer than ten, and are told of with others.
         told(12, Kind.ALLOWED, purposes="11", choices="111", country_group=MIXED),
     )
     found = breakdowns.build_breakdowns(report=numbers, view=view_of(numbers), phrases=ENGLISH)
     table = next(one for one in found.tables if one.name == "Country group")
 
-    assert [row.numbers[2][1] for row in table.rows] == ["35.7%", "unsure"]
+    assert [row.numbers[2][1] for row in table.rows] == ["35.7%", "0.0–10.7%"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((Kind.IGNORED, Kind.ALLOWED, Kind.REFUSED, Kind.CHOSEN)),
+            st.booleans(),
+            st.booleans(),
+            st.integers(1, 60),
+        ),
+        min_size=1,
+    )
+)
+def test_a_range_holds_the_truth(groups: list[tuple[Kind, bool, bool, int]]) -> None:
+    """Whatever is known of whom, the share of all people lies within the bounds."""
+    found, truth = [], []
+    for kind, grants, is_known, people in groups:
+        granted = grants and kind in (Kind.ALLOWED, Kind.CHOSEN)
+        whole = Told(
+            kind=kind, notice="1", purposes="1" if granted else "", is_mixed=False, count=people
+        )
+        truth.append(whole)
+        found.append(whole if is_known else replace(whole, is_mixed=True))
+    asked = {"1": frozenset({0})}
+    known = rules.rate(found, number=0, asked=asked)
+    true = rules.rate(truth, number=0, asked=asked)
+
+    for base in Base:
+        if base.whole(true):
+            assert true.granted / base.whole(true) in base.bounds(known)
 
 
 # --- the last day
@@ -232,8 +274,7 @@ def test_a_charts_table_has_the_newest_day_first_and_no_value_for_what_is_hidden
 
 def test_the_trend_follows_the_chosen_denominator() -> None:
     shown, decided = (
-        trend.build_trend(report=report(*A_DAY), base=base, phrases=ENGLISH).chart
-        for base in Base
+        trend.build_trend(report=report(*A_DAY), base=base, phrases=ENGLISH).chart for base in Base
     )
 
     assert shown.days[0].points[0].text == "40.0% (80 / 200)"
