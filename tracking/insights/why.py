@@ -18,6 +18,7 @@ from tracking.insights import rules
 from tracking.insights.rules import Asked, Told
 from tracking.insights.types import MIXED, CellSum, Dimension, Rate
 from tracking.lib import proportions
+from tracking.lib.proportions import Interval
 
 WEEK = timedelta(days=7)
 # How many of the same weekdays before make a reference where the last one has no numbers.
@@ -33,12 +34,11 @@ _DIMENSIONS = tuple(one for one in Dimension if one is not Dimension.SURFACE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A rate now and before; `low` and `high` are the interval of the difference."""
+    """A rate now and before; the interval is of the difference."""
 
     now: Rate
     before: Rate
-    low: float
-    high: float
+    interval: Interval
 
     @property
     def difference(self) -> Fraction:
@@ -46,7 +46,7 @@ class Change:
 
     @property
     def is_noise(self) -> bool:
-        return self.low <= 0 <= self.high
+        return 0 in self.interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,17 @@ def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
     """Return how a rate changed, or None where one of them may not be said."""
     if not now.shown or not before.shown:
         return None
-    low, high = proportions.newcombe(
-        now=(now.granted, now.shown),
-        before=(before.granted, before.shown),
-        z=proportions.z_of(comparisons=comparisons),
+    return Change(
+        now=now,
+        before=before,
+        interval=proportions.difference(
+            part=now.granted,
+            whole=now.shown,
+            part_before=before.granted,
+            whole_before=before.shown,
+            z=proportions.z_of(comparisons=comparisons),
+        ),
     )
-    return Change(now=now, before=before, low=low, high=high)
 
 
 def reference_days(day: date, *, told: Iterable[date]) -> tuple[date, ...]:

@@ -1,53 +1,74 @@
-"""What a share of few people says about many: intervals for shares and for their difference."""
+"""How sure a share of people is, and the difference between two shares."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
+from math import sqrt
 from statistics import NormalDist
 
+# The normal distribution's 97.5th percentile: intervals of 95 %.
+_Z = 1.959963984540054
 
-def z_of(*, error: float = 0.05, comparisons: int = 1) -> float:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Both ends, as shares of 1."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def z_of(*, comparisons: int) -> float:
     """
-    Return how many standard errors wide a two-sided interval is on each side.
-
-    With several comparisons none of them all may err more often than `error` (Bonferroni).
+    Return the `z` of intervals of which all hold at once in 95 % of cases (Bonferroni's inequality;
+    O. J. Dunn, "Multiple comparisons among means", JASA 56 (1961)).
     """
-    return NormalDist().inv_cdf(1 - error / (2 * max(comparisons, 1)))
+    return NormalDist().inv_cdf(1 - 0.025 / max(1, comparisons))
 
 
-def wilson(*, part: int, whole: int, z: float) -> tuple[float, float]:
+def wilson(*, part: int, whole: int, z: float = _Z) -> Interval:
     """
-    Return the interval of a share, both ends between 0 and 1.
+    Return the score interval of `part` people out of `whole`.
 
-    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22 (1927),
-    recommended by Brown, Cai and DasGupta, "Interval Estimation for a Binomial Proportion",
-    Statistical Science 16 (2001).
+    It covers what it promises also for few people and for shares near 0 and 1, where the textbook's
+    interval does not. Source: E. B. Wilson, "Probable inference, the law of succession, and
+    statistical inference", JASA 22 (1927); recommended by L. D. Brown, T. T. Cai, A. DasGupta,
+    "Interval Estimation for a Binomial Proportion", Statistical Science 16 (2001).
 
-    :raises ValueError: unless 0 <= part <= whole and there is somebody
+    :raises ValueError: unless 0 ≤ part ≤ whole and whole > 0
     """
-    if not 0 <= part <= whole or whole == 0:
+    if whole <= 0 or not 0 <= part <= whole:
         raise ValueError(f"{part} of {whole} is no share.")
-    share = part / whole
-    middle = share + z * z / (2 * whole)
-    width = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
-    low, high = ((middle + sign * width) / (1 + z * z / whole) for sign in (-1, 1))
-    return max(low, 0.0), min(high, 1.0)
+    share, weight = part / whole, z * z / whole
+    center = (share + weight / 2) / (1 + weight)
+    reach = z / (1 + weight) * sqrt(share * (1 - share) / whole + weight / (4 * whole))
+    # At both ends the exact result; the arithmetic alone misses it by a rounding.
+    return Interval(
+        low=max(0.0, center - reach) if part else 0.0,
+        high=min(1.0, center + reach) if part < whole else 1.0,
+    )
 
 
-def newcombe(*, now: tuple[int, int], before: tuple[int, int], z: float) -> tuple[float, float]:
+def difference(
+    *, part: int, whole: int, part_before: int, whole_before: int, z: float = _Z
+) -> Interval:
     """
-    Return the interval of a difference, now less before, of two shares `(part, whole)`.
+    Return the interval of the share less the share before, of two independent groups of people.
 
-    Newcombe, "Interval Estimation for the Difference Between Independent Proportions", Statistics
-    in Medicine 17 (1998), method 10.
+    The difference is within noise where the interval holds 0. Source: R. G. Newcombe, "Interval
+    estimation for the difference between independent proportions", Statistics in Medicine 17
+    (1998), method 10: the hybrid of both shares' score intervals.
 
     :raises ValueError: as `wilson`
     """
-    low_now, high_now = wilson(part=now[0], whole=now[1], z=z)
-    low_before, high_before = wilson(part=before[0], whole=before[1], z=z)
-    share_now, share_before = now[0] / now[1], before[0] / before[1]
-    difference = share_now - share_before
-    return (
-        difference - math.hypot(share_now - low_now, high_before - share_before),
-        difference + math.hypot(high_now - share_now, share_before - low_before),
+    now = wilson(part=part, whole=whole, z=z)
+    before = wilson(part=part_before, whole=whole_before, z=z)
+    share, share_before = part / whole, part_before / whole_before
+    change = share - share_before
+    return Interval(
+        low=change - sqrt((share - now.low) ** 2 + (before.high - share_before) ** 2),
+        high=change + sqrt((now.high - share) ** 2 + (share_before - before.low) ** 2),
     )
