@@ -15,12 +15,14 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from tracking.insights import rules
+from tracking.insights.marks import Mark
 from tracking.insights.rules import Asked, Told
-from tracking.insights.types import MIXED, CellSum, Dimension, Rate
+from tracking.insights.types import MIXED, CellSum, Dimension, Filters, Rate
 from tracking.lib import proportions
 from tracking.lib.proportions import Interval
 
-WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
+WEEK = 7 * DAY
 # How many of the same weekdays before make a reference where the last one has no numbers.
 WEEKDAYS_BACK = 4
 MOST_QUESTIONS = 5
@@ -107,10 +109,33 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """
+    What there is to say about one purpose on one day. `why` is None where `reference` or the day
+    itself has no numbers that may be told.
+
+    `purposes` are names by code, of all that can be asked for; `values` are those that the day's
+    people have, by dimension. `is_running`: the day is not over.
+    """
+
+    filters: Filters
+    purpose: str
+    purposes: Mapping[str, Mapping[str, str]]
+    day: date
+    is_running: bool
+    latest: date
+    reference: tuple[date, ...]
+    why: Why | None
+    marks: tuple[Mark, ...]
+    values: Mapping[Dimension, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A change that is worth asking about."""
 
     purpose: str
+    name: Mapping[str, str]
     day: date
     change: Change
 
@@ -192,7 +217,10 @@ def explain(
 
 
 def list_questions(
-    rates: Mapping[str, Mapping[date, Rate]], *, days: Sequence[date]
+    rates: Mapping[str, Mapping[date, Rate]],
+    *,
+    names: Mapping[str, Mapping[str, str]],
+    days: Sequence[date],
 ) -> tuple[Question, ...]:
     """
     Return the largest changes beyond noise of a period, by purpose; the largest first.
@@ -200,11 +228,13 @@ def list_questions(
     Noise is judged over all comparisons together. A change that lasts is asked about on its first
     day alone, and the end of an odd day, a week later, not at all.
 
-    :param rates: by purpose and day, with those of up to five weeks before the period
+    :param names: of the purposes, in their order
+    :param rates: by purpose and day, with those of four weeks before the period
     """
     pairs = [
         (purpose, day, reference_days(day, told=_told_days(of)))
-        for purpose, of in rates.items()
+        for purpose in names
+        for of in (rates[purpose],)
         for day in sorted(days)
         if day in _told_days(of)
     ]
@@ -218,7 +248,7 @@ def list_questions(
         if _is_known(change, day, [one for one in found if one.purpose == purpose]):
             continue
         if not _is_return(change, of, day, reference, comparisons=comparisons):
-            found.append(Question(purpose=purpose, day=day, change=change))
+            found.append(Question(purpose=purpose, name=names[purpose], day=day, change=change))
     found.sort(key=lambda one: (-abs(one.change.difference), one.day, one.purpose))
     return tuple(found[:MOST_QUESTIONS])
 

@@ -253,11 +253,15 @@ def days_of(rates: dict[int, Rate]) -> dict[date, Rate]:
     }
 
 
+def ask(rates: dict[str, dict[date, Rate]], days: list[date]) -> tuple[why.Question, ...]:
+    return why.list_questions(rates, names={code: {"en": code} for code in rates}, days=days)
+
+
 PERIOD = [DAY + timedelta(days=offset) for offset in range(-14, 14)]
 
 
 def test_a_fall_is_asked_about_on_its_first_day_and_its_end_is_not() -> None:
-    questions = why.list_questions({"ads": days_of({0: rate(300, 1000)})}, days=PERIOD)
+    questions = ask({"ads": days_of({0: rate(300, 1000)})}, days=PERIOD)
 
     assert [(one.purpose, one.day) for one in questions] == [("ads", DAY)]
     assert questions[0].change.difference == Fraction(-1, 10)
@@ -265,15 +269,13 @@ def test_a_fall_is_asked_about_on_its_first_day_and_its_end_is_not() -> None:
 
 def test_a_lasting_change_is_one_question() -> None:
     lower = {offset: rate(300, 1000) for offset in range(14)}
-    questions = why.list_questions({"ads": days_of(lower)}, days=PERIOD)
+    questions = ask({"ads": days_of(lower)}, days=PERIOD)
 
     assert [one.day for one in questions] == [DAY]
 
 
 def test_a_rise_after_a_fall_is_another_question() -> None:
-    questions = why.list_questions(
-        {"ads": days_of({0: rate(300, 1000), 2: rate(600, 1000)})}, days=PERIOD
-    )
+    questions = ask({"ads": days_of({0: rate(300, 1000), 2: rate(600, 1000)})}, days=PERIOD)
 
     assert [one.day for one in questions] == [DAY + timedelta(days=2), DAY]
 
@@ -282,15 +284,15 @@ def test_a_rise_after_a_fall_is_another_question() -> None:
     "odd", [rate(380, 1000), rate(3, 10), rate(0, 0), rate(399_000, 1_000_000)]
 )
 def test_noise_and_trifles_are_no_question(odd: Rate) -> None:
-    assert why.list_questions({"ads": days_of({0: odd})}, days=PERIOD) == ()
+    assert ask({"ads": days_of({0: odd})}, days=PERIOD) == ()
 
 
 def test_only_the_largest_are_asked_and_only_of_the_period() -> None:
     of = {f"p{n}": days_of({0: rate(400 - 40 * n, 1000)}) for n in range(1, 9)}
-    questions = why.list_questions(of, days=PERIOD)
+    questions = ask(of, days=PERIOD)
 
     assert [one.purpose for one in questions] == ["p8", "p7", "p6", "p5", "p4"]
-    assert why.list_questions(of, days=PERIOD[:14]) == ()
+    assert ask(of, days=PERIOD[:14]) == ()
 
 
 def test_many_quiet_days_are_rarely_asked_about() -> None:
@@ -301,5 +303,5 @@ def test_many_quiet_days_are_rarely_asked_about() -> None:
             day: rate(sum(dice.random() < 0.4 for _ in range(300)), 300)
             for day in (PERIOD[0] - timedelta(days=35) + timedelta(days=n) for n in range(63))
         }
-        asked += bool(why.list_questions({"ads": by_day}, days=PERIOD))
+        asked += bool(ask({"ads": by_day}, days=PERIOD))
     assert asked <= 9
