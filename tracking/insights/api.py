@@ -171,7 +171,7 @@ class OptIn(APIView):
 
         @extend_schema_serializer(component_name="OptInChoice")
         class Choice(serializers.Serializer[Any]):
-            id = serializers.CharField(help_text="Like `partner:adco` or `data_item:cookie`.")
+            id = serializers.CharField(help_text="Like `partner:adco` or `item:cookie`.")
             name = serializers.DictField(child=serializers.CharField())
             rate = RateOutput()
 

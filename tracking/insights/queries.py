@@ -65,12 +65,8 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
     until = filters.until or now.astimezone(zone).date()
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
-    by_day = sum_days(
-        site_id=site.id,
-        first=rules.first_day_needed(until=until, days=filters.days),
-        last=until,
-        where=filters.where,
-    )
+    first = rules.first_day_needed(until=until, days=filters.days)
+    by_day = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
     versions = list_versions(site.code, {row.notice for row in by_day} - {MIXED})
     current = notices.find_current(site_code=site.code)
     return rules.build_report(
@@ -86,13 +82,18 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
         choice_names={
             f"{kind}:{code}": name
             for kind, rows, field in (
-                ("partner", "partners", "legal_name"), ("data_item", "data_items", "name"),
+                ("partner", "partners", "legal_name"), ("item", "data_items", "name"),
             )
             for code, name in list_names(current, kind, rows, field).items()
         },
         publications=_list_publications(site, zone),
+        untold={
+            day: [Kind(kind) for kind in kinds]
+            for day, kinds in models.CountedDay.objects.filter(
+                site_id=site.id, day__range=(first, until)
+            ).values_list("day", "untold")
+        },
         until=until,
-        has_any=models.CountedDay.objects.filter(site_id=site.id).exists(),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -145,7 +145,7 @@ def count_withdrawn(told: Iterable[Told], *, number: int) -> Number:
     """Return how many took this choice back."""
     return count(
         [
-            one
+            replace(one, is_mixed=one.is_mixed or one.purposes == MIXED)
             for one in told
             if one.kind is Kind.WITHDRAWN and (one.purposes == MIXED or _has(one.purposes, number))
         ],
@@ -176,14 +176,15 @@ def build_report(
     purpose_names: Mapping[str, Mapping[str, str]],
     choice_names: Mapping[str, Mapping[str, str]],
     publications: Sequence[Publication],
+    untold: Mapping[date, Collection[Kind]],
     until: date,
-    has_any: bool,
     k: int = SMALLEST,
 ) -> OptInReport:
     """
     Return the dashboard's numbers.
 
     :param cells: of the whole period, `by_day` also of the last day's counterpart a week before
+    :param untold: by day, the kinds of which there are people that no number tells of
     :param numbers: choice numbers by ids like `purpose:analytics`
     :param purpose_names: those that the current notice asks about, in its order; `choice_names` the
         partners and data items that it asks about, by id
@@ -201,6 +202,11 @@ def build_report(
                 count=row.count,
             )
         )
+    for day, kinds in untold.items():
+        # There are some, and that is all that may be told of them.
+        on[day] += [
+            Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds
+        ]
     whole = [told for day in days for told in on[day]]
     shown = funnel(whole)
     suspects = count(whole, (Kind.SUSPECT,))
@@ -257,7 +263,7 @@ def build_report(
         suspects=suspects,
         suspects_of=suspects.value + shown.decided.value,
         publications=tuple(p for p in publications if p.day in period),
-        has_any=has_any,
+        has_any=bool(by_day or untold),
     )
 
 

@@ -131,12 +131,13 @@ class Verification:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """
-    What a round tells: groups of at least k people by cell, and how many of each counted cell have
-    been told now.
+    What a round tells: groups of at least k people by cell, how many of each counted cell have been
+    told now, and of which kinds there are people who have not.
     """
 
     groups: Mapping[Cell, int]
     released: Mapping[Cell, int]
+    untold: frozenset[Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -15,8 +16,9 @@ from django.utils import timezone
 
 from tests.factories.registry import ORIGIN, SITE
 from tests.visitors import Visitor
-from tracking.insights import queries
-from tracking.insights.models import DailyShown
+from tracking.insights import operations, queries
+from tracking.insights.models import DailyCount
+from tracking.insights.types import Cell, Kind
 from tracking.notices.types import Notice
 
 pytestmark = pytest.mark.django_db
@@ -44,22 +46,30 @@ def marketing(notice: Notice) -> Client:
 @pytest.fixture
 def numbers(notice: Notice) -> None:
     """Sixty showings and 26 decisions, all today."""
-    today = timezone.localtime(timezone=queries.ZoneInfo("Asia/Tokyo")).date()
-    DailyShown.objects.create(
-        site_id=notice.site_id,
-        day=today,
-        language="ja",
-        device_class="unknown",
-        regime="jp-a",
-        surface="bar",
-        notice_number=1,
-        is_first=True,
-        count=60,
-    )
+    now = timezone.now()
     for _ in range(14):
         Visitor(notice, client=Client(HTTP_USER_AGENT="")).allow()
     for _ in range(12):
         Visitor(notice, client=Client(HTTP_USER_AGENT="")).refuse()
+    operations.roll_up()
+    record = DailyCount.objects.select_related("cell").first()
+    assert record is not None
+    cell = Cell(
+        kind=Kind.SHOWN,
+        language="ja",
+        device_class="unknown",
+        regime="jp-a",
+        country_group=record.cell.country_group,
+        presentation="bar",
+        surface="",
+        notice="1",
+        variant="",
+        referrer_class="",
+    )
+    operations.count_showings(
+        batch=uuid4(), counts={(notice.site_id, record.day, cell): 60}, now=now
+    )
+    operations.tell(now=now, at_once=True)
 
 
 def test_a_stranger_is_asked_to_sign_in(notice: Notice) -> None:
@@ -147,7 +157,7 @@ def test_filters_are_in_the_address(marketing: Client, numbers: None) -> None:
     assert re.search(r'<option value="phone" selected>', html)
     assert re.search(r'<option value="7" selected>', html)
     assert "この条件の数はありません" in html
-    assert "device_class=phone&amp;format=csv" in html
+    assert "device_class=phone&amp;language=en&amp;format=csv" in html
 
 
 def test_nonsense_in_the_address_is_the_default(marketing: Client, numbers: None) -> None:
@@ -208,6 +218,8 @@ def test_an_unknown_site_has_no_report(marketing: Client) -> None:
 def test_few_people_are_told_of_nowhere(marketing: Client, notice: Notice) -> None:
     for _ in range(4):
         Visitor(notice).allow()
+    operations.roll_up()
+    operations.tell(now=timezone.now(), at_once=True)
     html = marketing.get("/console/?days=7").content.decode()
     report = marketing.get(REPORT).json()
 
