@@ -96,9 +96,7 @@ def _table(
         rows=tuple(
             Row(
                 name=phrases.value(dimension, row.value),
-                address=""
-                if row.value == chosen
-                else view.where(dimension, row.value).address(),
+                address="" if row.value == chosen else view.where(dimension, row.value).address(),
                 numbers=(
                     phrases.number(row.funnel.shown),
                     phrases.number(row.funnel.decided),

@@ -45,9 +45,7 @@ def build_cards(*, report: OptInReport, running_until: str, phrases: Phrases) ->
     day, before = report.until, phrases.day(report.until - timedelta(days=7))
     if running_until:
         title = phrases.say("today_title")
-        lead = phrases.say(
-            "today_lead", day=phrases.day(day), time=running_until, before=before
-        )
+        lead = phrases.say("today_lead", day=phrases.day(day), time=running_until, before=before)
     else:
         title = phrases.say("day_title", day=phrases.day(day))
         lead = phrases.say("day_lead", before=before)

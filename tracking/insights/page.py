@@ -95,9 +95,7 @@ def build_dashboard(
         definitions=phrases.definitions(),
         trend=trend.build_trend(report=report, base=view.base, phrases=phrases),
         breakdowns=breakdowns.build_breakdowns(report=report, view=view, phrases=phrases),
-        breakdown_lead=phrases.say(
-            "breakdown_lead", base=phrases.say(f"of_{view.base.value}")
-        ),
+        breakdown_lead=phrases.say("breakdown_lead", base=phrases.say(f"of_{view.base.value}")),
         columns=3 + len(report.purposes),
         choices=breakdowns.build_choices(report=report, phrases=phrases),
         health=_health(health, phrases),

@@ -124,11 +124,7 @@ def _by_day(report: OptInReport) -> Table:
                 row.day,
                 *_of_funnel(row.funnel),
                 *(_value(getattr(row, key)) for key in _AGAIN),
-                *(
-                    value
-                    for purpose in report.purposes
-                    for value in _of_rate(purpose.by_day[at])
-                ),
+                *(value for purpose in report.purposes for value in _of_rate(purpose.by_day[at])),
             )
             for at, row in enumerate(report.by_day)
         ),

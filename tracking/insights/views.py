@@ -13,7 +13,15 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
-from tracking.insights import filtering, page, phrases, queries, tables
+from tracking.insights import (
+    filtering,
+    page,
+    phrases,
+    queries,
+    questions,
+    tables,
+    why_queries,
+)
 from tracking.insights.types import PERMISSION
 from tracking.web import console
 
@@ -66,7 +74,10 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         origin=f"{request.scheme}://{request.get_host()}",
         now=now,
     )
-    return render(request, "insights/dashboard.html", {**frame, "board": board})
+    asked = questions.build_questions(
+        why_queries.list_questions(filters=view.filters, now=now), view=view
+    )
+    return render(request, "insights/dashboard.html", {**frame, "board": board, "questions": asked})
 
 
 @require_safe

@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 
 from tracking.insights import why_words
-from tracking.insights.filtering import View
+from tracking.insights.filtering import Chip, View
 from tracking.insights.marks import Mark
 from tracking.insights.phrases import Phrases
 from tracking.insights.questions import why_address
@@ -59,13 +59,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chip:
-    text: str
-    address: str
-    remove: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """`kept` are hidden fields: what the dashboard shows besides."""
 
@@ -96,9 +89,7 @@ class WhyPage:
     tables: tuple[PartsTable, ...]
 
 
-def build_page(
-    *, answer: Answer, view: View, sites: Mapping[str, Mapping[str, str]]
-) -> WhyPage:
+def build_page(*, answer: Answer, view: View, sites: Mapping[str, Mapping[str, str]]) -> WhyPage:
     """Return the page; `sites` are names by code."""
     return _Writer(answer, view).page(sites)
 

@@ -53,7 +53,7 @@ def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetim
     Return why the rate of a purpose is what it is on a day; None while a site has no purposes.
 
     A purpose that is not asked about any more, or none, becomes the first; no day the last that the
-    filters speak of, and of those that are over.
+    filters speak of, or yesterday; of days to come there is nothing.
 
     :raises UnknownSite:
     """
@@ -63,7 +63,7 @@ def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetim
     if not names:
         return None
     purpose = purpose if purpose in names else next(iter(names))
-    day = day or min(filters.until or today, today - DAY)
+    day = min(day or filters.until or today - DAY, today)
     told = _rates(
         site,
         first=day - WEEK * WEEKDAYS_BACK,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracking.insights import why
@@ -92,6 +92,7 @@ SUMS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(now=SUMS, before=SUMS, where=st.sampled_from([{}, {Dimension.LANGUAGE: "ja"}]))
 def test_all_parts_add_up_exactly(
     now: list[CellSum], before: list[CellSum], where: dict[Dimension, str]
@@ -119,6 +120,7 @@ def test_all_parts_add_up_exactly(
             assert (explained - split.main[-1].total) / whole < Fraction(4, 5)
 
 
+@settings(deadline=None)
 @given(now=SUMS, before=SUMS)
 def test_one_part_is_what_its_formula_says(now: list[CellSum], before: list[CellSum]) -> None:
     found = why.explain(now=now, before=before, number=NUMBER, asked=ASKED, where={})
