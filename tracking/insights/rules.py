@@ -63,14 +63,10 @@ def first_day_needed(*, until: date, days: int) -> date:
 def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
     """Return what an address asks for; what it cannot ask for falls back to the default."""
     days = address.get("days", "")
-    try:
-        until = date.fromisoformat(address.get("until", ""))
-    except ValueError:
-        until = None
     return Filters(
         site=site,
         days=next((period for period in PERIODS if str(period) == days), PERIODS[1]),
-        until=until,
+        until=read_day(address.get("until", "")),
         where={
             dimension: value
             for dimension in Dimension
@@ -78,6 +74,15 @@ def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
             if (value := address.get(dimension.value, "")) and value != MIXED
         },
     )
+
+
+def read_day(text: str) -> date | None:
+    """Return a day such as 2026-05-12, or None; nothing was counted in earlier centuries."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if date(2000, 1, 1) <= day <= date(2999, 12, 31) else None
 
 
 def as_address(filters: Filters) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from statistics import NormalDist
 
 # The normal distribution's 97.5th percentile: intervals of 95 %.
 _Z = 1.959963984540054
@@ -18,6 +19,14 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+
+def z_of(*, comparisons: int) -> float:
+    """
+    Return the `z` of intervals of which all hold at once in 95 % of cases (Bonferroni's inequality;
+    O. J. Dunn, "Multiple comparisons among means", JASA 56 (1961)).
+    """
+    return NormalDist().inv_cdf(1 - 0.025 / max(1, comparisons))
 
 
 def wilson(*, part: int, whole: int, z: float = _Z) -> Interval:

@@ -75,3 +75,9 @@ def test_more_people_make_a_difference_of_the_same_size_sure() -> None:
 def test_what_is_no_share_is_refused(part: int, whole: int) -> None:
     with pytest.raises(ValueError, match="no share"):
         proportions.wilson(part=part, whole=whole)
+
+
+def test_more_comparisons_ask_for_wider_intervals() -> None:
+    assert proportions.z_of(comparisons=1) == pytest.approx(1.959964, abs=1e-6)
+    assert proportions.z_of(comparisons=10) == pytest.approx(2.807034, abs=1e-6)
+    assert proportions.z_of(comparisons=0) == proportions.z_of(comparisons=1)
