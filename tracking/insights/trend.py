@@ -11,6 +11,9 @@ from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.types import Base, OptInReport, PurposeReport, Rate
 
+# Between this and what is told as a range, a line shows the way it goes.
+_DRAWN_WITHIN = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRow:
@@ -92,7 +95,10 @@ def _row(purpose: PurposeReport, phrases: Phrases) -> PeriodRow:
 
 
 def _cell(rate: Rate, base: Base, phrases: Phrases) -> tuple[str, float | None]:
-    return cell_text(rate, base, phrases), base.share(rate)
+    """Draw the share of whom can be told of, as long as the others could not move it far."""
+    bounds, whole = base.bounds(rate), base.whole(rate)
+    is_drawn = whole > 0 and bounds.high - bounds.low <= _DRAWN_WITHIN
+    return cell_text(rate, base, phrases), rate.granted / whole if is_drawn else None
 
 
 def _last(purpose: PurposeReport, base: Base, phrases: Phrases) -> str:

@@ -304,6 +304,21 @@ def test_an_event_leads_to_its_page_for_whoever_may_see_it(
     ]
 
 
+def test_a_line_goes_on_over_a_range_and_ends_where_it_could_be_anywhere() -> None:
+    numbers = report(
+        *MANY,
+        told(80, Kind.CHOSEN, purposes=MIXED, choices=MIXED),
+        told(100, Kind.REFUSED, day=WEEK_AGO + timedelta(days=1)),
+        told(100, Kind.CHOSEN, purposes=MIXED, choices=MIXED, day=WEEK_AGO + timedelta(days=1)),
+    )
+    days = trend.build_trend(
+        report=numbers, base=Base.SHOWN, marks=(), opens=(), phrases=ENGLISH
+    ).chart.days
+
+    assert (days[0].points[0].text, days[0].points[0].value) == ("34.1–38.6%", "0.357143")
+    assert (days[-1].points[0].text, days[-1].points[0].value) == ("0.0–50.0%", "")
+
+
 # --- breakdowns
 
 
