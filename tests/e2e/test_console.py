@@ -88,6 +88,7 @@ def test_everybody_can_read_the_pages_about_partners(
         "/console/deliveries/dead/",
         "/console/audit/",
         "/console/ledgers/",
+        "/console/access/",
         "/console/simulator/?place=US-CA&visit=shown&gpc=1",
     ):
         page.goto(stack.url(address + ("&" if "?" in address else "?") + f"lang={language}"))
