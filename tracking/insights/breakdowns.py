@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tracking.insights import funnel
 from tracking.insights.filtering import View
 from tracking.insights.funnel import Segment
 from tracking.insights.phrases import Phrases
-from tracking.insights.types import BreakdownRow, Dimension, OptInReport
+from tracking.insights.types import Base, BreakdownRow, Dimension, OptInReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One value; its address is the page with this filter, empty where it is filtered by already."""
+    """
+    One value, with its numbers by name. The address is the page with this filter; empty where it is
+    filtered by already.
+    """
 
     name: str
     address: str
-    numbers: tuple[str, ...]
+    numbers: tuple[tuple[str, str], ...]
     segments: tuple[Segment, ...]
     summary: str
 
@@ -27,7 +30,6 @@ class Row:
 class Breakdown:
     name: str
     rows: tuple[Row, ...]
-    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,6 @@ class ChoiceRow:
     name: str
     granted: str
     of_shown: str
-    of_shown_range: str
     of_decided: str
 
 
@@ -47,24 +48,45 @@ class ChoiceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakdowns:
-    """`heads` name the numbers of a row."""
+    """`heads` name the numbers of a row; `width` is how many columns a table has."""
 
+    lead: str
     heads: tuple[str, ...]
+    width: int
     tables: tuple[Breakdown, ...]
+    note: str
 
 
 def build_breakdowns(*, report: OptInReport, view: View, phrases: Phrases) -> Breakdowns:
     """Return a table for each dimension that has values, the most people first."""
+    heads = (
+        phrases.say("shown"),
+        phrases.say("decided"),
+        *(phrases.pick(one.name, one.code) for one in report.purposes),
+    )
     return Breakdowns(
-        heads=(
-            phrases.say("shown"),
-            phrases.say("decided"),
-            *(phrases.pick(one.name, one.code) for one in report.purposes),
-        ),
+        lead=phrases.say("breakdown_lead", base=phrases.say(f"of_{view.base.value}")),
+        heads=heads,
+        width=1 + len(heads),
         tables=tuple(
-            _table(dimension, rows, report, view, phrases)
+            Breakdown(
+                name=phrases.dimension(dimension),
+                rows=tuple(
+                    _row(dimension, row, heads, report, view, phrases)
+                    for row in _ordered(dimension, rows)
+                ),
+            )
             for dimension, rows in report.breakdowns.items()
             if rows
+        ),
+        note=next(
+            (
+                note
+                for rows in report.breakdowns.values()
+                for row in rows
+                if (note := funnel.note(row.funnel, phrases))
+            ),
+            "",
         ),
     )
 
@@ -78,43 +100,39 @@ def build_choices(*, report: OptInReport, phrases: Phrases) -> tuple[ChoiceTable
     )
 
 
-def _table(
+def _ordered(dimension: Dimension, rows: Sequence[BreakdownRow]) -> Sequence[BreakdownRow]:
+    """Return notice versions from the newest, anything else from the most people."""
+    if dimension is Dimension.NOTICE:
+        return rows
+    return sorted(rows, key=lambda row: (-row.funnel.shown.value, row.value))
+
+
+def _row(
     dimension: Dimension,
-    rows: Iterable[BreakdownRow],
+    row: BreakdownRow,
+    heads: Sequence[str],
     report: OptInReport,
     view: View,
     phrases: Phrases,
-) -> Breakdown:
-    ordered = (
-        tuple(rows)
-        if dimension is Dimension.NOTICE
-        else tuple(sorted(rows, key=lambda row: (-row.funnel.shown.value, row.value)))
+) -> Row:
+    # A banner that nobody answered was answered nowhere.
+    is_of_decided = dimension is Dimension.SURFACE
+    base = Base.DECIDED if is_of_decided else view.base
+    numbers = (
+        phrases.share(None) if is_of_decided else phrases.number(row.funnel.shown),
+        phrases.number(row.funnel.decided),
+        *(phrases.share_of(row.rates[one.code], base) for one in report.purposes),
     )
-    chosen = view.filters.where.get(dimension)
-    return Breakdown(
-        name=phrases.dimension(dimension),
-        rows=tuple(
-            Row(
-                name=phrases.value(dimension, row.value),
-                address="" if row.value == chosen else view.where(dimension, row.value).address(),
-                numbers=(
-                    phrases.number(row.funnel.shown),
-                    phrases.number(row.funnel.decided),
-                    *(
-                        phrases.share_of(rate, view.base.share(rate))
-                        for purpose in report.purposes
-                        for rate in (row.rates[purpose.code],)
-                    ),
-                ),
-                segments=funnel.segments(row.funnel),
-                summary=phrases.say("list_comma").join(
-                    f"{phrases.say(key)} {phrases.number(getattr(row.funnel, key))}"
-                    for key in funnel.OUTCOMES
-                ),
-            )
-            for row in ordered
+    is_chosen = view.filters.where.get(dimension) == row.value
+    return Row(
+        name=phrases.value(dimension, row.value),
+        address="" if is_chosen else view.where(dimension, row.value).address(),
+        numbers=tuple(zip(heads, numbers, strict=True)),
+        segments=funnel.segments(row.funnel),
+        summary=phrases.say("list_comma").join(
+            f"{phrases.say(key)} {phrases.number(getattr(row.funnel, key))}"
+            for key in funnel.OUTCOMES
         ),
-        note=next((text for row in ordered if (text := funnel.note(row.funnel, phrases))), ""),
     )
 
 
@@ -126,8 +144,7 @@ def _choices(kind: str, report: OptInReport, phrases: Phrases) -> Iterable[Choic
         rate = one.rate
         yield ChoiceRow(
             name=phrases.pick(one.name, code),
-            granted=f"{rate.granted:,}" if rate.shown else phrases.share_of(rate, None),
-            of_shown=phrases.share_of(rate, rate.of_shown),
-            of_shown_range=phrases.interval(rate.granted, rate.shown),
-            of_decided=phrases.share_of(rate, rate.of_decided),
+            granted=phrases.granted(rate),
+            of_shown=phrases.share_of(rate, Base.SHOWN),
+            of_decided=phrases.share_of(rate, Base.DECIDED),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tracking.insights.phrases import Phrases
-from tracking.insights.types import OptInReport, PurposeReport, Rate
+from tracking.insights.types import Base, OptInReport, PurposeReport, Rate
 from tracking.lib import proportions
 
 
@@ -31,8 +31,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cards:
+    """`note` says of a running day that those who still wait to be told of may bend it."""
+
     title: str
     lead: str
+    note: str
     cards: tuple[Card, ...]
 
 
@@ -49,8 +52,12 @@ def build_cards(*, report: OptInReport, running_until: str, phrases: Phrases) ->
     else:
         title = phrases.say("day_title", day=phrases.day(day))
         lead = phrases.say("day_lead", before=before)
+    is_waiting = bool(running_until) and any(one.today.is_partial for one in report.purposes)
     return Cards(
-        title=title, lead=lead, cards=tuple(_card(one, phrases) for one in report.purposes)
+        title=title,
+        lead=lead,
+        note=phrases.say("running_note") if is_waiting else "",
+        cards=tuple(_card(one, phrases) for one in report.purposes),
     )
 
 
@@ -59,11 +66,11 @@ def _card(purpose: PurposeReport, phrases: Phrases) -> Card:
     change, direction, change_range, noise = _change(day, before, phrases)
     return Card(
         name=phrases.pick(purpose.name, purpose.code),
-        of_shown=phrases.share_of(day, day.of_shown),
-        of_shown_range=phrases.interval(day.granted, day.shown),
-        of_decided=phrases.share_of(day, day.of_decided),
-        of_decided_range=phrases.interval(day.granted, day.decided),
-        before=phrases.say("week_before", share=phrases.share_of(before, before.of_shown)),
+        of_shown=phrases.share_of(day, Base.SHOWN),
+        of_shown_range=phrases.interval_of(day, Base.SHOWN),
+        of_decided=phrases.share_of(day, Base.DECIDED),
+        of_decided_range=phrases.interval_of(day, Base.DECIDED),
+        before=phrases.say("week_before", share=phrases.share_of(before, Base.SHOWN)),
         change=change,
         direction=direction,
         change_range=change_range,
@@ -72,9 +79,10 @@ def _card(purpose: PurposeReport, phrases: Phrases) -> Card:
 
 
 def _change(day: Rate, before: Rate, phrases: Phrases) -> tuple[str, str, str, str]:
-    if day.of_shown is None or before.of_shown is None:
+    share, share_before = Base.SHOWN.share(day), Base.SHOWN.share(before)
+    if share is None or share_before is None:
         return phrases.say("change_none"), "none", "", ""
-    change = day.of_shown - before.of_shown
+    change = share - share_before
     interval = proportions.difference(
         part=day.granted,
         whole=day.shown,

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from urllib.parse import urlencode
 
 from tracking.insights import rules
 from tracking.insights.phrases import Phrases
-from tracking.insights.types import Dimension, Filters, OptInReport, Rate
+from tracking.insights.types import Base, Dimension, Filters, OptInReport
 from tracking.web.parts import Select, select
-
-
-class Base(StrEnum):
-    """Of whom a share is: of all who were shown the notice, or of those who decided."""
-
-    SHOWN = "shown"
-    DECIDED = "decided"
-
-    def share(self, rate: Rate) -> float | None:
-        return rate.of_shown if self is Base.SHOWN else rate.of_decided
-
-    def whole(self, rate: Rate) -> int:
-        return rate.shown if self is Base.SHOWN else rate.decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tracking.insights.funnel import FunnelPart
 from tracking.insights.phrases import Phrases
 from tracking.insights.tables import FileLink
 from tracking.insights.trend import Trend
-from tracking.insights.types import Health, OptInReport
+from tracking.insights.types import Dimension, Health, OptInReport
 from tracking.lib import moments
 
 
@@ -49,8 +49,6 @@ class Dashboard:
     definitions: tuple[tuple[str, str], ...]
     trend: Trend
     breakdowns: Breakdowns
-    breakdown_lead: str
-    columns: int
     choices: tuple[ChoiceTable, ...]
     health: HealthPart
     files: Mapping[str, tuple[FileLink, ...]]
@@ -58,6 +56,7 @@ class Dashboard:
     script_line: str
     has_any: bool
     is_empty: bool
+    surface_note: str
 
 
 def build_dashboard(
@@ -95,8 +94,6 @@ def build_dashboard(
         definitions=phrases.definitions(),
         trend=trend.build_trend(report=report, base=view.base, phrases=phrases),
         breakdowns=breakdowns.build_breakdowns(report=report, view=view, phrases=phrases),
-        breakdown_lead=phrases.say("breakdown_lead", base=phrases.say(f"of_{view.base.value}")),
-        columns=3 + len(report.purposes),
         choices=breakdowns.build_choices(report=report, phrases=phrases),
         health=_health(health, phrases),
         files={name: tables.list_files(name, view=view, phrases=phrases) for name in tables.NAMES},
@@ -104,6 +101,9 @@ def build_dashboard(
         script_line=f'<script src="{origin}/b/{site}.js"></script>',
         has_any=report.has_any,
         is_empty=not report.funnel.shown.value and not report.funnel.shown.is_hidden,
+        surface_note=phrases.say("surface_note")
+        if Dimension.SURFACE in report.filters.where
+        else "",
     )
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tracking.insights.types import Dimension, Number, Rate
+from tracking.insights.types import Base, Dimension, Number, Rate
 from tracking.lib import proportions
 from tracking.lib.proportions import Interval
 from tracking.web.parts import pick
@@ -68,8 +68,14 @@ class Phrases:
     def share(self, share: float | None) -> str:
         return self.say("no_number") if share is None else f"{share:.1%}"
 
-    def share_of(self, rate: Rate, share: float | None) -> str:
-        """Return a share; where nothing may be said although there is something, that."""
+    def share_of(self, rate: Rate, base: Base) -> str:
+        """
+        Return a rate's share, as a range where many people are missing; where there are some and
+        nothing can be said, that.
+        """
+        share = base.share(rate)
+        if share is None and base.is_vague(rate):
+            return self.range(base.bounds(rate))
         if share is None and rate.is_partial:
             return self.say("too_few")
         return self.share(share)
@@ -77,12 +83,19 @@ class Phrases:
     def small_share(self, number: Number, of: int) -> str:
         return self.number(number) if number.is_hidden or not of else f"{number.value / of:.1%}"
 
-    def interval(self, granted: int, whole: int) -> str:
-        """Return how sure a share is, such as 38.1–44.3%; nothing without anybody."""
-        if not whole:
+    def granted(self, rate: Rate) -> str:
+        if rate.is_partial and not rate.shown:
+            return self.say("too_few")
+        return f"{rate.granted:,}"
+
+    def interval_of(self, rate: Rate, base: Base) -> str:
+        """Return how sure a rate's share is, such as 38.1–44.3%; nothing without a share."""
+        if base.share(rate) is None:
             return ""
-        interval = proportions.wilson(part=granted, whole=whole)
-        return self.say("interval", low=f"{100 * interval.low:.1f}", high=f"{interval.high:.1%}")
+        return self.range(proportions.wilson(part=rate.granted, whole=base.whole(rate)))
+
+    def range(self, shares: Interval) -> str:
+        return f"{100 * shares.low:.1f}–{shares.high:.1%}"
 
     def points(self, change: float) -> str:
         """Return a difference of shares in points, with its sign."""

@@ -129,21 +129,38 @@ def rate(told: Iterable[Told], *, number: int, asked: Asked) -> Rate:
     Return the opt-in rate of the choice with this number.
 
     Numerator and denominators are of the same people: those who were asked, and of whom both the
-    outcome and this choice may be told. Hiding a few does not bend the rate.
+    outcome and this choice may be told. What the others may have answered is kept apart.
     """
-    granted = shown = decided = 0
+    granted = shown = decided = may_grant = may_refuse = may_ignore = 0
     is_partial = False
     for one in told:
         if one.kind not in BANNER or not _asks(asked, one.notice, number):
             continue
         if one.is_mixed or one.kind is Kind.MIXED or one.purposes == MIXED:
             is_partial = True
+            if one.kind is Kind.IGNORED:
+                may_ignore += one.count
+            elif one.kind is Kind.MIXED or one.purposes == MIXED:
+                may_grant += one.count
+                may_refuse += one.count
+            elif _has(one.purposes, number):
+                may_grant += one.count
+            else:
+                may_refuse += one.count
             continue
         shown += one.count
         if one.kind in DECIDED:
             decided += one.count
             granted += one.count if _has(one.purposes, number) else 0
-    return Rate(granted=granted, shown=shown, decided=decided, is_partial=is_partial)
+    return Rate(
+        granted=granted,
+        shown=shown,
+        decided=decided,
+        is_partial=is_partial,
+        may_grant=may_grant,
+        may_refuse=may_refuse,
+        may_ignore=may_ignore,
+    )
 
 
 def count_withdrawn(told: Iterable[Told], *, number: int) -> Number:

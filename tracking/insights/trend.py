@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from tracking.insights import charts
 from tracking.insights.charts import Chart, Column, Event, Form
-from tracking.insights.filtering import Base
 from tracking.insights.phrases import Phrases
-from tracking.insights.types import OptInReport, PurposeReport, Rate
+from tracking.insights.types import Base, OptInReport, PurposeReport, Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def cell_text(rate: Rate, base: Base, phrases: Phrases) -> str:
     """Return a share with what it is made of."""
     share = base.share(rate)
     if share is None:
-        return phrases.share_of(rate, None)
+        return phrases.share_of(rate, base)
     return f"{phrases.share(share)} ({rate.granted:,} / {base.whole(rate):,})"
 
 
@@ -70,11 +69,11 @@ def _row(purpose: PurposeReport, phrases: Phrases) -> PeriodRow:
     rate = purpose.period
     return PeriodRow(
         name=phrases.pick(purpose.name, purpose.code),
-        granted=f"{rate.granted:,}" if rate.shown else phrases.share_of(rate, None),
-        of_shown=phrases.share_of(rate, rate.of_shown),
-        of_shown_range=phrases.interval(rate.granted, rate.shown),
-        of_decided=phrases.share_of(rate, rate.of_decided),
-        of_decided_range=phrases.interval(rate.granted, rate.decided),
+        granted=phrases.granted(rate),
+        of_shown=phrases.share_of(rate, Base.SHOWN),
+        of_shown_range=phrases.interval_of(rate, Base.SHOWN),
+        of_decided=phrases.share_of(rate, Base.DECIDED),
+        of_decided_range=phrases.interval_of(rate, Base.DECIDED),
         withdrawn=phrases.number(purpose.withdrawn),
     )
 
