@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from django.test import Client
-from prometheus_client.parser import text_string_to_metric_families
 
 from tracking.delivery.types import AttemptOutcome, EndpointState, WorkStatus
 
@@ -33,17 +31,6 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-@pytest.fixture
-def metrics(db: None, settings: Any) -> set[str]:
-    """Return the names of all that /metrics tells."""
-    settings.METRICS_TOKEN = "x" * 32
-    text = Client().get("/metrics", headers={"Authorization": "Bearer " + "x" * 32}).content
-    return {
-        family.name + ("_total" if family.type == "counter" else "")
-        for family in text_string_to_metric_families(text.decode())
-    }
 
 
 def tokens(expression: str) -> list[re.Match[str]]:

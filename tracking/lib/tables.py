@@ -211,17 +211,19 @@ def _checked(result: int, name: str) -> None:
 
 def _sheet_names(names: Iterable[str]) -> list[str]:
     """Return names that Excel takes: 31 characters at most, without its signs, each once."""
-    given: list[str] = []
+    given: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"[\[\]:*?/\\]", " ", name).strip(" '") or "-"
-        # Excel keeps this one for itself.
-        plain = f"{plain}_" if plain.lower() == "history" else plain
-        taken = {one.lower() for one in given}
-        tries = (plain, *(f"{plain[: _LONGEST_NAME - 4]} {number}" for number in range(2, 1000)))
-        given.append(
-            next(one for one in (t[:_LONGEST_NAME] for t in tries) if one.lower() not in taken)
-        )
-    return given
+        plain = "".join(one if _is_nameable(one) else " " for one in name)
+        # Excel keeps "history" for itself, and an apostrophe may not be at an end.
+        plain = re.sub(r"(?i)^history$", r"\g<0>_", plain[:_LONGEST_NAME].strip(" '")) or "-"
+        numbered = (f"{plain[: _LONGEST_NAME - 4]} {number}" for number in range(2, 1000))
+        free = next(one for one in (plain, *numbered) if one.lower() not in given)
+        given[free.lower()] = free
+    return list(given.values())
+
+
+def _is_nameable(character: str) -> bool:
+    return character.isprintable() and character not in "[]:*?/\\"
 
 
 def _width(cells: Iterable[Value]) -> int:

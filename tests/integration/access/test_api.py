@@ -99,7 +99,7 @@ def test_who_brings_no_token_is_told_that_one_is_needed(
 
 def test_a_wrong_token_is_refused_also_beside_a_session(notice: Notice) -> None:
     user = User.objects.create_user("ops")
-    user.user_permissions.add(Permission.objects.get(codename="view_dailyshown"))
+    user.user_permissions.add(Permission.objects.get(codename="view_dailynumber"))
     client = Client()
     client.force_login(user)
 

@@ -12,6 +12,9 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
 from pyarrow import parquet
 
 from tracking.lib.tables import (
@@ -134,12 +137,31 @@ def test_the_last_sheet_says_what_the_numbers_mean() -> None:
 
 
 def test_sheets_are_named_as_excel_takes_it() -> None:
-    names = ["a/b:[c]?", "", "History", "'it'", "長" * 40, "長" * 40, "SAME", "same"]
+    names = [
+        "a/b:[c]?", "", "History", "'it'", "長" * 40, "長" * 40, "SAME", "same", f"{'x' * 30}'y",
+        "\x1f",
+    ]  # fmt: skip
 
     assert book(*(table(name=name) for name in names)).sheetnames == [
-        "a b  c", "-", "History_", "it", "長" * 31, f"{'長' * 27} 2", "SAME", "same 2",
-        NOTES.title,
+        "a b  c", "-", "History_", "it", "長" * 31, f"{'長' * 27} 2", "SAME", "same 2", "x" * 30,
+        "- 2", NOTES.title,
     ]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text(max_size=12), max_size=4), name=st.text(max_size=40))
+def test_any_text_comes_back_from_every_file(texts: list[str], name: str) -> None:
+    given_table = of_texts(*texts, name=name)
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx([given_table], about=NOTES))).worksheets[0]
+
+    # The reader leaves the workbook's own spelling of control characters as it is.
+    cells = [unescape(row[0].value or "") for row in sheet.iter_rows(min_row=2)]
+    assert [*cells, *[""] * (len(texts) - len(cells))] == [unescape(one) for one in texts]
+    assert columns(given_table).to_pylist() == [{"text": one} for one in texts]
+    written = [row[0] if row else "" for row in lines(given_table)[1:]]
+    assert [one in (two, f"'{two}") for one, two in zip(written, texts, strict=True)] == (
+        [True] * len(texts)
+    )
 
 
 def test_columns_are_as_wide_as_what_is_in_them() -> None:
