@@ -17,7 +17,7 @@ from fractions import Fraction
 from tracking.insights import rules
 from tracking.insights.marks import Mark
 from tracking.insights.rules import Asked, Told
-from tracking.insights.types import MIXED, CellSum, Dimension, Filters, Rate
+from tracking.insights.types import MIXED, Base, CellSum, Dimension, Filters, Rate
 from tracking.lib import proportions
 from tracking.lib.proportions import Interval
 
@@ -48,7 +48,14 @@ class Change:
 
     @property
     def is_noise(self) -> bool:
-        return 0 in self.interval
+        """Say whether chance alone does this, or people who are not told of could have."""
+        return 0 in self.interval or self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the rates could be the same, whatever people answered who are not told of."""
+        now, before = Base.SHOWN.bounds(self.now), Base.SHOWN.bounds(self.before)
+        return now.low <= before.high and before.low <= now.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +119,7 @@ class Why:
 class Answer:
     """
     What there is to say about one purpose on one day. `why` is None where `reference` or the day
-    itself has no numbers that may be told.
+    itself has no rate that is told; `is_vague`: too many of its people are mixed.
 
     `purposes` are names by code, of all that can be asked for; `values` are those that the day's
     people have, by dimension. `is_running`: the day is not over.
@@ -126,6 +133,7 @@ class Answer:
     latest: date
     reference: tuple[date, ...]
     why: Why | None
+    is_vague: bool
     marks: tuple[Mark, ...]
     values: Mapping[Dimension, tuple[str, ...]]
 
@@ -141,8 +149,8 @@ class Question:
 
 
 def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
-    """Return how a rate changed, or None where one of them may not be said."""
-    if not now.shown or not before.shown:
+    """Return how a rate changed, or None where one of them may not be said or is too vague."""
+    if not (_is_told(now) and _is_told(before)):
         return None
     return Change(
         now=now,
@@ -232,11 +240,11 @@ def list_questions(
     :param rates: by purpose and day, with those of four weeks before the period
     """
     pairs = [
-        (purpose, day, reference_days(day, told=_told_days(of)))
+        (purpose, day, reference_days(day, told=told_days(of)))
         for purpose in names
         for of in (rates[purpose],)
         for day in sorted(days)
-        if day in _told_days(of)
+        if day in told_days(of)
     ]
     comparisons = sum(1 for _, _, reference in pairs if reference)
     found: list[Question] = []
@@ -255,14 +263,21 @@ def list_questions(
 
 def add(rates: Iterable[Rate]) -> Rate:
     """Return the rate of several days together."""
-    granted = shown = decided = 0
-    is_partial = False
-    for one in rates:
-        granted += one.granted
-        shown += one.shown
-        decided += one.decided
-        is_partial |= one.is_partial
-    return Rate(granted=granted, shown=shown, decided=decided, is_partial=is_partial)
+    every = list(rates)
+    return Rate(
+        granted=sum(one.granted for one in every),
+        shown=sum(one.shown for one in every),
+        decided=sum(one.decided for one in every),
+        is_partial=any(one.is_partial for one in every),
+        may_grant=sum(one.may_grant for one in every),
+        may_refuse=sum(one.may_refuse for one in every),
+        may_ignore=sum(one.may_ignore for one in every),
+    )
+
+
+def told_days(of: Mapping[date, Rate]) -> frozenset[date]:
+    """Return the days of which a rate is told."""
+    return frozenset(day for day, rate in of.items() if _is_told(rate))
 
 
 # --- inside
@@ -428,8 +443,8 @@ def _steps(change: Change) -> Steps:
     )
 
 
-def _told_days(of: Mapping[date, Rate]) -> list[date]:
-    return [day for day, rate in of.items() if rate.shown]
+def _is_told(rate: Rate) -> bool:
+    return Base.SHOWN.share(rate) is not None
 
 
 def _is_known(change: Change, day: date, found: Iterable[Question]) -> bool:

@@ -213,6 +213,8 @@ class _Writer:
     def nothing(self) -> str:
         if self.answer.why is not None:
             return ""
+        if self.answer.is_vague:
+            return self.say("nothing_sure", day=self.day)
         return self.say("nothing_told" if self.answer.reference else "nothing_before", day=self.day)
 
     def summary(self, change: Change) -> list[str]:
@@ -231,7 +233,7 @@ class _Writer:
                 points=self.points(change.difference),
             ),
             self.say(
-                "noise" if change.is_noise else "beyond",
+                "noise" if 0 in change.interval else "open" if change.is_open else "beyond",
                 range=self.phrases.points_between(change.interval),
             ),
             self.say(

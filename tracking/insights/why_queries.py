@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tracking.insights import mark_queries, queries, rules, why
 from tracking.insights.rules import Asked, Told
-from tracking.insights.types import BANNER, MIXED, CellSum, Dimension, Filters, Rate
+from tracking.insights.types import BANNER, MIXED, Base, CellSum, Dimension, Filters, Rate
 from tracking.insights.why import DAY, WEEK, WEEKDAYS_BACK, Answer, Question
 from tracking.notices import queries as notices
 from tracking.registry import queries as registry
@@ -71,7 +71,7 @@ def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetim
         where=filters.where,
         purposes=[purpose],
     )[purpose]
-    reference = why.reference_days(day, told=[one for one, rate in told.items() if rate.shown])
+    reference = why.reference_days(day, told=why.told_days(told))
     of_day = _sum_day(site, day, filters)
     before = [cell for one in reference for cell in _sum_day(site, one, filters)]
     return Answer(
@@ -89,6 +89,7 @@ def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetim
             asked=_asked(site, {one.cell.notice for one in (*of_day, *before)}),
             where=filters.where,
         ),
+        is_vague=day in told and Base.SHOWN.is_vague(told[day]),
         marks=mark_queries.list_marks(
             site=site.code, first=day - _MARKS_FROM * DAY, last=day, now=now
         ),
