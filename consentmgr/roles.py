@@ -31,6 +31,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "scans.view_scan",
         "banner.view_*",
         "delivery.view_*",
+        "access.view_apitoken",
+        "access.change_apitoken",
     ),
     "auditor": (
         "insights.view_*",
@@ -42,6 +44,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "audit.view_*",
         "scans.view_*",
         "banner.view_*",
+        "access.view_*",
     ),
 }
 

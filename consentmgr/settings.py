@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "tracking.outbox",
     "tracking.audit",
     "tracking.registry",
+    "tracking.access",
     "tracking.scans",
     "tracking.notices",
     "tracking.consents",

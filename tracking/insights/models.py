@@ -7,13 +7,13 @@ all that anybody reads (ADR 17).
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
 from django.db.models.functions import Lower
 
-from tracking.insights.alerts import AlertKind
 from tracking.insights.subscriptions import LANGUAGES, Every, Failure
-from tracking.insights.types import SMALLEST
+from tracking.insights.types import SMALLEST, AlertKind
 from tracking.registry.models import Site
 
 
@@ -43,12 +43,17 @@ class Cell(models.Model):
 
 
 class CountedDay(models.Model):
-    """A day of the site's zone that has counts. A late count opens a closed one again."""
+    """
+    A day of the site's zone that has counts. A late count opens a closed one again.
+
+    `untold` are the kinds of which there are people that no number tells of.
+    """
 
     pk = CompositePrimaryKey("site", "day")
     site = models.ForeignKey(Site, on_delete=models.PROTECT)
     day = models.DateField()
     is_closed = models.BooleanField(default=False)
+    untold = ArrayField(models.TextField(), db_default=[])
 
     class Meta:
         indexes = [

@@ -65,13 +65,9 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
     until = filters.until or now.astimezone(zone).date()
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
-    by_day = _sum_days(
-        site_id=site.id,
-        first=rules.first_day_needed(until=until, days=filters.days),
-        last=until,
-        where=filters.where,
-    )
-    versions = _versions(site.code, {row.notice for row in by_day} - {MIXED})
+    first = rules.first_day_needed(until=until, days=filters.days)
+    by_day = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
+    versions = list_versions(site.code, {row.notice for row in by_day} - {MIXED})
     current = notices.find_current(site_code=site.code)
     return rules.build_report(
         filters=filters,
@@ -82,17 +78,22 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
             for number, notice in versions.items()
         },
         numbers=registry.list_choice_numbers(site_id=site.id),
-        purpose_names=_names(current, "purpose", "purposes", "name"),
+        purpose_names=list_names(current, "purpose", "purposes", "name"),
         choice_names={
             f"{kind}:{code}": name
             for kind, rows, field in (
-                ("partner", "partners", "legal_name"), ("data_item", "data_items", "name"),
+                ("partner", "partners", "legal_name"), ("item", "data_items", "name"),
             )
-            for code, name in _names(current, kind, rows, field).items()
+            for code, name in list_names(current, kind, rows, field).items()
         },
         publications=_list_publications(site, zone),
+        untold={
+            day: [Kind(kind) for kind in kinds]
+            for day, kinds in models.CountedDay.objects.filter(
+                site_id=site.id, day__range=(first, until)
+            ).values_list("day", "untold")
+        },
         until=until,
-        has_any=models.CountedDay.objects.filter(site_id=site.id).exists(),
     )  # fmt: skip
 
 
@@ -267,9 +268,10 @@ def _stored(site: SiteInfo, since: date | None) -> Counter[tuple[date, Cell]]:
     return Counter({(row[-2], _read_cell(row)): row[-1] for row in rows})
 
 
-def _sum_days(
+def sum_days(
     *, site_id: int, first: date, last: date, where: Mapping[Dimension, str]
 ) -> list[DaySum]:
+    """Return a period's numbers by day, by what its people answered."""
     mixed = " OR ".join(f"c.{dimension.value} = '{MIXED}'" for dimension in where) or "false"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -323,12 +325,13 @@ def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
     )
 
 
-def _versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:
+def list_versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:
+    """Return a site's notice versions by their numbers as text."""
     found = {n: notices.find_version(site_code=site_code, number=int(n)) for n in numbers}
     return {number: notice for number, notice in found.items() if notice is not None}
 
 
-def _names(notice: Notice | None, kind: str, rows: str, field: str) -> dict[str, Any]:
+def list_names(notice: Notice | None, kind: str, rows: str, field: str) -> dict[str, Any]:
     """Return what a notice asks about of one kind, by code, in its order."""
     if notice is None:
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,13 +13,32 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
-from tracking.insights import alert_queries, alerts_page, page, queries, rules
+from tracking.insights import (
+    alert_queries,
+    alerts_page,
+    filtering,
+    mark_queries,
+    page,
+    phrases,
+    queries,
+    questions,
+    tables,
+    why_queries,
+)
+from tracking.insights.marks import MarkKind
 from tracking.insights.types import PERMISSION
 from tracking.web import console
 
+# Whose pages are behind a mark.
+_READERS = {
+    MarkKind.PUBLICATION: "notices.view_noticeversion",
+    MarkKind.SCAN: "scans.view_scan",
+    MarkKind.INCIDENT: "delivery.view_endpoint",
+}
 
-def _words(language: str) -> page.Words:
-    return page.texts(language=language)
+
+def _words(language: str) -> phrases.Words:
+    return phrases.texts(language=language)
 
 
 class SignIn(LoginView):
@@ -56,19 +75,24 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         return render(request, "insights/no_site.html", frame)
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
-    report = queries.get_opt_in_report(
-        filters=rules.read_filters(request.GET, site=site.code), now=now
-    )
+    view = filtering.read_view(request.GET, site=site.code, language=frame["language"])
+    report = queries.get_opt_in_report(filters=view.filters, now=now)
     health = queries.get_health(site=site.code, now=now)
     board = page.build_dashboard(
         report=report,
         health=health,
+        marks=mark_queries.list_marks(
+            site=site.code, first=report.days[0], last=report.until, now=now
+        ),
+        opens=[kind for kind, name in _READERS.items() if request.user.has_perm(name)],
         sites={code: one.name for code, one in sites.items()},
-        site_languages=site.languages,
+        view=view,
         zone=site.zone,
-        language=frame["language"],
         origin=f"{request.scheme}://{request.get_host()}",
         now=now,
+    )
+    asked = questions.build_questions(
+        why_queries.list_questions(filters=view.filters, now=now), view=view
     )
     alerts = alerts_page.build_alerts(
         alerts=alert_queries.list_alerts(site_id=site.id),
@@ -77,4 +101,25 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         zone=site.zone,
         language=frame["language"],
     )
-    return render(request, "insights/dashboard.html", {**frame, "board": board, "alerts": alerts})
+    shown = {**frame, "board": board, "questions": asked, "alerts": alerts}
+    return render(request, "insights/dashboard.html", shown)
+
+
+@require_safe
+@console.door(permission=PERMISSION, words=_words)
+def download(request: HttpRequest, frame: console.Frame, name: str, kind: str) -> HttpResponse:
+    """Hand out what the dashboard shows with these filters as a file."""
+    view = filtering.read_view(
+        request.GET, site=request.GET.get("site", ""), language=frame["language"]
+    )
+    file = tables.build_file(
+        name,
+        kind,
+        report=queries.get_opt_in_report(filters=view.filters, now=timezone.now()),
+        view=view,
+    )
+    if file is None:
+        raise Http404
+    response = HttpResponse(file.content, content_type=file.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return response
