@@ -201,6 +201,19 @@ def test_a_change_is_called_noise_where_chance_can_make_it(
     assert card.before.startswith("last week 3" if noise else "last week 2")
 
 
+def test_a_range_is_nothing_to_compare_with() -> None:
+    before = (
+        told(100, Kind.REFUSED, day=WEEK_AGO),
+        told(50, Kind.CHOSEN, purposes=MIXED, choices=MIXED, day=WEEK_AGO),
+    )
+    card = cards.build_cards(
+        report=report(*MANY, *before), running_until="", phrases=ENGLISH
+    ).cards[0]
+
+    assert "can only be told as 0.0–33.3%" in card.change
+    assert (card.direction, card.change_range, card.noise) == ("none", "", "")
+
+
 def test_a_running_day_says_until_when_and_that_it_may_lean() -> None:
     numbers = report(*MANY, untold={TODAY: (Kind.CHOSEN,)})
 
