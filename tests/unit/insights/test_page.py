@@ -465,6 +465,27 @@ def test_a_number_that_is_hidden_is_an_empty_cell() -> None:
     assert column(built, "allowed")[0] == 0
 
 
+def test_a_share_that_is_a_range_is_no_share_in_a_file_either() -> None:
+    numbers = report(
+        *MANY,
+        told(100, Kind.REFUSED, country_group="eu"),
+        told(25, Kind.ALLOWED, purposes="11", choices="111", country_group=MIXED),
+    )
+    built = tables.build_tables(report=numbers, phrases=ENGLISH)["breakdowns"]
+    rows = dict(
+        zip(
+            column(built, "value"),
+            zip(*(column(built, f"analytics_of_shown{end}") for end in ("", "_low", "_high")),
+                strict=True),
+            strict=True,
+        )
+    )  # fmt: skip
+
+    assert rows["eu"] == (None, 0.0, 0.2)
+    share, low, high = rows["jp"]
+    assert low < share < high
+
+
 def test_a_workbook_says_what_its_numbers_are_of() -> None:
     numbers = report(*A_DAY, where={Dimension.LANGUAGE: "ja"})
     notes = tables.build_notes(report=numbers, phrases=ENGLISH)
