@@ -171,6 +171,22 @@ def test_a_range_holds_the_truth(groups: list[tuple[Kind, bool, bool, int]]) -> 
             assert true.granted / base.whole(true) in base.bounds(known)
 
 
+def test_nobody_has_refused_while_all_answers_wait_to_be_told_of() -> None:
+    rate = Rate(granted=0, shown=11, decided=0, is_partial=True)
+
+    assert ENGLISH.share_of(rate, Base.SHOWN) == "<10"
+    assert ENGLISH.granted(rate) == "<10"
+    # Nobody answered, and nobody waits.
+    assert ENGLISH.share_of(replace(rate, is_partial=False), Base.SHOWN) == "0.0%"
+
+
+def test_how_many_granted_is_as_sure_as_their_share() -> None:
+    vague = Rate(granted=20, shown=100, decided=50, is_partial=True, may_grant=30)
+
+    assert ENGLISH.granted(vague) == "20–50"
+    assert ENGLISH.granted(replace(vague, may_grant=1)) == "20"
+
+
 # --- the last day
 
 
