@@ -115,8 +115,12 @@ def test_a_report_tells_both_periods_and_what_changed(numbers: None, server: smt
         # 2,100 of 7,000 shown and of 6,300 decided.
         for number in ("30.0%", "28.9–31.1%", "33.3%", "2,100", "7,000", "−10.0", "not noise"):
             assert number in text, number
-        assert "What the numbers mean" in text
+        assert "95% interval" in text
         assert f"{ORIGIN}/reports/stop/" in text
+        # The first day on which it fell, with its answer.
+        assert "Why did advertising fall on Mon 11 May?" in text
+        assert text.count("Mostly, what people decided has changed.") == 1
+    assert "of those who decided: 33.3% 32.2–34.5% | Before 44.4% | −11.1\r\n" in plain
     assert f"{ORIGIN}/console/?site=shop&days=7&until=2026-05-17&lang=en" in plain
 
 
