@@ -153,14 +153,14 @@ def test_two_who_look_at_the_same_time_keep_it_once(notice: Notice) -> None:
     weeks(notice, 300, 410, 395, 402, 399)
     gate = threading.Barrier(4)
 
-    def look() -> None:
+    def look(seconds: int) -> None:
         try:
             gate.wait()
-            alert_operations.look_for_alerts(now=NOW)
+            alert_operations.look_for_alerts(now=NOW + timedelta(seconds=seconds))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
+    threads = [threading.Thread(target=look, args=(seconds,)) for seconds in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -162,6 +162,14 @@ def test_a_version_of_the_night_is_named_and_one_that_came_after_the_silence_is_
     assert found.facts["version"] == 12
 
 
+def test_what_the_first_look_of_a_day_sees_came_since_the_last_one() -> None:
+    midnight, morning = NOW.replace(hour=0), NOW.replace(hour=6)
+    found = silence(lambda at: 60 if at <= midnight else 0, now=morning)
+
+    assert found is not None
+    assert found.facts["since"] == midnight.isoformat()
+
+
 def test_next_to_none_is_told_without_the_number() -> None:
     def a_few(at: datetime) -> int:
         return by_day(at) if at <= NOW - timedelta(hours=6) else 6 * (at.minute == 0)
