@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from hashlib import md5
 from uuid import UUID
 
 from tracking.consents.types import DecisionCount, Method
 from tracking.insights.types import Cell, Kind
-from tracking.lib import bits
+from tracking.lib import bits, canonical_json
 
 _FIRST = {Method.ALLOW: Kind.ALLOWED, Method.CHOOSE: Kind.CHOSEN}
 
@@ -98,3 +99,19 @@ def digest(cell: Cell) -> UUID:
     """Return a cell's id; the database checks it."""
     text = "\x1f".join(str(value) for value in asdict(cell).values())
     return UUID(bytes=md5(text.encode(), usedforsecurity=False).digest())
+
+
+def gathered_key(site_id: int, day: date, cell: Cell) -> str:
+    """Return the text under which showings are gathered until they are counted."""
+    return canonical_json.dumps({"site": site_id, "day": day.isoformat(), **asdict(cell)}).decode()
+
+
+def read_gathered(gathered: Mapping[str, int]) -> Counter[tuple[int, date, Cell]]:
+    """Return what was gathered; another version of the service may know fewer or more fields."""
+    counts: Counter[tuple[int, date, Cell]] = Counter()
+    for key, count in gathered.items():
+        said = json.loads(key)
+        values = {field.name: said.get(field.name, "") for field in fields(Cell)}
+        cell = Cell(**{**values, "kind": Kind(said["kind"])})
+        counts[said["site"], date.fromisoformat(said["day"]), cell] += count
+    return counts

@@ -15,9 +15,10 @@ from django.db import connection, transaction
 
 from tracking.consents import operations as consents
 from tracking.consents.types import DecisionCount
-from tracking.insights import counting, models, queries, release
+from tracking.insights import counting, gathered, models, queries, release, rules
 from tracking.insights.types import Cell, Kind
 from tracking.lib.errors import DomainError
+from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction
@@ -109,11 +110,13 @@ def count_shown(
     origin: str | None,
     place: Jurisdiction | None,
     now: datetime,
+    is_flood: bool = False,
 ) -> None:
     """
     Count one showing of the banner, on the day that `now` is in the site's zone.
 
-    Nothing of the visitor is stored but the coarse words that are counted by.
+    Nothing of the visitor is stored but the coarse words that are counted by. It is gathered in
+    Redis until `flush` counts it; with Redis away or slow it is counted at once.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
@@ -141,7 +144,9 @@ def count_shown(
         referrer_class="",
     )
     day = now.astimezone(ZoneInfo(site.zone)).date()
-    count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
+    if is_flood:
+        cell = replace(cell, kind=Kind.SUSPECT_SHOWN)
+    _gather_showing(site.id, day, cell, now=now)
 
 
 def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
@@ -154,6 +159,40 @@ def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
         if is_new:
             _add(counts)
     return is_new
+
+
+def flush(*, now: datetime) -> int:
+    """
+    Count what was gathered in Redis; return how many batches were new.
+
+    A batch is dropped after it was counted, and counted once: a crash in between costs nothing,
+    and any number may flush at a time.
+
+    :raises Away: Redis does not answer; what is gathered there waits
+    """
+    showings, sites = gathered.showings(), {site.id for site in registry.list_sites()}
+    flushed = 0
+    for batch in showings.take():
+        counts = {
+            key: count
+            for key, count in counting.read_gathered(batch.counts).items()
+            # Gathered before somebody put an older database back.
+            if key[0] in sites
+        }
+        flushed += count_showings(batch=batch.id, counts=counts, now=now)
+        showings.drop(batch.id)
+    return flushed
+
+
+def tell_due(*, now: datetime) -> int:
+    """Tell, unless somebody has just done so: a showing gets a whole round to be answered."""
+    with transaction.atomic():
+        take_turn()
+        last = models.LastTelling.objects.filter(told_at__gt=now - rules.TELL_EVERY / 2)
+        if last.exists():
+            return 0
+        models.LastTelling.objects.update_or_create(pk=1, defaults={"told_at": now})
+    return tell(now=now)
 
 
 def tell(*, now: datetime, at_once: bool = False) -> int:
@@ -214,6 +253,13 @@ def take_turn() -> None:
 
 
 # --- inside
+
+
+def _gather_showing(site_id: int, day: date, cell: Cell, *, now: datetime) -> None:
+    try:
+        gathered.showings().add({counting.gathered_key(site_id, day, cell): 1})
+    except Away:
+        count_showings(batch=uuid4(), counts={(site_id, day, cell): 1}, now=now)
 
 
 @transaction.atomic

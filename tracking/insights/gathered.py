@@ -1,0 +1,23 @@
+"""Where counts of all web processes are gathered until they are counted: in Redis."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+
+from tracking.lib.counters import Counters
+from tracking.lib.quick_redis import QuickRedis
+
+_TIMEOUT_SECONDS = 0.25
+
+
+@cache
+def showings() -> Counters:
+    """Return the showings of banners."""
+    return Counters(_redis(), name="consentmgr:showings")
+
+
+@cache
+def _redis() -> QuickRedis:
+    return QuickRedis(settings.REDIS_URL, timeout=_TIMEOUT_SECONDS)
