@@ -53,6 +53,8 @@ app.conf.update(
             "task": "tracking.consents.tasks.forget_provisions",
             "schedule": 6 * 3600.0,
         },
+        # What is kept of a network is gone from the disk, too, within two hours.
+        "floods": {"task": "tracking.consents.tasks.forget_floods", "schedule": 1800.0},
         "showings": {
             "task": "tracking.insights.tasks.flush",
             "schedule": 5.0,

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Min
-from django.db.models import Count
 
 from tracking.consents import models, rules
 from tracking.consents.types import (

@@ -68,6 +68,7 @@ class Showing(APIView):
             origin=request.headers.get("Origin"),
             place=cookies.read_place(request),
             now=timezone.now(),
+            is_flood=cookies.is_flood(request, kind="showing"),
         )
         return Response(status=204)
 

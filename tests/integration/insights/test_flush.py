@@ -208,3 +208,23 @@ def test_the_worker_counts_what_was_gathered(notice: Notice) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM insights_countedbatch")
         assert cursor.fetchone() == (1,)
+
+
+# --- floods
+
+
+def test_showings_of_a_flood_are_counted_apart(notice: Notice, settings: Any) -> None:
+    settings.FLOOD_LIMIT = 2
+    settings.TRUSTED_PROXY_HOPS = 1
+    body = {"site": SITE, "notice": 1, "language": "ja", "surface": "bar", "first": True}
+    for host in range(5):
+        answer = Client().post(
+            "/v1/shown",
+            body,
+            content_type="application/json",
+            headers={"Origin": ORIGIN, "X-Forwarded-For": f"203.0.114.{host}"},
+        )
+        assert answer.status_code in {200, 204}
+
+    operations.flush(now=NOW)
+    assert counts() == {Kind.SHOWN: 2, Kind.SUSPECT_SHOWN: 3}
