@@ -18,6 +18,16 @@ _FIRST = {Method.ALLOW: Kind.ALLOWED, Method.CHOOSE: Kind.CHOSEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PagesKey:
+    """What page views are counted by; see `models.DailyPages`."""
+
+    site: int
+    day: date
+    device_class: str
+    purposes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CohortKey:
     """What a cohort's counts are counted by; see `models.CohortCount`."""
 
@@ -103,7 +113,7 @@ def digest(cell: Cell) -> UUID:
 
 def gathered_key(site_id: int, day: date, cell: Cell) -> str:
     """Return the text under which showings are gathered until they are counted."""
-    return canonical_json.dumps({"site": site_id, "day": day.isoformat(), **asdict(cell)}).decode()
+    return _gathered({"site": site_id, "day": day.isoformat(), **asdict(cell)})
 
 
 def read_gathered(gathered: Mapping[str, int]) -> Counter[tuple[int, date, Cell]]:
@@ -115,3 +125,26 @@ def read_gathered(gathered: Mapping[str, int]) -> Counter[tuple[int, date, Cell]
         cell = Cell(**{**values, "kind": Kind(said["kind"])})
         counts[said["site"], date.fromisoformat(said["day"]), cell] += count
     return counts
+
+
+def gathered_pages_key(key: PagesKey) -> str:
+    """Return the text under which page views are gathered until they are counted."""
+    return _gathered({**asdict(key), "day": key.day.isoformat()})
+
+
+def read_gathered_pages(gathered: Mapping[str, int]) -> dict[PagesKey, int]:
+    """Return what was gathered of page views."""
+    return {
+        PagesKey(
+            site=said["site"],
+            day=date.fromisoformat(said["day"]),
+            device_class=said["device_class"],
+            purposes=said["purposes"],
+        ): count
+        for key, count in gathered.items()
+        for said in (json.loads(key),)
+    }
+
+
+def _gathered(values: dict[str, object]) -> str:
+    return canonical_json.dumps(values).decode()

@@ -19,5 +19,11 @@ def showings() -> Counters:
 
 
 @cache
+def page_views() -> Counters:
+    """Return the page views of sites that count them."""
+    return Counters(_redis(), name="consentmgr:pages")
+
+
+@cache
 def _redis() -> QuickRedis:
     return QuickRedis(settings.REDIS_URL, timeout=_TIMEOUT_SECONDS)
