@@ -171,21 +171,23 @@ class _Writer:
         if change is None:
             return ()
         text = self.text
-        before, after = change.before.share or 0.0, change.after.share or 0.0
+        before, after = round(change.seen_before), round(change.seen_after)
+        # What is printed adds up.
+        traffic = round(change.traffic)
         return (
             text["changed"].format(
                 purpose=purpose,
-                before=_number(change.seen_before),
-                after=_number(change.seen_after),
-                change=_signed(change.seen_after - change.seen_before),
+                before=f"{before:,}",
+                after=f"{after:,}",
+                change=_signed(after - before),
                 first=self.day(change.after.first),
                 last=self.day(change.after.last),
             ),
             text["because"].format(
-                traffic=_signed(change.traffic),
-                consent=_signed(change.consent),
-                share_before=_percent(before),
-                share_after=_percent(after),
+                traffic=_signed(traffic),
+                consent=_signed(after - before - traffic),
+                share_before=_percent(change.before.share or 0.0),
+                share_after=_percent(change.after.share or 0.0),
             ),
             text[f"cause_{change.cause.value}"],
         )
@@ -217,11 +219,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def _number(number: float) -> str:
-    return f"{round(number):,}"
-
-
-def _signed(number: float) -> str:
-    whole = round(number)
+def _signed(number: int) -> str:
     # U+2212, as wide as the plus sign.
-    return f"+{whole:,}" if whole > 0 else f"−{-whole:,}" if whole < 0 else "±0"
+    return f"+{number:,}" if number > 0 else f"−{-number:,}" if number < 0 else "±0"
