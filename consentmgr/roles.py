@@ -6,9 +6,12 @@ from typing import Any
 
 # Permissions as `app.codename`; `view_*` stands for every table of the product.
 ROLES: dict[str, tuple[str, ...]] = {
-    "marketing": ("insights.view_dailynumber",),
+    "marketing": ("insights.view_dailynumber", "insights.add_reportsubscription"),
     "privacy": (
         "insights.view_dailynumber",
+        "insights.view_reportsubscription",
+        "insights.add_reportsubscription",
+        "insights.change_reportsubscription",
         "notices.view_*",
         "notices.change_draft",
         "notices.add_noticeversion",

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("tracking.preferences.urls")),
     path("", include("tracking.delivery.page_urls")),
+    path("", include("tracking.insights.page_urls")),
     # One sign-in for the console and its admin.
     path(
         "console/admin/login/",

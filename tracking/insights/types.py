@@ -290,6 +290,7 @@ class DayRow:
     shown_again: Number
     asked_again: Number
     withdrawn: Number
+    suspects: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
