@@ -6,12 +6,19 @@ from typing import Any
 
 # Permissions as `app.codename`; `view_*` stands for every table of the product.
 ROLES: dict[str, tuple[str, ...]] = {
-    "marketing": ("insights.view_dailynumber",),
+    "marketing": (
+        "insights.view_dailynumber",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+    ),
     "privacy": (
         "insights.view_dailynumber",
         "notices.view_*",
         "notices.change_draft",
         "notices.add_noticeversion",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+        "experiments.add_arm",
         "registry.view_*",
         "registry.change_partner",
         "scans.view_scan",
@@ -39,6 +46,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "audit.view_*",
         "scans.view_*",
         "banner.view_*",
+        "experiments.view_*",
     ),
 }
 

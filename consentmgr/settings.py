@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "tracking.registry",
     "tracking.scans",
     "tracking.notices",
+    "tracking.experiments",
     "tracking.consents",
     "tracking.gate",
     "tracking.delivery",

@@ -186,6 +186,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// And on sites that compare ways to ask.
+await script("experiment");
 // The console's editor.
 await script("wording");
 for (const name of ["page", "console", "first_layer"]) await styles(name);

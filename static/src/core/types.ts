@@ -72,6 +72,16 @@ export interface SiteTag extends PageTag {
   natures?: string[];
 }
 
+/** One way to ask: what it says and shows otherwise than the published notice. */
+export interface Arm {
+  code: string;
+  /** Percent of the visitors. */
+  share: number;
+  wording?: Record<Language, Wording>;
+  presentation?: Config["presentation"];
+  styles?: string;
+}
+
 /** What the service puts in front of the loader as `CM_CONFIG`. */
 export interface Config extends Terms {
   site: string;
@@ -95,6 +105,10 @@ export interface Config extends Terms {
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
+  /** Only while an experiment runs; `until`, epoch seconds: its planned end. */
+  experiment?: { code: string; until: number; arms: Arm[] };
+  /** Only on a device that is shown an arm: `<experiment>:<arm>`. */
+  variant?: string;
   /** In the addresses of the scripts that come later: changes when any of them does. */
   parts: string;
 }
