@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/ledgers/", include("tracking.ledgers.urls")),
     path("console/simulator/", include("tracking.preferences.console_urls")),
     path("console/scans/", include("tracking.scanner.console_urls")),
+    path("console/experiments/", include("tracking.trials.urls")),
     path("console/", include("tracking.insights.urls")),
 ]
 
