@@ -12,6 +12,7 @@ from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.registry import queries as registry
+from tracking.registry.types import Presentation
 
 
 class UnknownExperiment(DomainError):
@@ -75,6 +76,26 @@ def _find_started(*, site_code: str) -> Experiment | None:
         .first()
     )
     return None if row is None else _read_row(row)
+
+
+def find_presentation(*, site_code: str, variant: str) -> Presentation | None:
+    """
+    Return how the arm of a record's variant asks; None where it asks as the site does, or is none.
+
+    An experiment that was just started may be unknown for two seconds.
+    """
+    code, _, arm = variant.partition(":")
+    return _find_presentation(site_code=site_code, code=code, arm=arm) if arm else None
+
+
+@remembered(seconds=2)
+def _find_presentation(*, site_code: str, code: str, arm: str) -> Presentation | None:
+    found = (
+        models.Arm.objects.filter(experiment__site__code=site_code, experiment__code=code, code=arm)
+        .values_list("presentation", flat=True)
+        .first()
+    )
+    return Presentation(found) if found else None
 
 
 def list_objections(experiment: Experiment, *, now: datetime) -> tuple[Objection, ...]:

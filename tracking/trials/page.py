@@ -188,7 +188,6 @@ class ResultPage:
     site: str
     code: str
     name: str
-    hypothesis: str
     facts: tuple[tuple[str, str], ...]
     standing: str
     mark: str
@@ -483,7 +482,6 @@ class Writer:
             site=one.site,
             code=one.code,
             name=one.plan.name,
-            hypothesis=one.plan.hypothesis,
             facts=tuple(self._facts(one, found.notice)),
             standing=self._standing(one),
             mark=_mark(one),
@@ -510,6 +508,8 @@ class Writer:
     def _facts(self, one: Experiment, notice: Notice) -> Iterator[tuple[str, str]]:
         text = self._text
         names = dict(self._purposes(notice))
+        if one.plan.hypothesis:
+            yield text["hypothesis"], one.plan.hypothesis
         yield text["purpose"], names.get(one.plan.purpose, one.plan.purpose)
         yield text["notice"], self._say("version_number", number=notice.number)
         if one.started_at:
@@ -553,15 +553,17 @@ class Writer:
     def _verdict(self, one: Comparison) -> str:
         if one.difference is None or one.low is None or one.high is None:
             return self._say("verdict_few", arm=self._arm(one.arm))
-        low, high, difference = one.low, one.high, abs(one.difference)
-        if one.verdict is Verdict.WORSE:
-            low, high = -high, -low
+        low, high = _signed(one.low), _signed(one.high)
+        if one.verdict is Verdict.BETTER:
+            low, high = _decimal(one.low), _decimal(one.high)
+        elif one.verdict is Verdict.WORSE:
+            low, high = _decimal(-one.high), _decimal(-one.low)
         return self._say(
             f"verdict_{one.verdict.value}",
             arm=self._arm(one.arm),
-            points=_decimal(difference),
-            low=_decimal(low),
-            high=_decimal(high),
+            points=_decimal(abs(one.difference)),
+            low=low,
+            high=high,
         )
 
     def _range(self, one: Comparison) -> str:

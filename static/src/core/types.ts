@@ -99,15 +99,15 @@ export interface Config extends Terms {
   /** Purposes that the browser signal speaks of. */
   signalled: ChoiceId[];
   tags: Record<string, SiteTag>;
+  /** Only while an experiment runs; `until`, epoch seconds: its planned end. */
+  experiment?: { code: string; until: number; arms: Arm[] };
   /** Only where partners keep in cookies what they call this browser: by partner and kind. */
   identifiers?: Record<string, Record<string, string>>;
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
-  /** Only while an experiment runs; `until`, epoch seconds: its planned end. */
-  experiment?: { code: string; until: number; arms: Arm[] };
-  /** Only on a device that is shown an arm: `<experiment>:<arm>`. */
+  /** The arm of the experiment that this browser is in, where one runs. */
   variant?: string;
   /** In the addresses of the scripts that come later: changes when any of them does. */
   parts: string;

@@ -20,6 +20,7 @@ from tracking.notices import operations as notice_operations
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.registry import operations as registry
+from tracking.registry.types import Presentation
 
 pytestmark = pytest.mark.django_db
 
@@ -306,6 +307,28 @@ def test_a_draft_cannot_be_stopped_but_thrown_away(draft: Experiment) -> None:
     with pytest.raises(queries.UnknownExperiment):
         read()
     assert Entry.objects.get(action="experiment.discarded").details["name"] == "Shorter title"
+
+
+@pytest.mark.parametrize(
+    ("variant", "wanted"),
+    [
+        ("title:c", Presentation.DIALOG), ("title:b", None), ("title:d", None), ("size:c", None),
+        ("title", None), ("", None), ("title:c:c", None),
+    ],
+)  # fmt: skip
+def test_a_variant_tells_how_its_arm_asks(
+    draft: Experiment, variant: str, wanted: Presentation | None
+) -> None:
+    start(
+        save(
+            draft,
+            Arm(code="a", share=34, wording={}),
+            replace(B, share=33),
+            Arm(code="c", share=33, wording={}, presentation="dialog"),
+        )
+    )
+    forget_everything()
+    assert queries.find_presentation(site_code=SITE, variant=variant) == wanted
 
 
 # --- promoting
