@@ -209,6 +209,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// And on sites that compare ways to ask.
+await script("experiment");
 // The console's editor.
 await script("wording");
 await charts();

@@ -241,6 +241,17 @@ class Base(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRates:
+    """
+    One purpose's rate for each arm of an experiment. `left_out`: people in groups of which it may
+    not be told what they chose and in which arm they were; some of them may be of no arm.
+    """
+
+    rates: Mapping[str, Rate]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
     """What became of the banner's showings."""
 
