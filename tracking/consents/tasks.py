@@ -28,3 +28,9 @@ def forget_erasures(**kwargs: object) -> None:
 def forget_provisions(**kwargs: object) -> None:
     """Delete what was kept past erasures for three years."""
     provision_operations.forget_provisions(now=timezone.now())
+
+
+@shared_task
+def forget_impressions(**kwargs: object) -> None:
+    """Delete what is kept of proofs of being shown that have expired."""
+    operations.forget_impressions(now=timezone.now())

@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from tracking.consents import operations as consents
-from tracking.consents.types import DecisionCount
+from tracking.consents import referrers
+from tracking.consents.types import DecisionCount, Surface
 from tracking.insights import counting, models, queries, release
-from tracking.insights.types import Cell, Kind
+from tracking.insights.types import Cell, Occasion
+from tracking.lib import impression
 from tracking.lib.errors import DomainError
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
@@ -103,17 +105,24 @@ def count_shown(
     site_code: str,
     notice_number: int,
     language: str,
-    surface: str,
+    surface: Surface,
     device_class: str,
-    is_first: bool,
+    occasion: Occasion,
     origin: str | None,
     place: Jurisdiction | None,
+    keys: Mapping[str, bytes],
     now: datetime,
-) -> None:
+    variant: str = "",
+    referrer: str | None = None,
+    waited_ms: int | None = None,
+    is_bot: bool = False,
+) -> str:
     """
-    Count one showing of the banner, on the day that `now` is in the site's zone.
+    Count one showing of the banner, on the day that `now` is in the site's zone; return the proof
+    that a decision brings along. Where the notice was asked for, nothing is counted.
 
-    Nothing of the visitor is stored but the coarse words that are counted by.
+    Nothing of the visitor is stored but the coarse words that are counted by, and the proof is
+    random: it is stored nowhere before it is spent, and then not with what it was spent on.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
@@ -127,21 +136,29 @@ def count_shown(
         raise ShowingInvalid(fields={"notice": ["There is no such notice."]})
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
-    regime = regimes.resolve(place=place, site=site, on=now.date()).regime
-    cell = Cell(
-        kind=Kind.SHOWN if is_first else Kind.SHOWN_AGAIN,
-        language=language,
-        device_class=device_class,
-        regime=regime.code,
-        country_group=regime.country_group,
-        presentation=surface,
-        surface="",
-        notice=str(notice.number),
-        variant="",
-        referrer_class="",
+    is_shown = surface in counting.SHOWN_BY
+    if is_shown:
+        cell = counting.showing_cell(
+            occasion=occasion,
+            presentation=surface,
+            notice=notice.number,
+            language=language,
+            regime=regimes.resolve(place=place, site=site, on=now.date()).regime,
+            device_class=device_class,
+            variant=variant,
+            referrer_class=referrers.classify(host=referrer, origins=site.origins),
+            is_bot=is_bot,
+            waited_ms=waited_ms,
+        )
+        day = now.astimezone(ZoneInfo(site.zone)).date()
+        count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
+    return impression.issue(
+        site_id=site.id,
+        issued_at=int(now.timestamp()),
+        waited_ms=waited_ms,
+        is_shown=is_shown,
+        keys=keys,
     )
-    day = now.astimezone(ZoneInfo(site.zone)).date()
-    count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
 
 
 def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:

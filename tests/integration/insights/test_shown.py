@@ -9,8 +9,11 @@ import pytest
 from django.test import Client
 
 from tests.factories.registry import ORIGIN, SITE
+from tracking.consents.types import Surface
 from tracking.insights import operations
-from tracking.insights.models import DailyShown
+from tracking.insights.models import DailyCount
+from tracking.insights.types import Occasion
+from tracking.lib import impression
 from tracking.notices.types import Notice
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +25,14 @@ def body(**changes: Any) -> dict[str, Any]:
         "notice": 1,
         "language": "ja",
         "surface": "bar",
-        "first": True,
+        "occasion": "first",
         **changes,
     }
+
+
+def counted(*fields: str) -> dict[Any, int]:
+    rows = DailyCount.objects.values_list(*(f"cell__{name}" for name in fields), "count")
+    return {row[0] if len(fields) == 1 else row[:-1]: row[-1] for row in rows}
 
 
 def post(sent: object, origin: str | None = ORIGIN) -> Any:
@@ -33,14 +41,83 @@ def post(sent: object, origin: str | None = ORIGIN) -> Any:
 
 
 def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
-    for sent in (body(), body(), body(first=False), body(language="en")):
+    for sent in (
+        body(),
+        body(),
+        body(occasion="again"),
+        body(occasion="renewal"),
+        body(language="en"),
+        body(variant="exp:b"),
+        body(referrer="www.google.co.jp"),
+    ):
         response = post(sent)
-        assert response.status_code == 204
+        assert response.status_code == 200
         assert not response.cookies
+        assert response["Cache-Control"] == "private, no-store"
 
-    counts = {(row.language, row.is_first): row.count for row in DailyShown.objects.all()}
-    assert counts == {("ja", True): 2, ("ja", False): 1, ("en", True): 1}
-    assert DailyShown.objects.filter(regime="jp-a", notice_number=1).count() == 3
+    assert counted("kind", "language", "variant", "referrer_class") == {
+        ("shown", "ja", "", ""): 2,
+        ("shown_again", "ja", "", ""): 1,
+        ("asked_again", "ja", "", ""): 1,
+        ("shown", "en", "", ""): 1,
+        ("shown", "ja", "exp:b", ""): 1,
+        ("shown", "ja", "", "search"): 1,
+    }
+    assert set(counted("regime", "notice", "presentation")) == {("jp-a", "1", "bar")}
+
+
+@pytest.mark.parametrize(("first", "kind"), [(True, "shown"), (False, "shown_again")])
+def test_older_scripts_say_only_whether_it_is_the_first_time(
+    notice: Notice, first: bool, kind: str
+) -> None:
+    sent = body(first=first)
+    del sent["occasion"]
+
+    assert post(sent).status_code == 200
+    assert counted("kind") == {kind: 1}
+
+
+def test_a_showing_is_answered_with_a_proof_of_it(notice: Notice, settings: Any) -> None:
+    read = impression.verify(
+        post(body(waited=1500)).json()["impression"], keys=settings.CONSENT_KEYS
+    )
+
+    assert read is not None
+    assert (read.site_id, read.waited_ms, read.is_shown) == (notice.site_id, 1500, True)
+
+
+@pytest.mark.parametrize("surface", ["preferences", "page", "api"])
+def test_a_notice_that_was_asked_for_is_no_showing(
+    notice: Notice, surface: str, settings: Any
+) -> None:
+    sent = body(surface=surface)
+    del sent["occasion"]
+
+    read = impression.verify(post(sent).json()["impression"], keys=settings.CONSENT_KEYS)
+
+    assert read is not None
+    assert not read.is_shown
+    assert not DailyCount.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "agent"),
+    [
+        ({"waited": 149}, "Mozilla/5.0 (iPhone)"),
+        ({}, "Mozilla/5.0 (compatible; Googlebot/2.1)"),
+    ],
+)
+def test_what_no_person_saw_is_counted_apart(
+    notice: Notice, changes: dict[str, int], agent: str
+) -> None:
+    Client().post(
+        "/v1/shown",
+        body(**changes),
+        content_type="application/json",
+        headers={"Origin": ORIGIN, "User-Agent": agent},
+    )
+
+    assert counted("kind") == {"suspect_shown": 1}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +137,7 @@ def test_the_kind_of_device_is_told_as_for_decisions(
         headers={"Origin": ORIGIN, "User-Agent": agent},
     )
 
-    assert DailyShown.objects.get().device_class == device_class
+    assert counted("device_class") == {device_class: 1}
 
 
 def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
@@ -72,7 +149,7 @@ def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
         headers={"Origin": ORIGIN, "X-Country": "FR"},
     )
 
-    assert DailyShown.objects.get().regime == "eu"
+    assert counted("regime") == {"eu": 1}
 
 
 @pytest.mark.parametrize(
@@ -81,11 +158,18 @@ def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
         body(notice=9),
         body(notice="1"),
         body(language="tlh"),
-        body(surface="page"),
+        body(surface="wall"),
         body(device_class="phone"),
         body(first="yes"),
         body(device="abc"),
-        {k: v for k, v in body().items() if k != "first"},
+        body(occasion="often"),
+        body(variant="A b"),
+        body(variant="a" * 65),
+        body(referrer=5),
+        body(referrer="a" * 254),
+        body(waited=-1),
+        body(waited="100"),
+        {k: v for k, v in body().items() if k != "occasion"},
         [],
     ],
     ids=lambda sent: str(sent)[:60],
@@ -95,13 +179,13 @@ def test_what_does_not_say_what_it_must_is_refused(notice: Notice, sent: object)
 
     assert response.status_code == 400
     assert set(response.json()) == {"code", "message", "fields"}
-    assert not DailyShown.objects.exists()
+    assert not DailyCount.objects.exists()
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://shop.example"])
 def test_only_the_site_itself_reports(notice: Notice, origin: str | None) -> None:
     assert post(body(), origin=origin).status_code == 403
-    assert not DailyShown.objects.exists()
+    assert not DailyCount.objects.exists()
 
 
 def test_an_unknown_site_is_not_found(notice: Notice) -> None:
@@ -115,23 +199,18 @@ def test_an_unknown_site_is_not_found(notice: Notice) -> None:
         (datetime(2026, 11, 22, 15, 0, 0, tzinfo=UTC), date(2026, 11, 23)),
     ],
 )
-def test_the_day_is_the_sites(notice: Notice, moment: datetime, day: date) -> None:
+def test_the_day_is_the_sites(notice: Notice, moment: datetime, day: date, settings: Any) -> None:
     operations.count_shown(
         site_code=SITE,
         notice_number=1,
         language="ja",
-        surface="bar",
+        surface=Surface.BAR,
         device_class="phone",
-        is_first=True,
+        occasion=Occasion.FIRST,
         origin=ORIGIN,
         place=None,
+        keys=settings.CONSENT_KEYS,
         now=moment,
     )
 
-    assert DailyShown.objects.get().day == day
-
-
-def test_one_statement_counts(notice: Notice, django_assert_num_queries: Any) -> None:
-    post(body())
-    with django_assert_num_queries(1):
-        post(body())
+    assert DailyCount.objects.get().day == day
