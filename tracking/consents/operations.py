@@ -31,6 +31,7 @@ from tracking.consents.types import (
 from tracking.lib import bits, device_token, impression, prepared, sealing
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
+from tracking.lib.impression import Impression
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
@@ -386,6 +387,11 @@ def _own_token(text: str | None, site: SiteInfo, keys: Keys) -> DeviceToken | No
     return token if token is not None and token.site_id == site.id else None
 
 
+def _own_impression(text: str | None, site: SiteInfo, keys: Keys) -> Impression | None:
+    proof = impression.verify(text, keys=keys) if text else None
+    return proof if proof is not None and proof.site_id == site.id else None
+
+
 def _seeded_device(seed: str | None, site: SiteInfo, keys: Keys) -> UUID | None:
     if seed is None:
         return None
@@ -483,10 +489,9 @@ def _record(
     choices = rules.choices_after(before=before, merged=merged, submission=submission, now=now)
     key, salt = uuid4(), secrets.token_bytes(32)
     device = sender.device or UUID(bytes=secrets.token_bytes(16))
-    proof = submission.impression and impression.verify(submission.impression, keys=keys)
+    proof = _own_impression(submission.impression, site, keys)
     doubt = rules.doubt(
-        impression=proof or None,
-        site_id=site.id,
+        impression=proof,
         is_bot=visit.is_bot,
         was_suspect=state.is_suspect if state is not None and sender.is_trusted else None,
         now=now,
@@ -546,11 +551,11 @@ def _record(
                 "country_method": applied.jurisdiction.method,
                 "language": submission.language,
                 "device_class": visit.device_class,
-                "variant": submission.variant,
+                "variant": submission.variant or (proof.variant if proof else ""),
                 "presentation": regimes.presentation_in(regime=regime, wanted=site.presentation),
-                "referrer_class": referrers.classify(
-                    host=submission.referrer, origins=site.origins
-                ),
+                "referrer_class": proof.source
+                if submission.referrer is None and proof
+                else referrers.classify(host=submission.referrer, origins=site.origins),
                 "nonce": doubt.nonce,
                 "suspect": doubt.is_suspect,
                 "device_suspect": doubt.is_suspect if state is None else state.is_suspect,

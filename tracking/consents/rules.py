@@ -461,7 +461,6 @@ def commitment(*, salt: bytes, private: Mapping[str, object]) -> bytes:
 def doubt(
     *,
     impression: Impression | None,
-    site_id: int,
     is_bot: bool,
     was_suspect: bool | None,
     now: datetime,
@@ -473,13 +472,12 @@ def doubt(
     it was before, and a new one is suspect. What calls itself a bot always is. The decision's
     effect is the same in any case.
 
-    :param impression: what was brought along, if we signed it
+    :param impression: what was brought along, if we signed it for this site
     :param was_suspect: what is known of the device; None = it is new, or its sender not trusted
     """
     is_good = (
         not is_bot
         and impression is not None
-        and impression.site_id == site_id
         and -_CLOCKS_DIFFER.total_seconds()
         <= now.timestamp() - impression.issued_at
         < IMPRESSION_LASTS.total_seconds()

@@ -141,8 +141,8 @@ class Submission:
     is_history: bool = False
     # The proof of being shown, unchecked: what is wrong with it costs no decision its effect.
     impression: str | None = None
-    # What statistics count by: the arm of an experiment, and the host of the page before ("" where
-    # there was none, None = not said).
+    # What statistics count by, where the proof does not say it: the arm of an experiment, and the
+    # host of the page before ("" where there was none, None = not said).
     variant: str = ""
     referrer: str | None = None
     # None = not said; a site that does not ask may not say them.

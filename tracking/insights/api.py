@@ -49,6 +49,8 @@ from tracking.web.fields import (
 from tracking.web.parsers import StrictJSONParser, TextJSONParser
 from tracking.web.site import SITE, named_site
 
+_OCCASIONS = {True: Occasion.FIRST, False: Occasion.AGAIN, None: Occasion.RENEWAL}
+
 
 class Showing(APIView):
     parser_classes = [StrictJSONParser, TextJSONParser]
@@ -70,7 +72,10 @@ class Showing(APIView):
             "what had been chosen expired or means something else now.",
         )
         first = StrictBoolean(
-            required=False, help_text="What older scripts say instead of the occasion."
+            required=False,
+            allow_null=True,
+            help_text="The occasion as our script says it, in few bytes: true = first, false = "
+            "again, null = renewal.",
         )
         variant = variant()
         referrer = referrer()
@@ -85,9 +90,8 @@ class Showing(APIView):
         )
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-            is_first = attrs.pop("first", None)
-            if is_first is not None and "occasion" not in attrs:
-                attrs["occasion"] = Occasion.FIRST if is_first else Occasion.AGAIN
+            if "first" in attrs:
+                attrs.setdefault("occasion", _OCCASIONS[attrs.pop("first")])
             if attrs["surface"] in counting.SHOWN_BY and "occasion" not in attrs:
                 raise serializers.ValidationError({"occasion": ["This field is required."]})
             return attrs

@@ -137,6 +137,7 @@ def count_shown(
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
     is_shown = surface in counting.SHOWN_BY
+    referrer_class = referrers.classify(host=referrer, origins=site.origins)
     if is_shown:
         cell = counting.showing_cell(
             occasion=occasion,
@@ -146,7 +147,7 @@ def count_shown(
             regime=regimes.resolve(place=place, site=site, on=now.date()).regime,
             device_class=device_class,
             variant=variant,
-            referrer_class=referrers.classify(host=referrer, origins=site.origins),
+            referrer_class=referrer_class,
             is_bot=is_bot,
             waited_ms=waited_ms,
         )
@@ -157,6 +158,8 @@ def count_shown(
         issued_at=int(now.timestamp()),
         waited_ms=waited_ms,
         is_shown=is_shown,
+        variant=variant,
+        source=referrer_class,
         keys=keys,
     )
 

@@ -2,8 +2,8 @@
 A proof of being shown: that this service was asked for by a page, once. Names nobody.
 
 Layout before base64url: version 1 B, key id length 1 B, key id, site id 4 B, issued-at 4 B (epoch
-seconds), nonce 12 B, waited 4 B (milliseconds; all bits set = not known), is-shown 1 B,
-HMAC-SHA256 over all of it, cut to 16 B.
+seconds), nonce 12 B, waited 4 B (milliseconds; all bits set = not known), is-shown 1 B, length of
+the variant 1 B, variant, source to the end, HMAC-SHA256 over all of it, cut to 16 B.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 NONCE_BYTES = 12
 
 _VERSION = 1
-_FIXED = struct.Struct(f">II{NONCE_BYTES}sI?")
+_FIXED = struct.Struct(f">II{NONCE_BYTES}sI?B")
 _MAC_BYTES = 16
 _UNKNOWN = 2**32 - 1
 _MOST_CHARACTERS = 256
@@ -29,7 +29,9 @@ _MOST_CHARACTERS = 256
 class Impression:
     """
     `nonce` makes it good for one decision only. `waited_ms`: from painting the notice to the press;
-    None = nothing had been pressed yet. `is_shown`: a showing was counted with it.
+    None = nothing had been pressed yet. `is_shown`: a showing was counted with it. Its answer is to
+    be counted by the same `variant` and `source` (the kind of place that the visitor had come from;
+    "" = not known). Both ASCII.
     """
 
     site_id: int
@@ -37,6 +39,8 @@ class Impression:
     nonce: bytes
     waited_ms: int | None
     is_shown: bool
+    variant: str = ""
+    source: str = ""
 
 
 def issue(
@@ -46,6 +50,8 @@ def issue(
     keys: Mapping[str, bytes],
     waited_ms: int | None = None,
     is_shown: bool = False,
+    variant: str = "",
+    source: str = "",
 ) -> str:
     """Return the text of a new one."""
     nonce = secrets.token_bytes(NONCE_BYTES)
@@ -56,6 +62,8 @@ def issue(
             nonce=nonce,
             waited_ms=waited_ms,
             is_shown=is_shown,
+            variant=variant,
+            source=source,
         ),
         keys=keys,
     )
@@ -72,7 +80,9 @@ def sign(impression: Impression, *, keys: Mapping[str, bytes]) -> str:
         impression.nonce,
         _UNKNOWN if waited is None else min(waited, _UNKNOWN - 1),
         impression.is_shown,
+        len(impression.variant),
     )
+    body += impression.variant.encode("ascii") + impression.source.encode("ascii")
     return base64.urlsafe_b64encode(body + _mac(key, body)).rstrip(b"=").decode()
 
 
@@ -88,18 +98,20 @@ def verify(text: str, *, keys: Mapping[str, bytes]) -> Impression | None:
         key = keys.get(raw[2:start].decode("ascii"))
     except (binascii.Error, ValueError, IndexError):
         return None
-    end = start + _FIXED.size
-    if key is None or len(raw) != end + _MAC_BYTES:
+    body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+    texts = start + _FIXED.size
+    if key is None or len(body) < texts or not hmac.compare_digest(_mac(key, body), mac):
         return None
-    if not hmac.compare_digest(_mac(key, raw[:end]), raw[end:]):
-        return None
-    site_id, issued_at, nonce, waited, is_shown = _FIXED.unpack(raw[start:end])
+    site_id, issued_at, nonce, waited, is_shown, length = _FIXED.unpack(body[start:texts])
+    both = body[texts:].decode("ascii")
     return Impression(
         site_id=site_id,
         issued_at=issued_at,
         nonce=nonce,
         waited_ms=None if waited == _UNKNOWN else waited,
         is_shown=is_shown,
+        variant=both[:length],
+        source=both[length:],
     )
 
 

@@ -95,6 +95,8 @@ export interface Config extends Terms {
   hold?: HoldTerms;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
+  /** The arm of the experiment that this browser is in, where one runs. */
+  variant?: string;
   /** In the addresses of the scripts that come later: changes when any of them does. */
   parts: string;
 }

@@ -243,8 +243,7 @@ def test_a_browsers_signal_follows_the_same_rule(notice: Notice) -> None:
 
 
 def test_where_it_came_from_and_its_variant_are_counted(visitor: Visitor) -> None:
-    about = {"variant": "exp:b", "referrer": "t.co"}
-    visitor.allow(impression=visitor.be_shown(**about), **about)
+    visitor.allow(impression=visitor.be_shown(variant="exp:b", referrer="t.co"))
     visitor.revoke(all=True, variant="exp:b", referrer="shop.example")
     operations.roll_up()
 

@@ -66,9 +66,11 @@ def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
     assert set(counted("regime", "notice", "presentation")) == {("jp-a", "1", "bar")}
 
 
-@pytest.mark.parametrize(("first", "kind"), [(True, "shown"), (False, "shown_again")])
-def test_older_scripts_say_only_whether_it_is_the_first_time(
-    notice: Notice, first: bool, kind: str
+@pytest.mark.parametrize(
+    ("first", "kind"), [(True, "shown"), (False, "shown_again"), (None, "asked_again")]
+)
+def test_our_script_says_the_occasion_in_few_bytes(
+    notice: Notice, first: bool | None, kind: str
 ) -> None:
     sent = body(first=first)
     del sent["occasion"]

@@ -21,7 +21,7 @@ DAY = 86_400
 def doubt(
     proof: Impression | None, *, is_bot: bool = False, was_suspect: bool | None = None
 ) -> Doubt:
-    return rules.doubt(impression=proof, site_id=1, is_bot=is_bot, was_suspect=was_suspect, now=NOW)
+    return rules.doubt(impression=proof, is_bot=is_bot, was_suspect=was_suspect, now=NOW)
 
 
 def test_a_good_proof_takes_the_doubt_away_if_it_was_not_spent() -> None:
@@ -39,13 +39,12 @@ def test_a_known_device_needs_none_and_spends_what_it_brings() -> None:
     "proof",
     [
         None,
-        replace(GOOD, site_id=2),
         replace(GOOD, issued_at=int(NOW.timestamp()) - DAY),
         replace(GOOD, issued_at=int(NOW.timestamp()) + 301),
         replace(GOOD, waited_ms=149),
         replace(GOOD, waited_ms=0),
     ],
-    ids=["none", "of another site", "expired", "of the future", "too fast", "at once"],
+    ids=["none", "expired", "of the future", "too fast", "at once"],
 )
 def test_without_a_good_proof_a_new_device_is_suspect(proof: Impression | None) -> None:
     assert doubt(proof) == Doubt(is_suspect=True, nonce=None)

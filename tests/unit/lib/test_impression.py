@@ -20,14 +20,21 @@ SHOWN = Impression(
 
 @pytest.mark.parametrize(
     "one",
-    [SHOWN, replace(SHOWN, waited_ms=None), replace(SHOWN, waited_ms=0, is_shown=False)],
-    ids=["pressed", "not pressed", "asked for"],
+    [
+        SHOWN,
+        replace(SHOWN, waited_ms=None),
+        replace(SHOWN, waited_ms=0, is_shown=False),
+        replace(SHOWN, variant="first-layer:b", source="search"),
+        replace(SHOWN, source="same_site"),
+        replace(SHOWN, variant="v" * 64),
+    ],
+    ids=["pressed", "not pressed", "asked for", "of a variant", "come from", "of a long one"],
 )
 def test_what_is_signed_can_be_read(one: Impression) -> None:
     text = impression.sign(one, keys=KEYS)
 
     assert impression.verify(text, keys=KEYS) == one
-    assert len(text) < 100
+    assert len(text) < 200
     assert text.replace("-", "").replace("_", "").isalnum()
 
 
@@ -55,7 +62,9 @@ def test_each_one_is_good_for_itself() -> None:
 
 
 def test_a_changed_byte_anywhere_is_refused() -> None:
-    raw = base64.urlsafe_b64decode(impression.sign(SHOWN, keys=KEYS) + "==")
+    whole = replace(SHOWN, variant="a:b", source="social")
+    text = impression.sign(whole, keys=KEYS)
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     for place in range(len(raw)):
         changed = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
         text = base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
