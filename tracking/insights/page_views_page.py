@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -101,7 +102,11 @@ class _Writer:
             purpose=purpose,
             summary=self.summary(report, purpose),
             reasons=self.reasons(report.change, purpose),
-            lines=tuple(self.line(one, report.step) for one in reversed(report.lines)),
+            # Not what was before counting began.
+            lines=tuple(
+                self.line(one, report.step)
+                for one in dropwhile(lambda one: not one.views and not one.is_partial, report.lines)
+            )[::-1],
             notes=(
                 *((text["partial"].format(k=SMALLEST),) if is_partial else ()),
                 *(() if site.counts_page_views else (text["stopped"],)),

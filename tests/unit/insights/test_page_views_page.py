@@ -101,13 +101,21 @@ def test_a_day_too_small_to_tell_says_so_and_is_in_no_sum(language: str, words: 
     assert as_csv(small).splitlines()[1].endswith(",analytics,,,yes")
 
 
-def test_a_day_without_views_is_not_called_too_small() -> None:
-    empty = report(lines=(span(0, views=0, seen=0, days=0),), step=Step.DAY)
-    page = build_page(report=empty, sites=[SITE], language="en")
-
-    assert page.lines[0].views == "—"
-    assert page.summary == ""
+def test_a_day_without_views_is_not_called_too_small_and_none_is_printed_from_before() -> None:
+    nothing = [span(back, views=0, seen=0, days=0) for back in (3, 2, 0)]
+    some = span(1, views=100, seen=50, days=1)
+    page = build_page(
+        report=report(lines=(*nothing[:2], some, nothing[2]), step=Step.DAY),
+        sites=[SITE],
+        language="en",
+    )
+    assert [line.views for line in page.lines] == ["—", "100"]
     assert page.notes == ()
+
+    page = build_page(
+        report=report(lines=tuple(nothing), step=Step.DAY), sites=[SITE], language="en"
+    )
+    assert (page.lines, page.summary) == ((), "")
 
 
 def test_both_languages_have_the_same_words_with_the_same_places() -> None:
