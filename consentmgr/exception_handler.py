@@ -40,6 +40,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.APIException):
         code = error.get_codes() if isinstance(error.detail, str) else error.default_code
         response = _answer(error.status_code, str(code), str(error.detail), {})
+        if way_in := getattr(error, "auth_header", None):
+            response["WWW-Authenticate"] = way_in
         if isinstance(error, exceptions.MethodNotAllowed):
             response["Allow"] = ", ".join(context["view"].allowed_methods)
         return response

@@ -153,6 +153,28 @@ async function script(name, users = [], broughtBy = [], more = {}) {
   writeFileSync(file, (isLater(name) ? "//# allFunctionsCalledOnLoad\n" : "") + code + "\n");
 }
 
+/**
+ * The console's charts, with a library in them: terser's assumptions and our short names are not for it.
+ * Its and its dependency's licences are in the file.
+ */
+async function charts() {
+  const licences = ["chart.js", "@kurkle/color"].map((name) =>
+    readFileSync(join(here, "..", "node_modules", name, "LICENSE.md"), "utf8").trim(),
+  );
+  await esbuild.build({
+    entryPoints: [join(source, "charts.ts")],
+    outfile: join(out, "charts.js"),
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: TARGET,
+    charset: "utf8",
+    legalComments: "none",
+    footer: { js: `/*! Contains chart.js and @kurkle/color.\n\n${licences.join("\n\n")}\n*/` },
+    logLevel: "warning",
+  });
+}
+
 async function styles(name) {
   if (!existsSync(join(source, "css", name + ".css"))) return;
   await esbuild.build({
@@ -187,8 +209,11 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// And on sites that compare ways to ask.
+await script("experiment");
 // The console's editor.
 await script("wording");
+await charts();
 for (const name of ["page", "console", "first_layer"]) await styles(name);
 for (const name of ["card", "ja", "ko"]) {
   const css = readFileSync(join(source, "css", name + ".css"), "utf8");

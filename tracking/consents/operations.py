@@ -28,6 +28,7 @@ from tracking.consents.types import (
     Surface,
     Visit,
 )
+from tracking.experiments import queries as experiments
 from tracking.lib import bits, device_token, prepared, sealing
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
@@ -38,7 +39,7 @@ from tracking.outbox.types import News, sealing_context
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Applied
 from tracking.registry import queries as registry
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import Presentation, SiteInfo
 
 Keys = Mapping[str, bytes]
 
@@ -513,7 +514,7 @@ def _record(
                 "language": submission.language,
                 "device_class": visit.device_class,
                 "variant": submission.variant,
-                "presentation": regimes.presentation_in(regime=regime, wanted=site.presentation),
+                "presentation": _presentation(site, applied, variant=submission.variant),
                 "referrer_class": submission.referrer_class,
                 "held": None
                 if before is None
@@ -577,6 +578,12 @@ def _record(
         deliveries=deliveries,
         is_replay=False,
     )
+
+
+def _presentation(site: SiteInfo, applied: Applied, *, variant: str) -> Presentation:
+    """Return how this visitor was asked: an arm of an experiment may ask otherwise."""
+    wanted = experiments.find_presentation(site_code=site.code, variant=variant)
+    return regimes.presentation_in(regime=applied.regime, wanted=wanted or site.presentation)
 
 
 def _answered(notice: Notice, submission: Submission) -> Submission:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
-from django.db.models.functions import TruncHour
+from django.db.models import Q, Sum
+from django.db.models.functions import TruncDate, TruncHour
 
 from tracking.delivery import models, rules
 from tracking.delivery.transports import TRANSPORTS
@@ -23,6 +23,7 @@ from tracking.delivery.types import (
     EventReport,
     Figures,
     HourTally,
+    Incident,
     Overview,
     PartnerFigures,
     PartnerHealth,
@@ -91,6 +92,49 @@ def get_overview(*, site: str, now: datetime) -> Overview:
             partner.code: partner.legal_name for partner in partners if partner.code not in standing
         },
         looked_at=None if pulse is None else pulse.beat_at,
+    )
+
+
+def list_incidents(
+    *, site: SiteInfo, first: date, last: date, now: datetime
+) -> tuple[Incident, ...]:
+    """
+    Return the days of the site's zone on which a partner was away or late, oldest first.
+
+    Away is who did not answer most requests of a day, and at least as many as open its breaker.
+    """
+    zone = ZoneInfo(site.zone)
+    since = datetime.combine(first, time(), tzinfo=zone)
+    until = datetime.combine(last + timedelta(days=1), time(), tzinfo=zone)
+    away = {
+        (row["day"], row["endpoint__partner__code"])
+        for row in models.Tally.objects.filter(
+            endpoint__partner__site_id=site.id, since__gte=since, since__lt=until
+        )
+        .annotate(day=TruncDate("since", tzinfo=zone))
+        .values("day", "endpoint__partner__code")
+        .annotate(
+            sent=Sum("requests"),
+            failed=Sum("requests", filter=Q(outcome__in=rules.FAILED_REQUESTS), default=0),
+        )
+        if row["failed"] >= max(rules.FAILURES_TO_OPEN, row["sent"] * rules.WINDOW_MOST_FAILED)
+    }
+    late = {
+        (row.day, row.addressee)
+        for row in outbox.list_late_days(
+            site_id=site.id, since=since, until=until, zone=site.zone, now=now
+        )
+    }
+    names = {one.code: one.legal_name for one in registry.list_partners(site_id=site.id)}
+    return tuple(
+        Incident(
+            day=day,
+            partner=partner,
+            legal_name=names.get(partner, {}),
+            is_away=(day, partner) in away,
+            is_late=(day, partner) in late,
+        )
+        for day, partner in sorted(away | late)
     )
 
 

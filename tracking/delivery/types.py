@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -469,6 +469,20 @@ class HourTally:
     requests: Mapping[AttemptOutcome, int]
     messages: int
     total_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """
+    A day on which a partner could hardly be told (`is_away`: most requests found nobody), or was
+    told too late (`is_late`).
+    """
+
+    day: date
+    partner: str
+    legal_name: Mapping[str, str]
+    is_away: bool
+    is_late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,13 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tracking.access.api import SessionOrToken, TokenAuthentication
+from tracking.access.types import Scope
 from tracking.consents import cookies
 from tracking.consents.types import Surface
 from tracking.insights import operations, queries, rules
@@ -106,18 +107,10 @@ class PageView(APIView):
         return Response(status=204)
 
 
-class MaySeeNumbers(BasePermission):
-    """
-    Somebody signed in with the permission, asking from our own pages or from no page at all: a
-    script on a shop's page must not read the numbers with a visiting colleague's session.
-    """
-
+class MaySeeNumbers(SessionOrToken):
     message = "Sign in with an account that may see statistics."
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        origin = request.headers.get("Origin")
-        is_ours = origin is None or origin == f"{request.scheme}://{request.get_host()}"
-        return is_ours and request.user is not None and request.user.has_perm(PERMISSION)
+    permission = PERMISSION
+    scope = Scope.INSIGHTS_READ
 
 
 class NumberOutput(serializers.Serializer[Any]):
@@ -167,7 +160,7 @@ def _of_dimension() -> serializers.CharField:
 
 
 class OptIn(APIView):
-    authentication_classes = [SessionAuthentication]
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [MaySeeNumbers]
     renderer_classes = [JSONRenderer, CSVRenderer]
 
@@ -212,7 +205,7 @@ class OptIn(APIView):
 
         @extend_schema_serializer(component_name="OptInChoice")
         class Choice(serializers.Serializer[Any]):
-            id = serializers.CharField(help_text="Like `partner:adco` or `data_item:cookie`.")
+            id = serializers.CharField(help_text="Like `partner:adco` or `item:cookie`.")
             name = serializers.DictField(child=serializers.CharField())
             rate = RateOutput()
 
@@ -249,11 +242,11 @@ class OptIn(APIView):
             (200, "text/csv"): OpenApiResponse(
                 OpenApiTypes.STR, description="One line per day; empty = too few to tell."
             ),
-            **errors(400, 403, 404, 503),
+            **errors(400, 401, 403, 404, 503),
         },
     )
     def get(self, request: Request) -> Response:
-        """Return the opt-in rates, for people who are signed in and may see statistics."""
+        """Return the opt-in rates, to people who may see statistics and to tokens for it."""
         named_site(request)
         asked = self.Query.read({key: request.query_params[key] for key in request.query_params})
         report = queries.get_opt_in_report(

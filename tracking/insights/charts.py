@@ -1,60 +1,126 @@
-"""Geometry of the dashboard's charts: shares in, coordinates out. Pure."""
+"""Charts that are tables first: what a page prints, and a script draws from it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
 
-# The drawing is stretched to its place, so these are proportions and not pixels.
-WIDTH, HEIGHT = 1000, 100
-_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
+from tracking.insights.phrases import Phrases
+
+
+class Form(StrEnum):
+    """Lines of shares, or people piled up day by day."""
+
+    LINES = "lines"
+    STACKS = "stacks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """`number` picks the stroke; `path` is SVG path data with a gap where a share is missing."""
+class Series:
+    """
+    `look` is the class that its stroke or fill has, `number` picks the points' shape; `last` is the
+    newest value in words.
+    """
 
-    name: str
     number: int
-    path: str
-    last: float | None
+    look: str
+    name: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineChart:
+class Point:
+    """What a cell says, and its value; no value where nothing may be told."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    iso: str
+    name: str
+    short: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that may explain a change, drawn as a line across its day."""
+
+    number: int
+    iso: str
+    kind: str
+    day: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
     """
-    `ticks` are the labels of the axis from top to bottom, `marks` x positions of events. One day
-    alone is no trend: then there is nothing to draw.
+    A table with a day in each row, newest first. One day alone is no trend: it is not drawn.
     """
 
-    is_trend: bool
-    lines: tuple[Line, ...]
-    ticks: tuple[str, ...]
-    marks: tuple[float, ...]
+    id: str
+    form: Form
+    label: str
+    series: tuple[Series, ...]
+    days: tuple[Day, ...]
+    events: tuple[Event, ...]
+    is_drawn: bool
 
 
-def line_chart(
-    *, series: Sequence[tuple[str, Sequence[float | None]]], marks: Sequence[int]
-) -> LineChart:
-    """Return lines over equally spaced days; `marks` are indexes of days."""
-    highest = max(
-        (share for _, shares in series for share in shares if share is not None), default=0.0
-    )
-    top = next(limit for limit in _TOPS if highest <= limit or limit == _TOPS[-1])
-    days = max((len(shares) for _, shares in series), default=0)
-    return LineChart(
-        is_trend=any(sum(share is not None for share in shares) > 1 for _, shares in series),
-        lines=tuple(
-            Line(
-                name=name,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One series before it is in words: `cells` are texts and values by day, oldest first."""
+
+    look: str
+    name: str
+    cells: Sequence[tuple[str, float | None]]
+    last: str = ""
+
+
+def build_chart(
+    *,
+    id: str,
+    form: Form,
+    label: str,
+    days: Sequence[date],
+    columns: Sequence[Column],
+    events: Sequence[Event],
+    phrases: Phrases,
+) -> Chart:
+    """Return a chart over these days, oldest first; each column has a cell for each of them."""
+    return Chart(
+        id=id,
+        form=form,
+        label=label,
+        series=tuple(
+            Series(
                 number=number,
-                path=_path(shares, top),
-                last=next((share for share in reversed(shares) if share is not None), None),
+                look=column.look,
+                name=column.name,
+                last=column.last,
             )
-            for number, (name, shares) in enumerate(series, start=1)
+            for number, column in enumerate(columns, start=1)
         ),
-        ticks=tuple(f"{top * quarter / 4:.0%}" for quarter in (4, 3, 2, 1, 0)),
-        marks=tuple(_x(index, days) for index in marks),
+        days=tuple(
+            Day(
+                iso=day.isoformat(),
+                name=phrases.day(day),
+                short=phrases.short_day(day),
+                points=tuple(
+                    Point(text=text, value="" if value is None else f"{value:.6g}")
+                    for text, value in (column.cells[at] for column in columns)
+                ),
+            )
+            for at, day in reversed(tuple(enumerate(days)))
+        ),
+        events=tuple(events),
+        is_drawn=any(sum(value is not None for _, value in one.cells) > 1 for one in columns),
     )
 
 
@@ -68,23 +134,3 @@ def stack(*, parts: Sequence[int]) -> tuple[tuple[float, float], ...]:
         (round(100 * start / total, 3), round(100 * part / total, 3))
         for start, part in zip(starts, parts, strict=True)
     )
-
-
-def _path(shares: Sequence[float | None], top: float) -> str:
-    commands: list[str] = []
-    is_drawing = False
-    for index, share in enumerate(shares):
-        if share is None:
-            is_drawing = False
-            continue
-        y = round(HEIGHT * (1 - min(share / top, 1.0)), 2)
-        # A point without neighbors is a line too short to see but for its round ends.
-        commands.append(f"{'L' if is_drawing else 'M'}{_x(index, len(shares))} {y}")
-        if not is_drawing:
-            commands.append("h0.01")
-        is_drawing = True
-    return "".join(commands)
-
-
-def _x(index: int, days: int) -> float:
-    return round(WIDTH * index / max(days - 1, 1), 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -69,9 +69,13 @@ SELECT id, {_FIELDS} FROM jsonb_to_recordset(%(rows)s) AS row(id uuid, {_TEXTS})
 ON CONFLICT DO NOTHING
 """  # noqa: S608  # only our own names
 _OPEN_DAYS = """
-INSERT INTO insights_countedday (site_id, day, is_closed)
-SELECT DISTINCT site, day, false FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date)
-ON CONFLICT (site_id, day) DO UPDATE SET is_closed = false
+INSERT INTO insights_countedday AS known (site_id, day, is_closed, untold)
+SELECT site, day, false, array_agg(DISTINCT kind)
+  FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, kind text)
+ GROUP BY site, day
+ON CONFLICT (site_id, day) DO UPDATE
+   SET is_closed = false,
+       untold = ARRAY(SELECT DISTINCT kind FROM unnest(known.untold || excluded.untold) AS kind)
 """
 _ADD_COUNTS = """
 INSERT INTO insights_dailycount (site_id, day, cell_id, count)
@@ -375,6 +379,7 @@ def _add(counts: Counts) -> None:
             "site": site,
             "day": day.isoformat(),
             "cell": str(counting.digest(cell)),
+            "kind": Kind.IGNORED if cell.kind is Kind.SHOWN else cell.kind,
             "count": count,
         }
         for (site, day, cell), count in counts.items()
@@ -422,8 +427,9 @@ def _tell_day(site: SiteInfo, day: date, *, now: datetime, at_once: bool) -> Non
         site=site.id,
         day=day,
     )
-    if closes:
-        models.CountedDay.objects.filter(site_id=site.id, day=day).update(is_closed=True)
+    models.CountedDay.objects.filter(site_id=site.id, day=day).update(
+        is_closed=closes, untold=sorted(told.untold)
+    )
 
 
 @transaction.atomic
@@ -440,7 +446,7 @@ def _tell_cohorts(site: SiteInfo) -> None:
         ).update(released=row.released)
 
 
-def _write(statement: str, rows: list[dict[str, object]], **values: Any) -> None:
+def _write(statement: str, rows: Sequence[Mapping[str, object]], **values: Any) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(statement, {"rows": json.dumps(rows), **values})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,8 +15,10 @@ from tracking.delivery import queries as delivery
 from tracking.delivery.types import EndpointState, PartnerHealth
 from tracking.insights import counting, gathered, models, rules
 from tracking.insights.types import (
+    BANNER,
     DECIDED,
     MIXED,
+    ArmRates,
     Cell,
     CellSum,
     CohortRow,
@@ -31,6 +33,7 @@ from tracking.insights.types import (
     OptInReport,
     PartnerLine,
     Publication,
+    Rate,
     Verification,
 )
 from tracking.lib.quick_redis import Away
@@ -67,35 +70,68 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
     until = filters.until or now.astimezone(zone).date()
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
-    by_day = _sum_days(
-        site_id=site.id,
-        first=rules.first_day_needed(until=until, days=filters.days),
-        last=until,
-        where=filters.where,
-    )
-    versions = _versions(site.code, {row.notice for row in by_day} - {MIXED})
+    first = rules.first_day_needed(until=until, days=filters.days)
+    by_day = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
+    versions = list_versions(site.code, {row.notice for row in by_day} - {MIXED})
     current = notices.find_current(site_code=site.code)
     return rules.build_report(
         filters=filters,
         cells=cells,
         by_day=by_day,
-        asked={
-            number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
-            for number, notice in versions.items()
-        },
+        asked=_asked(versions),
         numbers=registry.list_choice_numbers(site_id=site.id),
-        purpose_names=_names(current, "purpose", "purposes", "name"),
+        purpose_names=list_names(current, "purpose", "purposes", "name"),
         choice_names={
             f"{kind}:{code}": name
             for kind, rows, field in (
-                ("partner", "partners", "legal_name"), ("data_item", "data_items", "name"),
+                ("partner", "partners", "legal_name"), ("item", "data_items", "name"),
             )
-            for code, name in _names(current, kind, rows, field).items()
+            for code, name in list_names(current, kind, rows, field).items()
         },
         publications=_list_publications(site, zone),
+        untold={
+            day: [Kind(kind) for kind in kinds]
+            for day, kinds in models.CountedDay.objects.filter(
+                site_id=site.id, day__range=(first, until)
+            ).values_list("day", "untold")
+        },
         until=until,
-        has_any=models.CountedDay.objects.filter(site_id=site.id).exists(),
     )  # fmt: skip
+
+
+def get_rate(*, site: str, purpose: str, since: date, until: date) -> Rate:
+    """
+    Return a purpose's opt-in rate over days of the site's zone.
+
+    :raises UnknownSite:
+    """
+    info = registry.get_site(code=site)
+    cells = sum_cells(site_id=info.id, first=since, last=until, where={})
+    return _purpose_rate(info, purpose, cells, {})
+
+
+def count_arms(
+    *, site: str, experiment: str, arms: Sequence[str], purpose: str, since: date, until: date
+) -> ArmRates:
+    """
+    Return a purpose's opt-in rate for each arm of an experiment, over days of the site's zone.
+
+    :raises UnknownSite:
+    """
+    info = registry.get_site(code=site)
+    rates = {}
+    left_out: dict[Cell, int] = {}
+    for arm in arms:
+        where = {Dimension.VARIANT: f"{experiment}:{arm}"}
+        cells = sum_cells(site_id=info.id, first=since, last=until, where=where)
+        rates[arm] = _purpose_rate(info, purpose, cells, where)
+        left_out |= {
+            one.cell: one.count
+            for one in cells
+            if one.cell.kind in BANNER
+            and MIXED in (one.cell.variant, one.cell.kind, one.cell.purposes)
+        }
+    return ArmRates(rates=rates, left_out=sum(left_out.values()))
 
 
 def get_health(*, site: str, now: datetime) -> Health:
@@ -285,9 +321,10 @@ def _stored(site: SiteInfo, since: date | None) -> Counter[tuple[date, Cell]]:
     return Counter({(row[-2], _read_cell(row)): row[-1] for row in rows})
 
 
-def _sum_days(
+def sum_days(
     *, site_id: int, first: date, last: date, where: Mapping[Dimension, str]
 ) -> list[DaySum]:
+    """Return a period's numbers by day, by what its people answered."""
     mixed = " OR ".join(f"c.{dimension.value} = '{MIXED}'" for dimension in where) or "false"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -341,12 +378,38 @@ def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
     )
 
 
-def _versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:
+def _purpose_rate(
+    site: SiteInfo, purpose: str, cells: Sequence[CellSum], where: Mapping[Dimension, str]
+) -> Rate:
+    told = [
+        rules.Told(
+            kind=one.cell.kind,
+            notice=one.cell.notice,
+            purposes=one.cell.purposes,
+            is_mixed=rules.is_mixed(one.cell, where),
+            count=one.count,
+        )
+        for one in cells
+    ]
+    versions = list_versions(site.code, {one.notice for one in told} - {MIXED})
+    number = registry.list_choice_numbers(site_id=site.id).get(f"purpose:{purpose}", -1)
+    return rules.rate(told, number=number, asked=_asked(versions))
+
+
+def _asked(versions: Mapping[str, Notice]) -> rules.Asked:
+    return {
+        number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
+        for number, notice in versions.items()
+    }
+
+
+def list_versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:
+    """Return a site's notice versions by their numbers as text."""
     found = {n: notices.find_version(site_code=site_code, number=int(n)) for n in numbers}
     return {number: notice for number, notice in found.items() if notice is not None}
 
 
-def _names(notice: Notice | None, kind: str, rows: str, field: str) -> dict[str, Any]:
+def list_names(notice: Notice | None, kind: str, rows: str, field: str) -> dict[str, Any]:
     """Return what a notice asks about of one kind, by code, in its order."""
     if notice is None:
         return {}

@@ -48,19 +48,23 @@ def release(
     :param closes: nobody can come any more, so that those who wait are put together
     """
     waiting: list[tuple[Cell, Cell, int]] = []
+    unsettled: set[Kind] = set()
     answered: dict[Cell, int] = defaultdict(int)
     for one in counts:
         if one.cell.kind in DECIDED:
             answered[_place(one.cell)] += one.count
     for one in counts:
         told_as = replace(one.cell, purposes=mask(one.cell.choices, purposes))
-        ready = (one.count if closes else one.settled) - one.released
+        there = one.count - one.released
         if one.cell.kind is Kind.SHOWN:
             told_as = replace(told_as, kind=Kind.IGNORED)
             # Whoever decided was shown the notice, even where no count of that arrived.
-            ready -= answered[_place(one.cell)]
+            there -= answered[_place(one.cell)]
+        ready = there if closes else there - (one.count - one.settled)
         if ready > 0:
             waiting.append((told_as, one.cell, ready))
+        if there > max(ready, 0):
+            unsettled.add(told_as.kind)
     groups: dict[Cell, int] = defaultdict(int)
     released = {one.cell: one.released for one in counts}
     for given_up in range(len(_GIVEN_UP) + 1 if closes else 1):
@@ -77,7 +81,8 @@ def release(
             groups[_in_common(told_as for told_as, _, _ in bucket)] += together
             for _, counted, number in bucket:
                 released[counted] += number
-    return Release(groups=dict(groups), released=released)
+    untold = unsettled.union(told_as.kind for told_as, _, _ in waiting)
+    return Release(groups=dict(groups), released=released, untold=frozenset(untold))
 
 
 def mask(choices: str, wanted: Collection[int]) -> str:
@@ -116,14 +121,17 @@ def release_cohorts(rows: Iterable[CohortRow], *, k: int = SMALLEST) -> list[Coh
         cohorts[row.week, row.regime, row.purpose].append(row)
     more = []
     for cohort in cohorts.values():
-        left = 0
+        left = sum(_sign(row) * row.released for row in cohort)
         # The cohort itself comes first.
         for row in sorted(cohort, key=lambda one: (one.event != "allowed", one.age, one.event)):
-            is_start = row.event == "allowed"
-            after = row.count if is_start else left - row.count
-            if row.count - row.released >= k and (after <= 0 or after >= k):
+            step = row.count - row.released
+            after = left + _sign(row) * step
+            # Of a cohort that began before counting did, more may leave than came.
+            if step >= k and (after <= 0 or after >= k):
                 more.append(replace(row, released=row.count))
                 left = after
-            else:
-                left = row.released if is_start else left - row.released
     return more
+
+
+def _sign(row: CohortRow) -> int:
+    return 1 if row.event == "allowed" else -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -66,14 +66,10 @@ def first_day_needed(*, until: date, days: int) -> date:
 def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
     """Return what an address asks for; what it cannot ask for falls back to the default."""
     days = address.get("days", "")
-    try:
-        until = date.fromisoformat(address.get("until", ""))
-    except ValueError:
-        until = None
     return Filters(
         site=site,
         days=next((period for period in PERIODS if str(period) == days), PERIODS[1]),
-        until=until,
+        until=read_day(address.get("until", "")),
         where={
             dimension: value
             for dimension in Dimension
@@ -81,6 +77,15 @@ def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
             if (value := address.get(dimension.value, "")) and value != MIXED
         },
     )
+
+
+def read_day(text: str) -> date | None:
+    """Return a day such as 2026-05-12, or None; nothing was counted in earlier centuries."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if date(2000, 1, 1) <= day <= date(2999, 12, 31) else None
 
 
 def as_address(filters: Filters) -> dict[str, str]:
@@ -127,28 +132,45 @@ def rate(told: Iterable[Told], *, number: int, asked: Asked) -> Rate:
     Return the opt-in rate of the choice with this number.
 
     Numerator and denominators are of the same people: those who were asked, and of whom both the
-    outcome and this choice may be told. Hiding a few does not bend the rate.
+    outcome and this choice may be told. What the others may have answered is kept apart.
     """
-    granted = shown = decided = 0
+    granted = shown = decided = may_grant = may_refuse = may_ignore = 0
     is_partial = False
     for one in told:
         if one.kind not in BANNER or not _asks(asked, one.notice, number):
             continue
         if one.is_mixed or one.kind is Kind.MIXED or one.purposes == MIXED:
             is_partial = True
+            if one.kind is Kind.IGNORED:
+                may_ignore += one.count
+            elif one.kind is Kind.MIXED or one.purposes == MIXED:
+                may_grant += one.count
+                may_refuse += one.count
+            elif _has(one.purposes, number):
+                may_grant += one.count
+            else:
+                may_refuse += one.count
             continue
         shown += one.count
         if one.kind in DECIDED:
             decided += one.count
             granted += one.count if _has(one.purposes, number) else 0
-    return Rate(granted=granted, shown=shown, decided=decided, is_partial=is_partial)
+    return Rate(
+        granted=granted,
+        shown=shown,
+        decided=decided,
+        is_partial=is_partial,
+        may_grant=may_grant,
+        may_refuse=may_refuse,
+        may_ignore=may_ignore,
+    )
 
 
 def count_withdrawn(told: Iterable[Told], *, number: int) -> Number:
     """Return how many took this choice back."""
     return count(
         [
-            one
+            replace(one, is_mixed=one.is_mixed or one.purposes == MIXED)
             for one in told
             if one.kind is Kind.WITHDRAWN and (one.purposes == MIXED or _has(one.purposes, number))
         ],
@@ -179,14 +201,15 @@ def build_report(
     purpose_names: Mapping[str, Mapping[str, str]],
     choice_names: Mapping[str, Mapping[str, str]],
     publications: Sequence[Publication],
+    untold: Mapping[date, Collection[Kind]],
     until: date,
-    has_any: bool,
     k: int = SMALLEST,
 ) -> OptInReport:
     """
     Return the dashboard's numbers.
 
     :param cells: of the whole period, `by_day` also of the last day's counterpart a week before
+    :param untold: by day, the kinds of which there are people that no number tells of
     :param numbers: choice numbers by ids like `purpose:analytics`
     :param purpose_names: those that the current notice asks about, in its order; `choice_names` the
         partners and data items that it asks about, by id
@@ -204,6 +227,11 @@ def build_report(
                 count=row.count,
             )
         )
+    for day, kinds in untold.items():
+        # There are some, and that is all that may be told of them.
+        on[day] += [
+            Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds
+        ]
     whole = [told for day in days for told in on[day]]
     shown = funnel(whole)
     suspects = count(whole, (Kind.SUSPECT,))
@@ -223,6 +251,7 @@ def build_report(
                 shown_again=count(on[day], (Kind.SHOWN_AGAIN,)),
                 asked_again=count(on[day], (Kind.ASKED_AGAIN,)),
                 withdrawn=count(on[day], (Kind.WITHDRAWN,)),
+                suspects=count(on[day], (Kind.SUSPECT,)),
             )
             for day in days
         ),
@@ -260,7 +289,7 @@ def build_report(
         suspects=suspects,
         suspects_of=suspects.value + shown.decided.value,
         publications=tuple(p for p in publications if p.day in period),
-        has_any=has_any,
+        has_any=bool(by_day or untold),
     )
 
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from tracking.lib.proportions import Interval
+
 # The right to see statistics.
 PERMISSION = "insights.view_dailynumber"
 
 
+# A share that could be off by more is told as a range.
+_VAGUE = 0.02
 # Fewer people than this are never told of.
 SMALLEST = 10
 # In the place of a value: people of several ones, too few of each to be told of.
@@ -131,12 +135,13 @@ class Verification:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """
-    What a round tells: groups of at least k people by cell, and how many of each counted cell have
-    been told now.
+    What a round tells: groups of at least k people by cell, how many of each counted cell have been
+    told now, and of which kinds there are people who have not.
     """
 
     groups: Mapping[Cell, int]
     released: Mapping[Cell, int]
+    untold: frozenset[Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +181,20 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`granted` of `shown` and of `decided`, over the same people; None = not to be said."""
+    """
+    `granted` of `shown` and of `decided`, over the same people; None = not to be said.
+
+    People of groups that are too mixed to be counted may belong to them, too: so many of these may
+    have granted, so many have decided without granting, so many have ignored the notice.
+    """
 
     granted: int
     shown: int
     decided: int
     is_partial: bool
+    may_grant: int = 0
+    may_refuse: int = 0
+    may_ignore: int = 0
 
     @property
     def of_shown(self) -> float | None:
@@ -190,6 +203,52 @@ class Rate:
     @property
     def of_decided(self) -> float | None:
         return self.granted / self.decided if self.decided else None
+
+
+class Base(StrEnum):
+    """Of whom a share is: of all who were shown the notice, or of those who decided."""
+
+    SHOWN = "shown"
+    DECIDED = "decided"
+
+    def whole(self, rate: Rate) -> int:
+        return rate.shown if self is Base.SHOWN else rate.decided
+
+    def share(self, rate: Rate) -> float | None:
+        """Return the share; None where nobody may be told of, or too many are missing to say it."""
+        if not self.whole(rate) or self.is_vague(rate):
+            return None
+        return rate.granted / self.whole(rate)
+
+    def bounds(self, rate: Rate) -> Interval:
+        """Return the least and the most that the share can be, whoever the missing people are."""
+        whole = self.whole(rate)
+        others = rate.may_refuse + (rate.may_ignore if self is Base.SHOWN else 0)
+        return Interval(
+            low=rate.granted / max(whole + others, 1),
+            high=(rate.granted + rate.may_grant) / max(whole + rate.may_grant, 1),
+        )
+
+    def is_vague(self, rate: Rate) -> bool:
+        """
+        Say whether the missing people could move the share by more than two points.
+
+        The fewer gave an answer, the more of them are missing: a share of the others alone leans to
+        what most did.
+        """
+        bounds = self.bounds(rate)
+        return self.whole(rate) > 0 and bounds.high - bounds.low > _VAGUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRates:
+    """
+    One purpose's rate for each arm of an experiment. `left_out`: people in groups of which it may
+    not be told what they chose and in which arm they were; some of them may be of no arm.
+    """
+
+    rates: Mapping[str, Rate]
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +301,7 @@ class DayRow:
     shown_again: Number
     asked_again: Number
     withdrawn: Number
+    suspects: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

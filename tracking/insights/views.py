@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.views import LoginView
@@ -14,15 +13,32 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
-from tracking.insights import page, page_queries, page_views_page, queries, rules
-from tracking.insights.loss import PageReport, Step
+from tracking.insights import (
+    alert_queries,
+    alerts_page,
+    filtering,
+    mark_queries,
+    page,
+    phrases,
+    queries,
+    questions,
+    tables,
+    why_queries,
+)
+from tracking.insights.marks import MarkKind
 from tracking.insights.types import PERMISSION
-from tracking.registry.types import SiteInfo
 from tracking.web import console
 
+# Whose pages are behind a mark.
+_READERS = {
+    MarkKind.PUBLICATION: "notices.view_noticeversion",
+    MarkKind.SCAN: "scans.view_scan",
+    MarkKind.INCIDENT: "delivery.view_endpoint",
+}
 
-def _words(language: str) -> page.Words:
-    return page.texts(language=language)
+
+def _words(language: str) -> phrases.Words:
+    return phrases.texts(language=language)
 
 
 class SignIn(LoginView):
@@ -59,57 +75,54 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         return render(request, "insights/no_site.html", frame)
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
+    view = filtering.read_view(request.GET, site=site.code, language=frame["language"])
+    report = queries.get_opt_in_report(filters=view.filters, now=now)
+    health = queries.get_health(site=site.code, now=now)
     board = page.build_dashboard(
-        report=queries.get_opt_in_report(
-            filters=rules.read_filters(request.GET, site=site.code), now=now
+        report=report,
+        health=health,
+        marks=mark_queries.list_marks(
+            site=site.code, first=report.days[0], last=report.until, now=now
         ),
-        health=queries.get_health(site=site.code, now=now),
+        opens=[kind for kind, name in _READERS.items() if request.user.has_perm(name)],
         sites={code: one.name for code, one in sites.items()},
-        site_languages=site.languages,
+        view=view,
         zone=site.zone,
-        language=frame["language"],
         origin=f"{request.scheme}://{request.get_host()}",
         now=now,
     )
-    return render(request, "insights/dashboard.html", {**frame, "board": board})
+    asked = questions.build_questions(
+        why_queries.list_questions(filters=view.filters, now=now), view=view
+    )
+    alerts = alerts_page.build_alerts(
+        alerts=alert_queries.list_alerts(site_id=site.id),
+        purpose_names={purpose.code: purpose.name for purpose in report.purposes},
+        partner_names={line.code: line.legal_name for line in health.lines},
+        zone=site.zone,
+        language=frame["language"],
+    )
+    return render(
+        request,
+        "insights/dashboard.html",
+        {**frame, "board": board, "questions": asked, "alerts": alerts},
+    )
 
 
 @require_safe
-@console.door(permission=PERMISSION, words=page_views_page.texts)
-def page_views(request: HttpRequest, frame: console.Frame) -> HttpResponse:
-    """Show how many page views there were, and how many a purpose could see."""
-    sites = queries.list_sites()
-    if not sites:
-        return render(request, "insights/no_site.html", frame)
-    report = _page_report(request, sites)
-    built = page_views_page.build_page(report=report, sites=sites, language=frame["language"])
-    return render(request, "insights/page_views.html", {**frame, "page": built})
-
-
-@require_safe
-@console.door(permission=PERMISSION, words=page_views_page.texts)
-def page_views_csv(request: HttpRequest, frame: console.Frame) -> HttpResponse:
-    """Hand out the table as a file."""
-    sites = queries.list_sites()
-    if not sites:
+@console.door(permission=PERMISSION, words=_words)
+def download(request: HttpRequest, frame: console.Frame, name: str, kind: str) -> HttpResponse:
+    """Hand out what the dashboard shows with these filters as a file."""
+    view = filtering.read_view(
+        request.GET, site=request.GET.get("site", ""), language=frame["language"]
+    )
+    file = tables.build_file(
+        name,
+        kind,
+        report=queries.get_opt_in_report(filters=view.filters, now=timezone.now()),
+        view=view,
+    )
+    if file is None:
         raise Http404
-    report = _page_report(request, sites)
-    name = f"page-views-{report.site.code}-{report.lines[-1].last:%Y%m%d}.csv"
-    return HttpResponse(
-        page_views_page.as_csv(report),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _page_report(request: HttpRequest, sites: Sequence[SiteInfo]) -> PageReport:
-    asked = request.GET
-    site = asked.get("site", "")
-    device_class = asked.get("device_class", "")
-    return page_queries.get_page_report(
-        site=site if site in {one.code for one in sites} else sites[0].code,
-        step=Step.WEEK if asked.get("step") == Step.WEEK else Step.DAY,
-        purpose=asked.get("purpose", ""),
-        device_class=device_class if device_class in page_views_page.DEVICE_CLASSES else "",
-        now=timezone.now(),
-    )
+    response = HttpResponse(file.content, content_type=file.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return response

@@ -19,6 +19,7 @@ from tracking.outbox.types import (
     EventPage,
     EventState,
     EventStatus,
+    LateDay,
     Latest,
     Outcome,
     Punctuality,
@@ -252,6 +253,35 @@ def list_punctualities(
             row[0]: Punctuality(confirmed=int(row[1]), in_time=int(row[2]))
             for row in cursor.fetchall()
         }
+
+
+_LATE_DAYS = """
+SELECT addressee, (hour AT TIME ZONE %(zone)s)::date AS day
+  FROM outbox_confirmedhour
+ WHERE site_id = %(site_id)s AND hour >= %(since)s AND hour < %(until)s AND in_time < confirmed
+ UNION
+SELECT addressee, (due_at AT TIME ZONE %(zone)s)::date
+  FROM outbox_outboxevent
+ WHERE site_id = %(site_id)s AND due_at >= %(since)s AND due_at < %(until)s
+   AND due_at < %(now)s AND confirmed_at IS NULL
+ ORDER BY day, addressee
+"""
+
+
+def list_late_days(
+    *, site_id: int, since: datetime, until: datetime, zone: str, now: datetime
+) -> list[LateDay]:
+    """
+    Return the days in a zone on which addressees were late, oldest first.
+
+    What was confirmed late shows once its hour is counted (`operations.count_confirmations`).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LATE_DAYS,
+            {"site_id": site_id, "since": since, "until": until, "zone": zone, "now": now},
+        )
+        return [LateDay(addressee=row[0], day=row[1]) for row in cursor.fetchall()]
 
 
 def count_replayable(

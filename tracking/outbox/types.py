@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -247,6 +247,17 @@ class EventPage:
 
     events: tuple[EventInfo, ...]
     after: Cursor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateDay:
+    """
+    A day on which an addressee confirmed something past its deadline, or on which a deadline passed
+    that it has not kept to this moment.
+    """
+
+    addressee: str
+    day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

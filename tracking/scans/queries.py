@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,17 @@ def list_scans(*, site_code: str, limit: int = MOST) -> list[ScanInfo]:
     """Return the newest scans of a site, newest first."""
     rows = _rows().filter(site__code=site_code).order_by("-finished_at", "-pk")
     return [_info(row) for row in rows[:limit]]
+
+
+def list_scans_between(*, site_code: str, since: datetime, until: datetime) -> list[ScanInfo]:
+    """
+    Return the scans of a site that ended from `since` to before `until`, oldest first, with the one
+    before them in front where there is one.
+    """
+    rows = _rows().filter(site__code=site_code)
+    before = rows.filter(finished_at__lt=since).order_by("-finished_at", "-pk")[:1]
+    within = rows.filter(finished_at__gte=since, finished_at__lt=until)
+    return [_info(row) for row in (*before, *within.order_by("finished_at", "pk"))]
 
 
 def list_last_scans() -> list[ScanInfo]:

@@ -16,7 +16,7 @@ class ErrorAnswer(serializers.Serializer[object]):
 
 _SENTENCES = {
     400: "The request does not say what it must; `fields` names what.",
-    401: "The signature is missing or wrong.",
+    401: "The signature or the token is missing or wrong.",
     403: "Not allowed: a foreign Origin, or a token without the power for it.",
     404: "There is nothing of this name for this device.",
     405: "This method is not offered here.",

@@ -19,7 +19,8 @@ from consentmgr.demo import seeding, visitors
 from consentmgr.demo.management.commands import demo_visitors
 from consentmgr.demo.places import Places
 from tracking.consents.models import ConsentRecord
-from tracking.insights.models import DailyShown
+from tracking.insights import operations as insights
+from tracking.insights.models import DailyCount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,7 +52,8 @@ def test_they_are_recorded_by_the_service_itself(live_server: Any, tmp_path: Pat
     assert not told.failures
     answered = told.did.total() - told.did["withdraw"] - told.did["ignore"]
     assert ConsentRecord.objects.count() == answered + told.did["withdraw"]
-    assert sum(DailyShown.objects.values_list("count", flat=True)) == 12
+    insights.flush(now=timezone.now())
+    assert sum(DailyCount.objects.values_list("count", flat=True)) == 12
 
 
 def test_without_a_service_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -204,3 +205,24 @@ def test_a_backlog_of_one_addressee_is_the_same_as_among_all(some_of_each: None)
         row for row in queries.list_backlogs(site_id=SITE, now=NOW) if row.addressee == "a"
     )
     assert not queries.list_backlogs(site_id=SITE, addressee="nobody", now=NOW)
+
+
+def test_a_day_is_late_by_what_was_confirmed_late_and_what_is_still_open() -> None:
+    due = timedelta(hours=24)
+    confirm_one("late", told_at=NOW - 5 * 24 * HOUR, confirmed_at=NOW - 3 * 24 * HOUR)
+    confirm_one("in time", told_at=NOW - 9 * 24 * HOUR, confirmed_at=NOW - 9 * 24 * HOUR + SECOND)
+    append("open", now=NOW - 30 * HOUR, addressee="b")
+    append("not yet due", now=NOW, addressee="b")
+    operations.count_confirmations(now=NOW + 2 * HOUR)
+
+    def days(since: datetime) -> list[tuple[str, object]]:
+        found = queries.list_late_days(
+            site_id=SITE, since=since, until=NOW + 9 * 24 * HOUR, zone="Asia/Tokyo", now=NOW
+        )
+        return [(one.addressee, one.day) for one in found]
+
+    zone = ZoneInfo("Asia/Tokyo")
+    late = ("a", (NOW - 3 * 24 * HOUR).astimezone(zone).date())
+    still_open = ("b", (NOW - 30 * HOUR + due).astimezone(zone).date())
+    assert days(NOW - 20 * 24 * HOUR) == [late, still_open]
+    assert days(NOW - 2 * 24 * HOUR) == [still_open]

@@ -1,4 +1,4 @@
-"""From counts to the dashboard's numbers."""
+"""From what may be told to the dashboard's numbers."""
 
 from __future__ import annotations
 
@@ -7,68 +7,94 @@ from typing import Any
 
 import pytest
 
-from tracking.insights import charts, page, rules
-from tracking.insights.types import Decided, Dimension, Filters, OptInReport, Shown
+from tracking.insights import rules
+from tracking.insights.types import (
+    MIXED,
+    Cell,
+    CellSum,
+    DaySum,
+    Dimension,
+    Filters,
+    Kind,
+    OptInReport,
+)
 
 TODAY = date(2026, 11, 22)
 WEEK_AGO = TODAY - timedelta(days=7)
-ASKED = {"1": frozenset({"analytics", "advertising"})}
+NUMBERS = {"purpose:analytics": 0, "purpose:advertising": 1, "partner:adco": 2}
+ASKED = {"1": frozenset({0, 1, 2})}
 NAMES = {"analytics": {"ja": "分析", "en": "Analytics"}, "advertising": {"ja": "広告", "en": "Ads"}}
+CHOICES = {"partner:adco": {"ja": "アドコ", "en": "Adco"}}
+
+Row = tuple[date, Cell, int]
 
 
-def shown(count: int, **fields: Any) -> Shown:
-    return Shown(
+def told(count: int, kind: Kind, *, day: date = TODAY, **fields: str) -> Row:
+    cell = Cell(
+        kind=kind,
         **{
-            "day": TODAY,
             "language": "ja",
             "device_class": "phone",
             "regime": "jp-a",
-            "notice": 1,
-            "is_first": True,
-            "count": count,
+            "country_group": "jp",
+            "presentation": "bar",
+            "surface": "",
+            "notice": "1",
+            "variant": "",
+            "referrer_class": "search",
             **fields,
-        }
+        },
     )
+    return day, cell, count
 
 
-def decided(count: int, method: str, *granted: str, **fields: Any) -> Decided:
-    return Decided(
-        **{
-            "day": TODAY,
-            "language": "ja",
-            "device_class": "phone",
-            "regime": "jp-a",
-            "notice": 1,
-            "is_first": True,
-            "is_suspect": False,
-            "method": method,
-            "granted": frozenset(granted),
-            "withdrawn": frozenset(),
-            "count": count,
-            **fields,
-        }
-    )
-
-
-def report(*rows: Shown | Decided, **filters: Any) -> OptInReport:
+def report(
+    *rows: Row,
+    where: dict[Dimension, str] | None = None,
+    untold: dict[date, tuple[Kind, ...]] | None = None,
+    **fields: Any,
+) -> OptInReport:
+    where = where or {}
+    # As the database would find them.
+    found = [
+        (day, cell, count)
+        for day, cell, count in rows
+        if all(getattr(cell, d.value) in (value, MIXED) for d, value in where.items())
+    ]
+    period = rules.list_days(until=TODAY, days=7)
     return rules.build_report(
-        filters=Filters(**{"site": "shop", "days": 7, **filters}),
-        shown=[row for row in rows if isinstance(row, Shown)],
-        decided=[row for row in rows if isinstance(row, Decided)],
-        asked=ASKED,
-        purpose_names=NAMES,
-        publications=[],
-        today=TODAY,
+        **{
+            "filters": Filters(site="shop", days=7, where=where),
+            "cells": [CellSum(cell=c, count=n) for day, c, n in found if day in period],
+            "by_day": [
+                DaySum(
+                    day=day,
+                    kind=c.kind,
+                    notice=c.notice,
+                    purposes=c.purposes,
+                    is_mixed=rules.is_mixed(c, where),
+                    count=n,
+                )
+                for day, c, n in found
+            ],
+            "asked": ASKED,
+            "numbers": NUMBERS,
+            "purpose_names": NAMES,
+            "choice_names": CHOICES,
+            "publications": [],
+            "untold": untold or {},
+            "until": TODAY,
+            **fields,
+        }
     )
 
 
-BOTH = ("analytics", "advertising")
 A_DAY = (
-    shown(200),
-    decided(60, "allow", *BOTH),
-    decided(50, "refuse"),
-    decided(20, "choose", "analytics"),
-    decided(12, "choose", "advertising"),
+    told(58, Kind.IGNORED),
+    told(60, Kind.ALLOWED, purposes="11", choices="111"),
+    told(50, Kind.REFUSED),
+    told(20, Kind.CHOSEN, purposes="1", choices="1"),
+    told(12, Kind.CHOSEN, purposes="01", choices="011"),
 )
 
 
@@ -80,106 +106,153 @@ def test_the_funnel_adds_up() -> None:
     assert not funnel.shown.is_partial
 
 
-def test_both_denominators_are_those_of_the_definition() -> None:
+def test_a_rate_has_both_denominators() -> None:
     analytics, advertising = report(*A_DAY).purposes
 
     assert (analytics.today.granted, analytics.today.shown, analytics.today.decided) == (
-        80, 200, 142,
-    )  # fmt: skip
+        80,
+        200,
+        142,
+    )
     assert analytics.today.of_shown == pytest.approx(0.4)
     assert analytics.today.of_decided == pytest.approx(80 / 142)
     assert advertising.today.granted == 72
+    assert advertising.by_day[-1] == advertising.today == advertising.period
 
 
-def test_who_decided_counts_as_shown_when_the_showing_was_not_reported() -> None:
-    funnel = report(shown(12), decided(20, "allow", *BOTH)).funnel
+def test_partners_have_a_rate_too() -> None:
+    [adco] = report(*A_DAY).choices
 
-    assert (funnel.shown.value, funnel.decided.value, funnel.ignored.value) == (20, 20, 0)
-
-
-def test_a_purpose_that_was_not_asked_about_yet_is_not_counted_as_refused() -> None:
-    new = report(shown(100, notice=1), decided(40, "allow", *BOTH), shown(50, notice=7)).purposes[0]
-
-    # Version 7 is unknown, so it asked for nothing: its showings are no denominator.
-    assert (new.today.granted, new.today.shown) == (40, 100)
+    assert (adco.id, adco.rate.granted, adco.rate.shown) == ("partner:adco", 72, 200)
 
 
-def test_again_withdrawn_and_suspected_are_counted_apart() -> None:
-    numbers = report(
+def test_where_partners_are_mixed_their_rate_leaves_those_people_out() -> None:
+    [adco] = report(*A_DAY, told(30, Kind.CHOSEN, purposes="1", choices=MIXED)).choices
+
+    assert (adco.rate.granted, adco.rate.shown, adco.rate.is_partial) == (72, 200, True)
+
+
+def test_the_same_weekday_is_read_though_the_period_is_shorter() -> None:
+    one = report(*A_DAY, told(40, Kind.ALLOWED, day=WEEK_AGO, purposes="11")).purposes[0]
+
+    assert (one.week_before.granted, one.week_before.shown) == (40, 40)
+    assert one.period.granted == 80
+
+
+def test_a_purpose_that_a_notice_did_not_ask_about_is_not_refused_there() -> None:
+    rows = (told(40, Kind.ALLOWED, notice="2", purposes="1"), *A_DAY)
+    one = report(*rows, asked={**ASKED, "2": frozenset({0})}).purposes
+
+    assert one[0].today.shown == 240
+    assert one[1].today.shown == 200
+
+
+def test_people_of_several_notices_count_for_what_all_of_them_ask() -> None:
+    rows = (told(40, Kind.ALLOWED, notice=MIXED, purposes="1"), *A_DAY)
+    one = report(*rows, asked={**ASKED, "2": frozenset({0})}).purposes
+
+    assert one[0].today.shown == 240
+    assert one[1].today.shown == 200
+
+
+def test_a_filter_leaves_mixed_groups_out_and_says_so() -> None:
+    rows = (*A_DAY, told(30, Kind.ALLOWED, device_class=MIXED, purposes="11"))
+    everybody, phones = report(*rows), report(*rows, where={Dimension.DEVICE_CLASS: "phone"})
+
+    assert everybody.funnel.allowed.value == 90
+    assert not everybody.funnel.allowed.is_partial
+    assert (phones.funnel.allowed.value, phones.funnel.allowed.is_partial) == (60, True)
+    assert not phones.funnel.refused.is_partial
+    assert phones.purposes[0].today.is_partial
+
+
+def test_people_of_mixed_outcome_were_shown_and_that_is_all() -> None:
+    rows = (*A_DAY, told(11, Kind.MIXED, purposes=MIXED))
+    one = report(*rows)
+
+    assert one.funnel.shown.value == 211
+    assert one.funnel.decided.value == 142
+    assert one.funnel.decided.is_partial
+    assert one.purposes[0].today.shown == 200
+
+
+def test_what_is_not_told_is_never_said_to_be_nothing() -> None:
+    one = report(*A_DAY[:1], untold={TODAY: (Kind.ALLOWED,)})
+
+    assert (one.funnel.allowed.value, one.funnel.allowed.is_hidden) == (0, True)
+    assert (one.funnel.refused.value, one.funnel.refused.is_hidden) == (0, False)
+    assert one.funnel.shown.is_partial
+    assert report(untold={TODAY: (Kind.ALLOWED,)}).has_any
+    assert not report().has_any
+
+
+def test_breakdowns_name_values_and_their_rates() -> None:
+    rows = (*A_DAY, told(30, Kind.ALLOWED, device_class="desktop", purposes="1", choices="1"))
+    breakdown = report(*rows).breakdowns[Dimension.DEVICE_CLASS]
+
+    assert [row.value for row in breakdown] == ["desktop", "phone"]
+    assert breakdown[0].funnel.shown.value == 30
+    assert breakdown[0].rates["analytics"].of_shown == 1
+    assert breakdown[0].rates["advertising"].of_shown == 0
+    assert breakdown[1].rates["analytics"].granted == 80
+
+
+def test_a_breakdown_says_that_mixed_groups_are_in_no_row() -> None:
+    rows = (*A_DAY, told(30, Kind.ALLOWED, device_class=MIXED, purposes="11"))
+    [phones] = report(*rows).breakdowns[Dimension.DEVICE_CLASS]
+
+    assert (phones.value, phones.funnel.allowed.value) == ("phone", 60)
+    assert phones.funnel.allowed.is_partial
+
+
+def test_notices_are_listed_newest_first_and_what_was_not_said_is_no_row() -> None:
+    rows = [told(20, Kind.REFUSED, notice=n, variant="") for n in ("2", "10", "9")]
+    one = report(*rows)
+
+    assert [row.value for row in one.breakdowns[Dimension.NOTICE]] == ["10", "9", "2"]
+    assert one.breakdowns[Dimension.VARIANT] == ()
+
+
+def test_later_showings_withdrawals_and_machines_are_counted_apart() -> None:
+    one = report(
         *A_DAY,
-        shown(30, is_first=False),
-        decided(15, "withdraw", is_first=False, withdrawn=frozenset({"advertising"})),
-        decided(11, "allow", *BOTH, is_suspect=True),
+        told(30, Kind.SHOWN_AGAIN),
+        told(12, Kind.ASKED_AGAIN),
+        told(15, Kind.WITHDRAWN, purposes="01", choices="011"),
+        told(18, Kind.WITHDRAWN, purposes=MIXED, choices=MIXED),
+        told(58, Kind.SUSPECT, purposes="11"),
     )
 
-    assert numbers.funnel.shown.value == 200
-    assert numbers.shown_again.value == 30
-    assert [purpose.withdrawn.value for purpose in numbers.purposes] == [0, 15]
-    assert (numbers.suspects.value, numbers.suspects_of) == (11, 153)
-
-
-def test_a_small_class_is_hidden_and_cannot_be_had_by_subtraction() -> None:
-    numbers = report(
-        *A_DAY,
-        shown(14, device_class="tablet"),
-        decided(4, "allow", *BOTH, device_class="tablet"),
-    )
-    tablet = next(r for r in numbers.breakdowns[Dimension.DEVICE_CLASS] if r.value == "tablet")
-
-    assert tablet.funnel.allowed.is_hidden
-    assert numbers.funnel.allowed.value == 60
-    assert numbers.funnel.allowed.is_partial
-
-
-def test_a_filter_narrows_every_number() -> None:
-    numbers = report(*A_DAY, shown(40, language="en"), language="en")
-
-    assert numbers.funnel.shown.value == 40
-    assert numbers.purposes[0].today.granted == 0
-    assert {row.value for row in numbers.breakdowns[Dimension.LANGUAGE]} == {"en"}
-
-
-def test_today_is_compared_with_the_same_weekday() -> None:
-    numbers = report(*A_DAY, shown(100, day=WEEK_AGO), decided(30, "allow", *BOTH, day=WEEK_AGO))
-
-    assert numbers.purposes[0].week_before.of_shown == pytest.approx(0.3)
-    # Eight days back, so not in the seven days of the period.
-    assert numbers.funnel.shown.value == 200
-
-
-def test_nothing_is_a_report_too() -> None:
-    numbers = report()
-
-    assert not numbers.has_any
-    assert numbers.purposes[0].today.of_shown is None
-
-
-def test_a_line_breaks_where_a_share_is_missing() -> None:
-    chart = charts.line_chart(series=[("a", [0.1, None, 0.2, 0.15])], marks=[2])
-
-    assert chart.lines[0].path == "M0.0 50.0h0.01M666.67 0.0h0.01L1000.0 25.0"
-    assert chart.ticks == ("20%", "15%", "10%", "5%", "0%")
-    assert chart.marks == (666.67,)
-
-
-def test_a_bar_is_full() -> None:
-    assert charts.stack(parts=[1, 1, 2]) == ((0.0, 25.0), (25.0, 25.0), (50.0, 50.0))
-    assert charts.stack(parts=[0, 0]) == ((0.0, 0.0), (0.0, 0.0))
-
-
-def test_the_console_speaks_both_languages_in_full() -> None:
-    japanese, english = (page.texts(language=language) for language in ("ja", "en"))
-
-    assert set(japanese) == set(english)
-    assert all(japanese.values())
-    assert all(english.values())
+    assert one.funnel.shown.value == 200
+    assert (one.shown_again.value, one.asked_again.value, one.withdrawn.value) == (30, 12, 33)
+    assert one.purposes[0].withdrawn.is_hidden
+    assert (one.purposes[1].withdrawn.value, one.purposes[1].withdrawn.is_partial) == (15, True)
+    assert (one.suspects.value, one.suspects_of) == (58, 200)
+    assert one.purposes[0].today.granted == 80
 
 
 @pytest.mark.parametrize(
-    ("shares", "is_trend"),
-    [([], False), ([None, 0.4], False), ([0.1, None, 0.4], True)],
-)
-def test_a_trend_needs_two_days(shares: list[float | None], is_trend: bool) -> None:
-    chart = charts.line_chart(series=[("a", shares), ("b", [None] * len(shares))], marks=[])
-
-    assert chart.is_trend is is_trend
+    ("address", "wanted"),
+    [
+        ({}, Filters(site="shop", days=28)),
+        (
+            {"days": "90", "until": "2026-05-12"},
+            Filters(site="shop", days=90, until=date(2026, 5, 12)),
+        ),
+        ({"days": "8", "until": "yesterday"}, Filters(site="shop", days=28)),
+        (
+            {"language": "ja", "referrer_class": "search", "color": "red", "surface": ""},
+            Filters(
+                site="shop",
+                days=28,
+                where={Dimension.LANGUAGE: "ja", Dimension.REFERRER_CLASS: "search"},
+            ),
+        ),
+        ({"language": MIXED}, Filters(site="shop", days=28)),
+    ],
+)  # fmt: skip
+def test_filters_are_read_from_the_address_and_written_back(
+    address: dict[str, str], wanted: Filters
+) -> None:
+    assert rules.read_filters(address, site="shop") == wanted
+    assert rules.read_filters(rules.as_address(wanted), site="shop") == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import django.db.models.deletion
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
 from django.db.models import F, Q
 
@@ -45,8 +46,8 @@ SELECT site_id, day, CASE WHEN is_first THEN 'shown' ELSE 'shown_again' END AS k
        '' AS choices, sum(count)::int AS count
   FROM insights_dailyshown GROUP BY site_id, day, is_first, 4, 5, 6, 8, 10;
 INSERT INTO insights_cell (id, {_TEXTS}) SELECT DISTINCT {_DIGEST}, {_TEXTS} FROM old_shown;
-INSERT INTO insights_countedday (site_id, day, is_closed)
-SELECT DISTINCT site_id, day, false FROM old_shown;
+INSERT INTO insights_countedday (site_id, day, is_closed, untold)
+SELECT DISTINCT site_id, day, false, ARRAY['ignored', 'shown_again'] FROM old_shown;
 INSERT INTO insights_dailycount (site_id, day, cell_id, count)
 SELECT site_id, day, {_DIGEST}, count FROM old_shown;
 """  # noqa: S608  # only our own names
@@ -84,6 +85,7 @@ class Migration(migrations.Migration):
                 ),
                 ("day", models.DateField()),
                 ("is_closed", models.BooleanField(default=False)),
+                ("untold", ArrayField(models.TextField(), db_default=[], size=None)),
                 ("site", of_site()),
             ],
             options={
