@@ -146,7 +146,7 @@ def test_a_panel_is_about_the_sites_and_partners_that_were_chosen(panel: dict[st
         for series in re.findall(r"consent_\w+(?:\{[^}]*\})?", expression):
             given = dict(re.findall(r'(\w+)(?:=~|!=|=)"([^"]*)"', series))
             labels = VARIABLES
-            if "_pulse_" in series:
+            if re.search("_pulse_|_uncounted|_numbers_", series):
                 labels = set()
             elif "_scan_" in series or "_notice_" in series:
                 labels = {"site"}
