@@ -48,6 +48,7 @@ app.conf.update(
             "schedule": 6 * 3600.0,
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "impressions": {"task": "tracking.consents.tasks.forget_impressions", "schedule": 3600.0},
         "reviews": {"task": "tracking.notices.tasks.remind_of_reviews", "schedule": 24 * 3600.0},
         "provisions": {
             "task": "tracking.consents.tasks.forget_provisions",

@@ -130,6 +130,8 @@ async function script(name, users = [], broughtBy = [], more = {}) {
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
+    // tsconfig.json would put "use strict" in front, which says nothing where the service joins scripts.
+    tsconfigRaw: {},
     plugins: [cssAsText(users, broughtBy), ...(isLater(name) ? [fromLoader] : [])],
     logLevel: "warning",
     ...more,

@@ -43,6 +43,17 @@ class Kind(StrEnum):
     SUSPECT = "suspect"
 
 
+class Occasion(StrEnum):
+    """
+    Why the notice was painted: for the first time in this browser, again since it was ignored, or
+    because what had been chosen expired or means something else now.
+    """
+
+    FIRST = "first"
+    AGAIN = "again"
+    RENEWAL = "renewal"
+
+
 DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 # What shown is made of.
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
