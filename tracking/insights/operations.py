@@ -19,8 +19,8 @@ from tracking.consents.types import DecisionCount, Surface
 from tracking.insights import (
     counting,
     gathered,
+    loss_queries,
     models,
-    page_queries,
     queries,
     release,
     rules,
@@ -232,7 +232,7 @@ def count_page_view(
         raise ForeignOrigin
     if not site.counts_page_views:
         raise PageViewsOff
-    numbers = page_queries.get_purpose_numbers(site_id=site.id)
+    numbers = loss_queries.get_purpose_numbers(site_id=site.id)
     unknown = sorted(set(granted) - numbers.keys())
     if unknown:
         raise ShowingInvalid(
