@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from tracking.consents import models, rules
 from tracking.consents.types import (
@@ -65,6 +65,7 @@ class DeviceState:
     choices: Choices
     notice_id: int
     is_erased: bool
+    is_suspect: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class Sender:
 _STATE = """
 SELECT version, serial, last_record_key, granted::text, refused::text,
        extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq,
-       erased_at IS NOT NULL
+       erased_at IS NOT NULL, is_suspect
   FROM consents_device WHERE id = %(device)s
 """
 
@@ -122,6 +123,7 @@ def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
         ),
         notice_id=row[6],
         is_erased=row[9],
+        is_suspect=row[10],
     )
 
 
@@ -422,6 +424,12 @@ def recount(*, site_id: int, since: datetime) -> Iterator[tuple[DecisionCount, i
         rows = cursor.fetchall()
     for row in rows:
         yield from ((one, row[-1]) for one in read_counts([row[:-1]]))
+
+
+def get_uncounted() -> tuple[int, datetime | None]:
+    """Return how many records statistics have not counted yet, and when the oldest was made."""
+    found = models.Uncounted.objects.aggregate(count=Count("pk"), oldest=Min("recorded_at"))
+    return found["count"], found["oldest"]
 
 
 def find_first_record(*, site_id: int) -> datetime | None:

@@ -31,6 +31,9 @@ from tracking.insights.types import (
 
 PERIODS = (7, 28, 90)
 
+# How often numbers grow, and so how long a showing may wait for its answer.
+TELL_EVERY = timedelta(minutes=5)
+
 # For each notice number, as text, the choice numbers that it asks about.
 Asked = Mapping[str, frozenset[int]]
 
@@ -248,6 +251,7 @@ def build_report(
                 shown_again=count(on[day], (Kind.SHOWN_AGAIN,)),
                 asked_again=count(on[day], (Kind.ASKED_AGAIN,)),
                 withdrawn=count(on[day], (Kind.WITHDRAWN,)),
+                suspects=count(on[day], (Kind.SUSPECT,)),
             )
             for day in days
         ),

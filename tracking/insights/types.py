@@ -43,6 +43,17 @@ class Kind(StrEnum):
     SUSPECT = "suspect"
 
 
+class Occasion(StrEnum):
+    """
+    Why the notice was painted: for the first time in this browser, again since it was ignored, or
+    because what had been chosen expired or means something else now.
+    """
+
+    FIRST = "first"
+    AGAIN = "again"
+    RENEWAL = "renewal"
+
+
 DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 # What shown is made of.
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
@@ -243,6 +254,17 @@ class Base(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRates:
+    """
+    One purpose's rate for each arm of an experiment. `left_out`: people in groups of which it may
+    not be told what they chose and in which arm they were; some of them may be of no arm.
+    """
+
+    rates: Mapping[str, Rate]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
     """What became of the banner's showings."""
 
@@ -292,6 +314,7 @@ class DayRow:
     shown_again: Number
     asked_again: Number
     withdrawn: Number
+    suspects: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,3 +380,16 @@ class Health:
     lines: Sequence[PartnerLine]
     oldest_unconfirmed_seconds: int | None
     overdue: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """
+    What waits to be counted: decisions, and showings in Redis (None = it is away). `told_at` is
+    when numbers last grew, None = never.
+    """
+
+    decisions: int
+    oldest_decision_at: datetime | None
+    showings: int | None
+    told_at: datetime | None
