@@ -227,7 +227,9 @@ class Base(StrEnum):
 
     def share(self, rate: Rate) -> float | None:
         """Return the share; None where nobody may be told of, or too many are missing to say it."""
-        if not self.whole(rate) or self.is_vague(rate):
+        # Of a day that is not over those who answered may all be waiting to be told of.
+        is_waiting = rate.is_partial and not rate.decided
+        if not self.whole(rate) or is_waiting or self.is_vague(rate):
             return None
         return rate.granted / self.whole(rate)
 
