@@ -148,7 +148,7 @@ class _Writer:
             label=self.say("table_label", state=self.text["states"][state]),
             heads=tuple(self.after(AGES[at]) for at in reached),
             rows=tuple(
-                row(self.say("week_of", week=one.week.isoformat()), f"{one.size:,}", one.moments)
+                row(one.week.isoformat(), f"{one.size:,}", one.moments)
                 for one in self.report.cohorts
             ),
             together=row(self.text["together"], "", self.report.together),

@@ -416,7 +416,8 @@ class _Writer:
 
     def bare(self, change: Fraction) -> str:
         """Return points without their unit, for a column that names it."""
-        return f"{100 * float(change):+.1f}".replace("-", "−")
+        points = round(100 * float(change), 1)
+        return f"{points:+.1f}".replace("-", "−") if points else "0.0"
 
     def points(self, change: Fraction) -> str:
         return self.phrases.points(float(change))
