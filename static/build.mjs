@@ -83,7 +83,7 @@ const cssAsText = (users, broughtBy) => ({
 });
 
 /** Is it fetched after the loader, and handed its functions? */
-const isLater = (name) => ["act", "send", "later", "preferences", "debug"].includes(name);
+const isLater = (name) => ["act", "send", "later", "preferences", "debug", "views"].includes(name);
 
 /** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
 const fromLoader = {
@@ -200,6 +200,7 @@ await script("send");
 await script("later", ["placeholder", "ja", "ko"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
 await script("debug", ["debug"], ["banner"]);
+await script("views");
 // The service joins these with the loader in one function, for the vendors that a site declares.
 await script("signals", [], [], { banner: { js: "const CM_SIGNALS={vendors:{}};" } });
 for (const file of readdirSync(join(source, "vendors"))) {

@@ -285,6 +285,7 @@ const ENTRIES: Record<string, () => Promise<unknown>> = {
   later: () => import("../../static/src/later.ts"),
   preferences: () => import("../../static/src/preferences.ts"),
   debug: () => import("../../static/src/debug.ts"),
+  views: () => import("../../static/src/views.ts"),
 };
 
 /** Translate the entries once, so that no test waits for that. What they answer does not count. */

@@ -58,7 +58,7 @@ SHOWN = {
 }  # fmt: skip
 
 # Scripts that the page's one line fetches when it needs them.
-PARTS = ("act", "send", "later", "preferences", "debug")
+PARTS = ("act", "send", "later", "preferences", "debug", "views")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +249,8 @@ def _script(
     regime = regimes.get_regime(code=regime_code, on=on)
     spoken = [language] if language else notice.content["languages"]
     config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
+    if site.counts_page_views:
+        config["views"] = True
     if is_pinned:
         config["integrity"] = {name: part.integrity for name, part in get_parts().items()}
     return _pack(_join(config, notice).encode())

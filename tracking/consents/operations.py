@@ -407,7 +407,7 @@ WITH device AS (
   VALUES (%(key)s, %(now)s, %(site)s, %(notice)s, %(granted)s, %(refused)s, %(withdrawn)s,
           %(method)s, %(surface)s, %(prior)s, %(regime)s, %(country_group)s, %(country_method)s,
           %(language)s, %(device_class)s, %(variant)s, %(presentation)s, %(referrer_class)s,
-          %(signal)s, %(superseded)s, false, %(commitment)s)
+          %(signal)s, %(superseded)s, %(suspect)s, %(commitment)s)
 ), uncounted AS (
   INSERT INTO consents_uncounted (record_key, recorded_at, held, held_since)
   VALUES (%(key)s, %(now)s, %(held)s, %(held_since)s)
@@ -523,6 +523,8 @@ def _record(
                 else datetime.fromtimestamp(before.decided_at, tz=UTC),
                 "signal": submission.gpc,
                 "superseded": merged.is_superseded,
+                # Only first decisions: who has a token was somebody before.
+                "suspect": state is None and visit.is_flood,
                 "commitment": rules.commitment(salt=salt, private=private),
                 "salt": salt,
                 "previous": previous,

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from tracking.consents import models, rules
 from tracking.consents.types import (
@@ -422,6 +422,12 @@ def recount(*, site_id: int, since: datetime) -> Iterator[tuple[DecisionCount, i
         rows = cursor.fetchall()
     for row in rows:
         yield from ((one, row[-1]) for one in read_counts([row[:-1]]))
+
+
+def get_uncounted() -> tuple[int, datetime | None]:
+    """Return how many records statistics have not counted yet, and when the oldest was made."""
+    found = models.Uncounted.objects.aggregate(count=Count("pk"), oldest=Min("recorded_at"))
+    return found["count"], found["oldest"]
 
 
 def find_first_record(*, site_id: int) -> datetime | None:

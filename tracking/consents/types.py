@@ -115,6 +115,8 @@ class Visit:
     device_seed: str | None = None
     # A form of our own page, which proved that (by Django's token or our Origin), needs none.
     is_own_page: bool = False
+    # More came from its network within a minute than people send.
+    is_flood: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,40 @@ class Showing(APIView):
             origin=request.headers.get("Origin"),
             place=cookies.read_place(request),
             now=timezone.now(),
+            is_flood=cookies.is_flood(request, kind="showing"),
+        )
+        return Response(status=204)
+
+
+class PageView(APIView):
+    parser_classes = [StrictJSONParser, TextJSONParser]
+
+    @extend_schema_serializer(component_name="PageView")
+    class Input(StrictSerializer):
+        site = code()
+        granted = serializers.ListField(
+            child=code(),
+            max_length=64,
+            help_text="Codes of the purposes that are allowed at this moment.",
+        )
+
+    @extend_schema(
+        operation_id="count_page_view",
+        request=Input,
+        responses={
+            204: OpenApiResponse(description="Counted."),
+            **errors(400, 403, 404, 413, 415, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Count a page view. Carries neither identifier nor address, and reads no cookie."""
+        sent = self.Input.read(request.data)
+        operations.count_page_view(
+            site_code=sent["site"],
+            granted=sent["granted"],
+            device_class=cookies.read_device_class(request),
+            origin=request.headers.get("Origin"),
+            now=timezone.now(),
         )
         return Response(status=204)
 

@@ -124,6 +124,45 @@ class CountedBatch(models.Model):
         return str(self.id)
 
 
+class DailyPages(models.Model):
+    """
+    How many pages were viewed on one day, exactly; `purposes` are the choice numbers that were
+    allowed then, as text of bits. Fewer than ten are never shown.
+    """
+
+    pk = CompositePrimaryKey("site", "day", "device_class", "purposes")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    day = models.DateField()
+    device_class = models.TextField()
+    purposes = models.TextField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(count__gte=1), name="pages_positive"),
+            # One text for one set.
+            models.CheckConstraint(
+                condition=Q(purposes__regex="^([01]*1)?$"), name="pages_purposes_bits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.day} {self.count}"
+
+
+class LastTelling(models.Model):
+    """When numbers last grew, in its only row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="telling_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.told_at)
+
+
 class CohortCount(models.Model):
     """
     What became of those who allowed a purpose in one week, by the weeks that had passed since.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,9 +15,19 @@ from django.db import connection, transaction
 
 from tracking.consents import operations as consents
 from tracking.consents.types import DecisionCount
-from tracking.insights import counting, models, queries, release
+from tracking.insights import (
+    counting,
+    gathered,
+    models,
+    page_queries,
+    queries,
+    release,
+    rules,
+)
 from tracking.insights.types import Cell, Kind
+from tracking.lib import bits
 from tracking.lib.errors import DomainError
+from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction
@@ -33,6 +43,12 @@ class ShowingInvalid(DomainError):
 class ForeignOrigin(DomainError):
     code = "foreign_origin"
     message = "This page may not report for that site."
+    status = 403
+
+
+class PageViewsOff(DomainError):
+    code = "page_views_off"
+    message = "This site does not count page views."
     status = 403
 
 
@@ -66,6 +82,14 @@ INSERT INTO insights_dailycount (site_id, day, cell_id, count)
 SELECT site, day, cell, count
   FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
 ON CONFLICT (site_id, day, cell_id) DO UPDATE SET count = insights_dailycount.count + excluded.count
+"""
+_ADD_PAGES = """
+INSERT INTO insights_dailypages (site_id, day, device_class, purposes, count)
+SELECT site, day, device_class, purposes, count
+  FROM jsonb_to_recordset(%(rows)s)
+    AS row(site bigint, day date, device_class text, purposes text, count integer)
+ON CONFLICT (site_id, day, device_class, purposes)
+DO UPDATE SET count = insights_dailypages.count + excluded.count
 """
 _ADD_NUMBERS = """
 INSERT INTO insights_dailynumber (site_id, day, cell_id, count)
@@ -113,11 +137,13 @@ def count_shown(
     origin: str | None,
     place: Jurisdiction | None,
     now: datetime,
+    is_flood: bool = False,
 ) -> None:
     """
     Count one showing of the banner, on the day that `now` is in the site's zone.
 
-    Nothing of the visitor is stored but the coarse words that are counted by.
+    Nothing of the visitor is stored but the coarse words that are counted by. It is gathered in
+    Redis until `flush` counts it; with Redis away or slow it is counted at once.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
@@ -145,7 +171,9 @@ def count_shown(
         referrer_class="",
     )
     day = now.astimezone(ZoneInfo(site.zone)).date()
-    count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
+    if is_flood:
+        cell = replace(cell, kind=Kind.SUSPECT_SHOWN)
+    _gather_showing(site.id, day, cell, now=now)
 
 
 def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
@@ -158,6 +186,103 @@ def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
         if is_new:
             _add(counts)
     return is_new
+
+
+def count_page_view(
+    *,
+    site_code: str,
+    granted: Collection[str],
+    device_class: str,
+    origin: str | None,
+    now: datetime,
+) -> None:
+    """
+    Count one page view, by the purposes that were allowed on it, where the site counts them.
+
+    Neither the page nor the visitor is known. It is gathered in Redis until `flush` counts it; with
+    Redis away or slow it is counted at once.
+
+    :param granted: codes of purposes
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
+    :raises PageViewsOff: 403
+    :raises ShowingInvalid: 400, an unknown purpose
+    """
+    site = registry.get_site(code=site_code)
+    if origin not in site.origins:
+        raise ForeignOrigin
+    if not site.counts_page_views:
+        raise PageViewsOff
+    numbers = page_queries.get_purpose_numbers(site_id=site.id)
+    unknown = sorted(set(granted) - numbers.keys())
+    if unknown:
+        raise ShowingInvalid(
+            fields={"granted": [f"There is no purpose {code}." for code in unknown[:5]]}
+        )
+    key = counting.PagesKey(
+        site=site.id,
+        day=now.astimezone(ZoneInfo(site.zone)).date(),
+        device_class=device_class,
+        purposes=bits.pack(numbers[code] for code in granted),
+    )
+    try:
+        gathered.page_views().add({counting.gathered_pages_key(key): 1})
+    except Away:
+        count_pages(batch=uuid4(), counts={key: 1}, now=now)
+
+
+def count_pages(*, batch: UUID, counts: Mapping[counting.PagesKey, int], now: datetime) -> bool:
+    """Count a batch of page views, once however often it is sent; say whether it was new."""
+    with transaction.atomic():
+        _, is_new = models.CountedBatch.objects.get_or_create(
+            pk=batch, defaults={"counted_at": now}
+        )
+        if is_new:
+            rows: list[dict[str, object]] = [
+                {**asdict(key), "day": key.day.isoformat(), "count": counts[key]}
+                # In one order, so that two batches do not wait for each other.
+                for key in sorted(counts, key=str)
+            ]
+            _write(_ADD_PAGES, rows)
+    return is_new
+
+
+def flush(*, now: datetime) -> int:
+    """
+    Count what was gathered in Redis; return how many batches were new.
+
+    A batch is dropped after it was counted, and counted once: a crash in between costs nothing,
+    and any number may flush at a time.
+
+    :raises Away: Redis does not answer; what is gathered there waits
+    """
+    # What is of another site was gathered before somebody put an older database back.
+    sites = {site.id for site in registry.list_sites()}
+    flushed = 0
+    for batch in gathered.showings().take():
+        shown = counting.read_gathered(batch.counts)
+        flushed += count_showings(
+            batch=batch.id, counts={key: shown[key] for key in shown if key[0] in sites}, now=now
+        )
+        gathered.showings().drop(batch.id)
+    for batch in gathered.page_views().take():
+        pages = counting.read_gathered_pages(batch.counts)
+        flushed += count_pages(
+            batch=batch.id, counts={key: pages[key] for key in pages if key.site in sites}, now=now
+        )
+        gathered.page_views().drop(batch.id)
+    return flushed
+
+
+def tell_due(*, now: datetime) -> int:
+    """Tell, unless somebody has just done so: a showing gets a whole round to be answered."""
+    with transaction.atomic():
+        take_turn()
+        last = models.LastTelling.objects.filter(told_at__gt=now - rules.TELL_EVERY / 2)
+        if last.exists():
+            return 0
+        models.LastTelling.objects.update_or_create(pk=1, defaults={"told_at": now})
+    return tell(now=now)
 
 
 def tell(*, now: datetime, at_once: bool = False) -> int:
@@ -218,6 +343,13 @@ def take_turn() -> None:
 
 
 # --- inside
+
+
+def _gather_showing(site_id: int, day: date, cell: Cell, *, now: datetime) -> None:
+    try:
+        gathered.showings().add({counting.gathered_key(site_id, day, cell): 1})
+    except Away:
+        count_showings(batch=uuid4(), counts={(site_id, day, cell): 1}, now=now)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from tracking.insights.breakdowns import Breakdowns, ChoiceTable
 from tracking.insights.cards import Cards
 from tracking.insights.filtering import FilterForm, View
 from tracking.insights.funnel import FunnelPart
+from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.tables import FileLink
 from tracking.insights.trend import Trend
@@ -63,13 +64,21 @@ def build_dashboard(
     *,
     report: OptInReport,
     health: Health,
+    marks: Sequence[Mark],
+    opens: Collection[MarkKind],
     sites: Mapping[str, Mapping[str, str]],
     view: View,
     zone: str,
     origin: str,
     now: datetime,
 ) -> Dashboard:
-    """Return the page; `sites` are names by code, `origin` where the service answers."""
+    """
+    Return the page.
+
+    :param marks: what happened in the period, `opens` the kinds whose pages the reader may see
+    :param sites: names by code
+    :param origin: where the service answers
+    """
     phrases = Phrases(language=view.language, k=report.smallest)
     site, local = report.filters.site, now.astimezone(ZoneInfo(zone))
     return Dashboard(
@@ -92,7 +101,9 @@ def build_dashboard(
         ),
         funnel=funnel.build_funnel(report=report, phrases=phrases),
         definitions=phrases.definitions(),
-        trend=trend.build_trend(report=report, base=view.base, phrases=phrases),
+        trend=trend.build_trend(
+            report=report, base=view.base, marks=marks, opens=opens, phrases=phrases
+        ),
         breakdowns=breakdowns.build_breakdowns(report=report, view=view, phrases=phrases),
         choices=breakdowns.build_choices(report=report, phrases=phrases),
         health=_health(health, phrases),

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from tracking.consents import queries as consents
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import EndpointState, PartnerHealth
-from tracking.insights import counting, models, rules
+from tracking.insights import counting, gathered, models, rules
 from tracking.insights.types import (
     DECIDED,
     MIXED,
@@ -21,6 +21,7 @@ from tracking.insights.types import (
     CellSum,
     CohortRow,
     Count,
+    Counting,
     DaySum,
     Difference,
     Dimension,
@@ -32,6 +33,7 @@ from tracking.insights.types import (
     Publication,
     Verification,
 )
+from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.registry import queries as registry
@@ -111,6 +113,22 @@ def get_health(*, site: str, now: datetime) -> Health:
             default=None,
         ),
         overdue=sum(line.overdue for line in lines),
+    )
+
+
+def get_counting() -> Counting:
+    """Return how far counting and telling are behind."""
+    decisions, oldest = consents.get_uncounted()
+    last = models.LastTelling.objects.first()
+    try:
+        showings = gathered.showings().count_waiting()
+    except Away:
+        showings = None
+    return Counting(
+        decisions=decisions,
+        oldest_decision_at=oldest,
+        showings=showings,
+        told_at=None if last is None else last.told_at,
     )
 
 

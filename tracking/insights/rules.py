@@ -31,6 +31,9 @@ from tracking.insights.types import (
 
 PERIODS = (7, 28, 90)
 
+# How often numbers grow, and so how long a showing may wait for its answer.
+TELL_EVERY = timedelta(minutes=5)
+
 # For each notice number, as text, the choice numbers that it asks about.
 Asked = Mapping[str, frozenset[int]]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tracking.insights import charts
 from tracking.insights.charts import Chart, Column, Event, Form
+from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.types import Base, OptInReport, PurposeReport, Rate
+
+# Between this and what is told as a range, a line shows the way it goes.
+_DRAWN_WITHIN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +35,19 @@ class Trend:
     chart: Chart
 
 
-def build_trend(*, report: OptInReport, base: Base, phrases: Phrases) -> Trend:
-    """Return the rates over the period and a line for each purpose, in shares of `base`."""
+def build_trend(
+    *,
+    report: OptInReport,
+    base: Base,
+    marks: Sequence[Mark],
+    opens: Collection[MarkKind],
+    phrases: Phrases,
+) -> Trend:
+    """
+    Return the rates over the period and a line for each purpose, in shares of `base`.
+
+    :param opens: the kinds of marks whose pages the reader may see
+    """
     return Trend(
         rows=tuple(_row(purpose, phrases) for purpose in report.purposes),
         note=phrases.say("partial_rate_note")
@@ -51,7 +67,7 @@ def build_trend(*, report: OptInReport, base: Base, phrases: Phrases) -> Trend:
                 )
                 for number, purpose in enumerate(report.purposes, start=1)
             ],
-            events=_events(report, phrases),
+            events=_events(marks, opens, phrases),
             phrases=phrases,
         ),
     )
@@ -79,7 +95,10 @@ def _row(purpose: PurposeReport, phrases: Phrases) -> PeriodRow:
 
 
 def _cell(rate: Rate, base: Base, phrases: Phrases) -> tuple[str, float | None]:
-    return cell_text(rate, base, phrases), base.share(rate)
+    """Draw the share of whom can be told of, as long as the others could not move it far."""
+    bounds, whole = base.bounds(rate), base.whole(rate)
+    is_drawn = whole > 0 and bounds.high - bounds.low <= _DRAWN_WITHIN
+    return cell_text(rate, base, phrases), rate.granted / whole if is_drawn else None
 
 
 def _last(purpose: PurposeReport, base: Base, phrases: Phrases) -> str:
@@ -87,15 +106,21 @@ def _last(purpose: PurposeReport, base: Base, phrases: Phrases) -> str:
     return phrases.share(shares[-1]) if shares else ""
 
 
-def _events(report: OptInReport, phrases: Phrases) -> tuple[Event, ...]:
+def _events(
+    marks: Sequence[Mark], opens: Collection[MarkKind], phrases: Phrases
+) -> tuple[Event, ...]:
     return tuple(
         Event(
             number=number,
-            iso=one.day.isoformat(),
-            kind="publication",
-            day=phrases.day(one.day),
-            text=phrases.say("publication_line", number=one.number),
-            url="",
+            iso=mark.day.isoformat(),
+            kind=mark.kind.value,
+            day=phrases.day(mark.day),
+            text=phrases.pick(mark.title, ""),
+            url=_in_language(mark.url, phrases) if mark.url and mark.kind in opens else "",
         )
-        for number, one in enumerate(report.publications, start=1)
+        for number, mark in enumerate(marks, start=1)
     )
+
+
+def _in_language(url: str, phrases: Phrases) -> str:
+    return f"{url}{'&' if '?' in url else '?'}lang={phrases.language}"

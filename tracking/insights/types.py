@@ -355,3 +355,16 @@ class Health:
     lines: Sequence[PartnerLine]
     oldest_unconfirmed_seconds: int | None
     overdue: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """
+    What waits to be counted: decisions, and showings in Redis (None = it is away). `told_at` is
+    when numbers last grew, None = never.
+    """
+
+    decisions: int
+    oldest_decision_at: datetime | None
+    showings: int | None
+    told_at: datetime | None

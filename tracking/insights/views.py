@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
 from tracking.insights import (
     filtering,
+    mark_queries,
     page,
     phrases,
     queries,
@@ -22,8 +23,16 @@ from tracking.insights import (
     tables,
     why_queries,
 )
+from tracking.insights.marks import MarkKind
 from tracking.insights.types import PERMISSION
 from tracking.web import console
+
+# Whose pages are behind a mark.
+_READERS = {
+    MarkKind.PUBLICATION: "notices.view_noticeversion",
+    MarkKind.SCAN: "scans.view_scan",
+    MarkKind.INCIDENT: "delivery.view_endpoint",
+}
 
 
 def _words(language: str) -> phrases.Words:
@@ -65,9 +74,14 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
     view = filtering.read_view(request.GET, site=site.code, language=frame["language"])
+    report = queries.get_opt_in_report(filters=view.filters, now=now)
     board = page.build_dashboard(
-        report=queries.get_opt_in_report(filters=view.filters, now=now),
+        report=report,
         health=queries.get_health(site=site.code, now=now),
+        marks=mark_queries.list_marks(
+            site=site.code, first=report.days[0], last=report.until, now=now
+        ),
+        opens=[kind for kind, name in _READERS.items() if request.user.has_perm(name)],
         sites={code: one.name for code, one in sites.items()},
         view=view,
         zone=site.zone,

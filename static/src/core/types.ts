@@ -93,6 +93,8 @@ export interface Config extends Terms {
   identifiers?: Record<string, Record<string, string>>;
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
+  /** Only where page views are counted. */
+  views?: true;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
   /** In the addresses of the scripts that come later: changes when any of them does. */

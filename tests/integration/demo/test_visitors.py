@@ -19,6 +19,7 @@ from consentmgr.demo import seeding, visitors
 from consentmgr.demo.management.commands import demo_visitors
 from consentmgr.demo.places import Places
 from tracking.consents.models import ConsentRecord
+from tracking.insights import operations as insights
 from tracking.insights.models import DailyCount
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +52,7 @@ def test_they_are_recorded_by_the_service_itself(live_server: Any, tmp_path: Pat
     assert not told.failures
     answered = told.did.total() - told.did["withdraw"] - told.did["ignore"]
     assert ConsentRecord.objects.count() == answered + told.did["withdraw"]
+    insights.flush(now=timezone.now())
     assert sum(DailyCount.objects.values_list("count", flat=True)) == 12
 
 

@@ -13,6 +13,8 @@ from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from openpyxl import load_workbook
+from pyarrow import parquet
 
 from tests.factories.registry import ORIGIN, SITE
 from tests.visitors import Visitor
@@ -141,7 +143,10 @@ def test_the_dashboard_prints_numbers_with_their_definitions(
     assert "53.8%" in html
     assert "<svg" in html
     assert "style=" not in html
-    assert "<script" not in html.replace("&lt;script", "")
+    # One script, ours, and nothing inline.
+    assert re.findall(r"<script[^>]*>", html) == [
+        '<script src="/static/consentmgr/charts.js" defer>'
+    ]
 
 
 def test_every_chart_has_its_table(marketing: Client, numbers: None) -> None:
@@ -157,7 +162,12 @@ def test_filters_are_in_the_address(marketing: Client, numbers: None) -> None:
     assert re.search(r'<option value="phone" selected>', html)
     assert re.search(r'<option value="7" selected>', html)
     assert "この条件の数はありません" in html
-    assert "device_class=phone&amp;language=en&amp;format=csv" in html
+    where = "device_class=phone&amp;language=en"
+    assert f"/v1/insights/opt-in?site=shop&amp;days=7&amp;{where}" in html
+    assert f"downloads/by_day.csv?site=shop&amp;days=7&amp;{where}&amp;lang=ja" in html
+    # Each can be taken off alone, and both at once.
+    assert 'href="?site=shop&amp;days=7&amp;language=en&amp;lang=ja"' in html
+    assert 'href="?site=shop&amp;days=7&amp;lang=ja"' in html
 
 
 def test_nonsense_in_the_address_is_the_default(marketing: Client, numbers: None) -> None:
@@ -196,6 +206,81 @@ def test_csv_sums_are_the_pages_numbers(marketing: Client, numbers: None) -> Non
         code = purpose["code"]
         assert sum(int(row[f"{code}_granted"] or 0) for row in rows) == purpose["period"]["granted"]
         assert sum(int(row[f"{code}_of_shown"] or 0) for row in rows) == purpose["period"]["shown"]
+
+
+def test_the_denominator_is_in_the_address(marketing: Client, numbers: None) -> None:
+    html = marketing.get("/console/?days=7&rate=decided").content.decode()
+
+    assert "53.8% (14 / 26)" in html
+    assert '<input type="hidden" name="rate" value="decided">' in html
+
+
+@pytest.mark.parametrize("name", ["by_day", "purposes", "breakdowns", "choices"])
+def test_a_table_comes_as_csv_and_parquet_with_the_same_numbers(
+    marketing: Client, numbers: None, name: str
+) -> None:
+    address = f"/console/downloads/{name}.{{}}?site=shop&days=7"
+    as_csv = marketing.get(address.format("csv"))
+    text = as_csv.content.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    table = parquet.read_table(io.BytesIO(marketing.get(address.format("parquet")).content))
+
+    assert as_csv["Content-Type"] == "text/csv; charset=utf-8"
+    assert as_csv["Cache-Control"] == "private, no-store"
+    assert re.search(rf'filename="shop-\d{{8}}-{name}.csv"', as_csv["Content-Disposition"])
+    assert rows
+    assert table.num_rows == len(rows)
+    assert table.column_names == list(rows[0])
+
+
+def test_the_files_sums_are_the_pages_numbers(marketing: Client, numbers: None) -> None:
+    text = marketing.get("/console/downloads/by_day.csv?site=shop&days=7").content.decode(
+        "utf-8-sig"
+    )
+    rows = list(csv.DictReader(io.StringIO(text)))
+    report = marketing.get(REPORT).json()
+
+    for column in ("shown", "decided", "allowed", "chosen", "refused", "ignored"):
+        assert sum(int(row[column] or 0) for row in rows) == report["funnel"][column]["value"]
+    for purpose in report["purposes"]:
+        granted = sum(int(row[f"{purpose['code']}_granted"] or 0) for row in rows)
+        assert granted == purpose["period"]["granted"]
+
+
+def test_the_workbook_holds_all_tables_and_what_they_mean(marketing: Client, numbers: None) -> None:
+    response = marketing.get("/console/downloads/opt-in.xlsx?site=shop&days=7&language=ja&lang=en")
+    book = load_workbook(io.BytesIO(response.content))
+    notes = {row[0]: row[1] for row in book.worksheets[-1].iter_rows(values_only=True)}
+
+    assert book.sheetnames[:4] == ["by_day", "purposes", "breakdowns", "choices"]
+    assert notes["Language"] == "Japanese"
+    assert "Granted the purpose" in str(notes["Opt-in rate"])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["by_day.exe?site=shop", "nothing.csv?site=shop", "by_day.csv", "by_day.csv?site=nowhere"],
+)
+def test_there_are_no_other_files(marketing: Client, address: str) -> None:
+    assert marketing.get(f"/console/downloads/{address}").status_code == 404
+
+
+def test_files_are_for_whoever_may_see_the_numbers(numbers: None) -> None:
+    address = "/console/downloads/by_day.csv?site=shop"
+
+    assert Client().get(address).status_code == 302
+    assert client_of("registry.view_tag").get(address).status_code == 403
+
+
+def test_a_publication_is_marked_and_leads_to_its_page_where_that_may_be_seen(
+    marketing: Client, numbers: None
+) -> None:
+    html = marketing.get("/console/?days=7").content.decode()
+    item = re.search(r'<li data-graph="rates".*?</li>', html)
+
+    assert item is not None
+    assert 'data-number="1"' in item[0]
+    assert "<a " not in item[0]
 
 
 def test_the_report_is_for_our_own_pages_only(marketing: Client, numbers: None) -> None:
@@ -247,7 +332,7 @@ def test_the_dashboards_reads_are_few(
     marketing: Client, numbers: None, django_assert_max_num_queries: Any
 ) -> None:
     marketing.get("/console/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(20):
         marketing.get("/console/")
 
 

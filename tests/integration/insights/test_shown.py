@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from django.test import Client
+from django.utils import timezone
 
 from tests.factories.registry import ORIGIN, SITE
 from tracking.insights import operations
@@ -32,13 +34,19 @@ def post(sent: object, origin: str | None = ORIGIN) -> Any:
     return Client().post("/v1/shown", sent, content_type="application/json", headers=headers)
 
 
+def counted() -> QuerySet[DailyCount]:
+    """Return what was counted, with what is gathered still."""
+    operations.flush(now=timezone.now())
+    return DailyCount.objects.select_related("cell")
+
+
 def test_showings_are_counted_by_what_they_share(notice: Notice) -> None:
     for sent in (body(), body(), body(first=False), body(language="en")):
         response = post(sent)
         assert response.status_code == 204
         assert not response.cookies
 
-    rows = DailyCount.objects.select_related("cell")
+    rows = counted()
     counts = {(row.cell.language, row.cell.kind): row.count for row in rows}
     assert counts == {("ja", "shown"): 2, ("ja", "shown_again"): 1, ("en", "shown"): 1}
     assert rows.filter(cell__regime="jp-a", cell__notice="1", cell__presentation="bar").count() == 3
@@ -61,7 +69,7 @@ def test_the_kind_of_device_is_told_as_for_decisions(
         headers={"Origin": ORIGIN, "User-Agent": agent},
     )
 
-    assert DailyCount.objects.get().cell.device_class == device_class
+    assert counted().get().cell.device_class == device_class
 
 
 def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
@@ -73,7 +81,7 @@ def test_the_place_decides_the_regime(notice: Notice, settings: Any) -> None:
         headers={"Origin": ORIGIN, "X-Country": "FR"},
     )
 
-    assert DailyCount.objects.get().cell.regime == "eu"
+    assert counted().get().cell.regime == "eu"
 
 
 @pytest.mark.parametrize(
@@ -96,13 +104,13 @@ def test_what_does_not_say_what_it_must_is_refused(notice: Notice, sent: object)
 
     assert response.status_code == 400
     assert set(response.json()) == {"code", "message", "fields"}
-    assert not DailyCount.objects.exists()
+    assert not counted().exists()
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://shop.example"])
 def test_only_the_site_itself_reports(notice: Notice, origin: str | None) -> None:
     assert post(body(), origin=origin).status_code == 403
-    assert not DailyCount.objects.exists()
+    assert not counted().exists()
 
 
 def test_an_unknown_site_is_not_found(notice: Notice) -> None:
@@ -129,7 +137,7 @@ def test_the_day_is_the_sites(notice: Notice, moment: datetime, day: date) -> No
         now=moment,
     )
 
-    assert DailyCount.objects.get().day == day
+    assert counted().get().day == day
 
 
 def test_few_statements_count(notice: Notice, django_assert_max_num_queries: Any) -> None:

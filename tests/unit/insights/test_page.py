@@ -25,6 +25,7 @@ from tracking.insights import (
 )
 from tracking.insights.charts import Column, Form
 from tracking.insights.filtering import View
+from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.rules import Told
 from tracking.insights.types import (
@@ -35,7 +36,6 @@ from tracking.insights.types import (
     Health,
     Kind,
     OptInReport,
-    Publication,
     Rate,
 )
 from tracking.lib.tables import Table
@@ -57,6 +57,8 @@ def dashboard(numbers: OptInReport, **fields: Any) -> page.Dashboard:
     return page.build_dashboard(
         **{
             "report": numbers,
+            "marks": (),
+            "opens": (),
             "health": Health(lines=(), oldest_unconfirmed_seconds=None, overdue=0),
             "sites": {"shop": {"en": "The shop"}},
             "view": view_of(numbers),
@@ -274,7 +276,10 @@ def test_a_charts_table_has_the_newest_day_first_and_no_value_for_what_is_hidden
 
 def test_the_trend_follows_the_chosen_denominator() -> None:
     shown, decided = (
-        trend.build_trend(report=report(*A_DAY), base=base, phrases=ENGLISH).chart for base in Base
+        trend.build_trend(
+            report=report(*A_DAY), base=base, marks=(), opens=(), phrases=ENGLISH
+        ).chart
+        for base in Base
     )
 
     assert shown.days[0].points[0].text == "40.0% (80 / 200)"
@@ -282,14 +287,36 @@ def test_the_trend_follows_the_chosen_denominator() -> None:
     assert decided.series[0].last == "56.3%"
 
 
-def test_a_publication_is_an_event_of_its_day() -> None:
-    at = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-    numbers = report(*A_DAY, publications=[Publication(number=2, day=at.date(), at=at)])
-    events = trend.build_trend(report=numbers, base=Base.SHOWN, phrases=ENGLISH).chart.events
+@pytest.mark.parametrize(
+    ("opens", "url"),
+    [((), ""), ((MarkKind.SCAN,), "/console/scans/?scan=3&lang=en"), ((MarkKind.INCIDENT,), "")],
+)
+def test_an_event_leads_to_its_page_for_whoever_may_see_it(
+    opens: tuple[MarkKind, ...], url: str
+) -> None:
+    mark = Mark(day=TODAY, kind=MarkKind.SCAN, title={"en": "Found"}, url="/console/scans/?scan=3")
+    events = trend.build_trend(
+        report=report(*A_DAY), base=Base.SHOWN, marks=[mark], opens=opens, phrases=ENGLISH
+    ).chart.events
 
-    assert [(one.number, one.iso, one.text) for one in events] == [
-        (1, "2026-11-20", "Version 2 took effect")
+    assert [(one.number, one.iso, one.text, one.url) for one in events] == [
+        (1, "2026-11-22", "Found", url)
     ]
+
+
+def test_a_line_goes_on_over_a_range_and_ends_where_it_could_be_anywhere() -> None:
+    numbers = report(
+        *MANY,
+        told(80, Kind.CHOSEN, purposes=MIXED, choices=MIXED),
+        told(100, Kind.REFUSED, day=WEEK_AGO + timedelta(days=1)),
+        told(100, Kind.CHOSEN, purposes=MIXED, choices=MIXED, day=WEEK_AGO + timedelta(days=1)),
+    )
+    days = trend.build_trend(
+        report=numbers, base=Base.SHOWN, marks=(), opens=(), phrases=ENGLISH
+    ).chart.days
+
+    assert (days[0].points[0].text, days[0].points[0].value) == ("34.1–38.6%", "0.357143")
+    assert (days[-1].points[0].text, days[-1].points[0].value) == ("0.0–50.0%", "")
 
 
 # --- breakdowns

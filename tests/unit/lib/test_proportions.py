@@ -12,7 +12,12 @@ from tracking.lib import proportions
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"),
     # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )  # fmt: skip
 def test_a_shares_interval_is_the_published_one(
     part: int, whole: int, low: float, high: float
