@@ -201,6 +201,19 @@ def test_a_change_is_called_noise_where_chance_can_make_it(
     assert card.before.startswith("last week 3" if noise else "last week 2")
 
 
+def test_a_range_is_nothing_to_compare_with() -> None:
+    before = (
+        told(100, Kind.REFUSED, day=WEEK_AGO),
+        told(50, Kind.CHOSEN, purposes=MIXED, choices=MIXED, day=WEEK_AGO),
+    )
+    card = cards.build_cards(
+        report=report(*MANY, *before), running_until="", phrases=ENGLISH
+    ).cards[0]
+
+    assert "can only be told as 0.0–33.3%" in card.change
+    assert (card.direction, card.change_range, card.noise) == ("none", "", "")
+
+
 def test_a_running_day_says_until_when_and_that_it_may_lean() -> None:
     numbers = report(*MANY, untold={TODAY: (Kind.CHOSEN,)})
 
@@ -450,6 +463,27 @@ def test_a_number_that_is_hidden_is_an_empty_cell() -> None:
 
     assert column(built, "allowed")[-1] is None
     assert column(built, "allowed")[0] == 0
+
+
+def test_a_share_that_is_a_range_is_no_share_in_a_file_either() -> None:
+    numbers = report(
+        *MANY,
+        told(100, Kind.REFUSED, country_group="eu"),
+        told(25, Kind.ALLOWED, purposes="11", choices="111", country_group=MIXED),
+    )
+    built = tables.build_tables(report=numbers, phrases=ENGLISH)["breakdowns"]
+    rows = dict(
+        zip(
+            column(built, "value"),
+            zip(*(column(built, f"analytics_of_shown{end}") for end in ("", "_low", "_high")),
+                strict=True),
+            strict=True,
+        )
+    )  # fmt: skip
+
+    assert rows["eu"] == (None, 0.0, 0.2)
+    share, low, high = rows["jp"]
+    assert low < share < high
 
 
 def test_a_workbook_says_what_its_numbers_are_of() -> None:

@@ -18,7 +18,7 @@ from tracking.lib import proportions
         (0, 20, 0.0, 0.1611),
         (1, 29, 0.0061, 0.1718),
     ],
-)  # fmt: skip
+)
 def test_a_shares_interval_is_the_published_one(
     part: int, whole: int, low: float, high: float
 ) -> None:
