@@ -59,6 +59,14 @@ DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
 
 
+class AlertKind(StrEnum):
+    RATE_FELL = "rate_fell"
+    RATE_ROSE = "rate_rose"
+    SHOWN_TO_NOBODY = "shown_to_nobody"
+    PARTNER_OVERDUE = "partner_overdue"
+    MACHINES = "machines"
+
+
 class Dimension(StrEnum):
     """What the numbers can be filtered and broken down by."""
 
