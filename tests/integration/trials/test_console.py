@@ -342,7 +342,7 @@ def test_an_arm_that_only_looks_different_leaves_no_draft(privacy: Client) -> No
     days_pass(8)
     forget_everything()
     html = press(privacy, "promote", arm="b")
-    assert "Change “presentation” in the registry" in html
+    assert "Noted. This arm differs by its presentation alone" in html
     assert "The draft is there" not in html
     assert notices.get_draft(site_code=SITE).revision == 0
 
