@@ -1,0 +1,160 @@
+"""`manage.py insights`: what it counts, finds, puts right, and makes up."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+
+from tests.factories.registry import SITE, catalogue
+from tests.visitors import Visitor
+from tracking.consents.models import ConsentPrivate, ConsentRecord, Uncounted
+from tracking.insights import queries
+from tracking.insights.models import CohortCount, CountedDay, DailyCount, DailyNumber
+from tracking.insights.types import Dimension, Filters
+from tracking.notices import operations as notices
+from tracking.notices.types import Notice
+from tracking.registry import operations as registry
+
+pytestmark = pytest.mark.django_db
+
+
+def insights(*arguments: str) -> str:
+    said = io.StringIO()
+    call_command("insights", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def today() -> date:
+    """Return the day that it is where the site is."""
+    return timezone.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
+
+
+@pytest.fixture
+def past(db: None) -> str:
+    """Two versions of the notice, the second ten days ago, and 6,000 decisions of 40 days."""
+    registry.apply_catalogue(catalogue=catalogue())
+    for ago, words in ((60, "Words."), (10, "Other words.")):
+        notices.publish_notice_version(
+            site_code=SITE,
+            wording={"en": {"prefs_lead": words}},
+            author="tests",
+            now=timezone.now() - timedelta(days=ago),
+        )
+    with override_settings(DEMO=True):
+        return insights("generate", "--records", "6000", "--days", "40", "--waiting", "50")
+
+
+def test_a_made_up_past_is_exact_and_told(past: str) -> None:
+    assert "5,950 decisions" in past
+    assert f"From {today() - timedelta(days=10)} on" in past
+    assert ConsentRecord.objects.count() == 6000
+    assert Uncounted.objects.count() == 50
+    assert insights("verify").startswith(f"{SITE}: exact: 5,950 decisions since ")
+    assert not CountedDay.objects.filter(is_closed=False).exclude(day=today())
+    assert CohortCount.objects.filter(event="withdrawn").exists()
+
+    assert insights("roll-up") == "50 decisions counted\n"
+    assert "exact: 6,000 decisions" in insights("verify", "--site", SITE)
+    assert "days looked at" in insights("tell", "--at-once")
+    assert "exact: 6,000 decisions" in insights("verify")
+
+
+def test_a_made_up_past_leads_to_no_device_and_lies_in_its_months(past: str) -> None:
+    assert not ConsentPrivate.objects.exists()
+    assert ConsentRecord.objects.values("commitment").distinct().count() == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM consents_consentrecord_rest")
+        assert cursor.fetchone()[0] == 0
+
+
+def test_why_the_rate_fell_has_an_answer(past: str) -> None:
+    def allowed(until: date, device_class: str) -> float:
+        report = queries.get_opt_in_report(
+            filters=Filters(
+                site=SITE, days=7, until=until, where={Dimension.DEVICE_CLASS: device_class}
+            ),
+            now=timezone.now(),
+        )
+        return report.funnel.allowed.value / report.funnel.decided.value
+
+    before, after = (today() - timedelta(days=ago) for ago in (11, 1))
+    assert allowed(before, "phone") - allowed(after, "phone") > 0.1
+
+
+@override_settings(DEMO=False, DEBUG=False)
+def test_nothing_is_made_up_but_in_a_demo(notice: Notice) -> None:
+    with pytest.raises(CommandError, match="evidence that nobody gave"):
+        insights("generate", "--records", "10", "--days", "2")
+    assert not ConsentRecord.objects.exists()
+
+
+@override_settings(DEMO=True)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--records", "10", "--days", "2", "--waiting", "11"), "--waiting must be"),
+        (("--records", "10", "--days", "2", "--site", "nowhere"), "There is no such site"),
+        (("--records", "0", "--days", "2"), "at least 1"),
+    ],
+)
+def test_nonsense_is_refused_plainly(
+    notice: Notice, arguments: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(CommandError, match=words):
+        insights("generate", *arguments)
+    assert not ConsentRecord.objects.exists()
+
+
+@override_settings(DEMO=True)
+def test_a_site_without_a_notice_has_no_past(db: None) -> None:
+    registry.apply_catalogue(catalogue=catalogue())
+    with pytest.raises(CommandError):
+        insights("generate", "--records", "10", "--days", "2")
+
+
+def test_verify_says_what_is_wrong_and_ends_with_1(notice: Notice) -> None:
+    for _ in range(12):
+        Visitor(notice).allow()
+    insights("roll-up")
+    insights("tell", "--at-once")
+    assert insights("verify") == (
+        f"{SITE}: exact: 12 decisions since {DailyCount.objects.get().day}\n"
+    )
+    DailyCount.objects.update(count=15)
+    DailyNumber.objects.update(count=30)
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("insights", "verify", stdout=said)
+
+    assert ended.value.code == 1
+    assert "1 counts are not what the records say, 1 days" in said.getvalue()
+    assert "allowed: counted 15, recorded 12 (language=ja" in said.getvalue()
+    assert "numbers and counts do not agree" in said.getvalue()
+    assert insights("recount") == f"{SITE}: 1 counts put right\n"
+    assert DailyCount.objects.get().count == 12
+
+
+def test_a_lost_month_of_counts_comes_back_from_the_records(past: str) -> None:
+    before = {(row.day, row.cell_id): row.count for row in DailyCount.objects.all()}
+    decided = DailyCount.objects.exclude(cell__kind__startswith="shown").exclude(
+        cell__kind="suspect_shown"
+    )
+    lost = decided.count()
+    decided.delete()
+
+    assert f"{lost:,} counts put right" in insights("recount", "--site", SITE)
+    assert {(row.day, row.cell_id): row.count for row in DailyCount.objects.all()} == before
+
+
+def test_an_empty_site_is_exact(notice: Notice) -> None:
+    assert insights("verify") == f"{SITE}: exact: 0 decisions no records yet\n"
+    with pytest.raises(CommandError, match="There is no such site"):
+        insights("verify", "--site", "nowhere")
