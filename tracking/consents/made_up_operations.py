@@ -43,6 +43,7 @@ WITH made AS MATERIALIZED (
            variant text, presentation text, referrer_class text, is_suspect boolean, held text,
            held_since date, count integer
          ), generate_series(1, one.count)
+   ORDER BY recorded_at
 ), recorded AS (
   INSERT INTO consents_consentrecord
     (key, recorded_at, site_id, notice_id, granted, refused, withdrawn, method, surface, prior,

@@ -387,8 +387,12 @@ SELECT r.site_id, timezone(s.zone, r.recorded_at)::date AS day, r.language, r.de
  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
 """
 _HELD = "u.held::text, date_trunc('week', timezone(s.zone, u.held_since))::date"
+# Each record by its key, in its month alone: joined otherwise, all months would be read.
 _OF_WAITING = """{waiting} u
-  JOIN consents_consentrecord r ON r.recorded_at = u.recorded_at AND r.key = u.record_key"""
+  JOIN LATERAL (
+    SELECT * FROM consents_consentrecord one
+     WHERE one.recorded_at = u.recorded_at AND one.key = u.record_key OFFSET 0
+  ) r ON true"""
 _RECORDED = _DECISIONS.format(
     held="NULL::text, NULL::date",
     source="""(SELECT * FROM consents_consentrecord

@@ -91,11 +91,15 @@ class Day:
     showings: Mapping[Cell, int]
 
 
+# Who decided, how, where, and what was granted: made into a decision only when it is drawn.
+_Decided = tuple[DecisionCount, Method, str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draws:
     """Everything that may happen to a first visitor, as often as the weights up to it say."""
 
-    decided: Sequence[DecisionCount]
+    decided: Sequence[_Decided]
     shown: Sequence[Cell]
     decided_weights: Sequence[float]
     ignored: Sequence[Cell]
@@ -137,7 +141,7 @@ def make_days(
     weights[-1] *= last_share
     totals = list(accumulate(weights))
     known: dict[tuple[str, bool], _Draws] = {}
-    holders: list[tuple[date, DecisionCount]] = []
+    holders: list[tuple[date, _Decided]] = []
     made = 0
     for day, total in zip(days, totals, strict=True):
         number = round(records * total / totals[-1]) - made
@@ -155,7 +159,7 @@ def _make_day(
     number: int,
     version: Version,
     draws: _Draws,
-    holders: list[tuple[date, DecisionCount]],
+    holders: list[tuple[date, _Decided]],
 ) -> Day:
     """`holders` are some of those who decided before, with the week; who decides again leaves."""
     week = day - timedelta(days=day.weekday())
@@ -174,10 +178,10 @@ def _make_day(
     holders.extend(
         (week, draws.decided[n])
         for n in picked[: len(picked) // 8 + 1]
-        if not draws.decided[n].is_suspect
+        if not draws.decided[n][0].is_suspect
     )
     decisions = [
-        *(replace(draws.decided[n], day=day, count=count) for n, count in Counter(picked).items()),
+        *(_decide(day, draws.decided[n], count) for n, count in Counter(picked).items()),
         *(replace(one, count=count) for one, count in again.items()),
     ]
     share = draws.ignored_weights[-1] / (draws.decided_weights[-1] or 1)
@@ -195,16 +199,22 @@ def _make_day(
     return Day(day=day, decisions=decisions, showings=showings)
 
 
+def _decide(day: date, drawn: _Decided, count: int) -> DecisionCount:
+    who, method, surface, granted = drawn
+    return replace(who, day=day, method=method, surface=surface, granted=granted, count=count)
+
+
 def _decide_again(
     rng: Random,
     day: date,
     version: Version,
     draws: _Draws,
     since: date,
-    before: DecisionCount,
+    before: _Decided,
 ) -> DecisionCount:
     """Half of them take something back, the others change their mind or say the same again."""
-    held = bits.unpack(before.granted)
+    who, _, _, held_text = before
+    held = bits.unpack(held_text)
     kind = rng.random()
     if held and kind < 0.5:
         one = {rng.choice(sorted(held & version.purposes or held))}
@@ -215,7 +225,7 @@ def _decide_again(
     else:
         method, granted, gone = Method.ALLOW, bits.pack(version.asked), frozenset()
     return replace(
-        before,
+        who,
         day=day,
         notice=version.number,
         surface=Surface.PREFERENCES,
@@ -223,7 +233,7 @@ def _decide_again(
         method=method,
         granted=granted,
         withdrawn=bits.pack(gone),
-        held=before.granted,
+        held=held_text,
         held_week=since,
         count=1,
     )
@@ -240,7 +250,7 @@ def _draws(
 ) -> _Draws:
     patterns = _patterns(rng, version)
     every, asked = bits.pack(version.asked), sum(1 / n for n in range(1, len(patterns) + 1))
-    decided: list[tuple[DecisionCount, Cell, float]] = []
+    decided: list[tuple[_Decided, Cell, float]] = []
     ignored: list[tuple[Cell, float]] = []
     for country, language, device, referrer, weight in _profiles(languages):
         place = places[country]
@@ -282,28 +292,22 @@ def _draws(
             held_week=None,
             count=1,
         )
-        refused = replace(first, method=Method.REFUSE, granted="")
         robot, seen = replace(first, is_suspect=True), replace(shown, kind=Kind.SUSPECT_SHOWN)
+        banner, dialog = place.presentation, Surface.DIALOG
         decided += [
-            (first, shown, weight * allow * 0.96),
-            (replace(first, surface=Surface.DIALOG), shown, weight * allow * 0.04),
-            (refused, shown, weight * refuse * 0.93),
-            (replace(refused, surface=Surface.DIALOG), shown, weight * refuse * 0.07),
+            ((first, Method.ALLOW, banner, every), shown, weight * allow * 0.96),
+            ((first, Method.ALLOW, dialog, every), shown, weight * allow * 0.04),
+            ((first, Method.REFUSE, banner, ""), shown, weight * refuse * 0.93),
+            ((first, Method.REFUSE, dialog, ""), shown, weight * refuse * 0.07),
             *(
-                (
-                    replace(
-                        first, method=Method.CHOOSE, surface=Surface.DIALOG, granted=pattern
-                    ),
-                    shown,
-                    weight * choose / rank / asked,
-                )
+                ((first, Method.CHOOSE, dialog, pattern), shown, weight * choose / rank / asked)
                 for rank, pattern in enumerate(patterns, 1)
             ),
-        ]  # fmt: skip
+        ]
         ignored.append((shown, weight * ignore))
         if device in {DeviceClass.DESKTOP, DeviceClass.UNKNOWN}:
             # Three times the devices' share of all visitors, and of those who decided.
-            decided.append((robot, seen, weight * _SUSPECT * 2))
+            decided.append(((robot, Method.ALLOW, banner, every), seen, weight * _SUSPECT * 2))
     return _Draws(
         decided=[one for one, _, _ in decided],
         shown=[cell for _, cell, _ in decided],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -115,6 +115,13 @@ def get_health(*, site: str, now: datetime) -> Health:
     )
 
 
+# Each cell by its id: there are many more of them than of any day.
+_COUNTS = f"""
+SELECT {_CELL_FIELDS}, d.day, d.count, d.settled, d.released
+  FROM insights_dailycount d
+  JOIN LATERAL (SELECT * FROM insights_cell one WHERE one.id = d.cell_id OFFSET 0) c ON true
+ WHERE d.site_id = %(site)s AND d.day BETWEEN %(first)s AND %(last)s AND c.kind = ANY(%(kinds)s)
+"""  # noqa: S608  # only our own names
 _SUM_CELLS = """
 WITH told AS (
   SELECT n.cell_id, sum(n.count)::bigint AS count
@@ -124,18 +131,23 @@ WITH told AS (
 )
 SELECT {fields}, told.count
   FROM told JOIN insights_cell c ON c.id = told.cell_id
- WHERE true{filters}
+ WHERE c.is_told{filters}
 """
+# Who answered alike is added up under one id of theirs: to group by five texts takes much longer.
 _SUM_DAYS = """
 WITH cells AS MATERIALIZED (
-  SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed
+  SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed,
+         first_value(c.id) OVER (PARTITION BY c.kind, c.notice, c.purposes, {mixed}) AS alike
     FROM insights_cell c
-   WHERE true{filters}
+   WHERE c.is_told{filters}
+), sums AS (
+  SELECT n.day, c.alike, sum(n.count)::bigint AS count
+    FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
+   WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
+   GROUP BY 1, 2
 )
-SELECT n.day, c.kind, c.notice, c.purposes, c.is_mixed, sum(n.count)::bigint
-  FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
- WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
- GROUP BY 1, 2, 3, 4, 5
+SELECT sums.day, c.kind, c.notice, c.purposes, c.is_mixed, sums.count
+  FROM sums JOIN cells c ON c.id = sums.alike
 """
 
 
@@ -162,11 +174,9 @@ def list_purpose_numbers(*, site_id: int) -> frozenset[int]:
 
 def list_counts(*, site_id: int, day: date) -> list[Count]:
     """Return a day's exact counts. For telling alone: nothing else may see them."""
-    rows = models.DailyCount.objects.filter(site_id=site_id, day=day).values_list(
-        *(f"cell__{name}" for name in CELL_FIELDS), "count", "settled", "released"
-    )
     return [
-        Count(cell=Cell.of(row), count=row[-3], settled=row[-2], released=row[-1]) for row in rows
+        Count(cell=Cell.of(row), count=row[-3], settled=row[-2], released=row[-1])
+        for row in _read_counts(site_id=site_id, first=day, last=day, kinds=list(Kind))
     ]
 
 
@@ -229,6 +239,13 @@ def verify(*, site: str) -> Verification:
     )
 
 
+def has_days_before_today(*, site: str, now: datetime) -> bool:
+    """Say whether anything was counted before the day that it is at a site."""
+    info = registry.get_site(code=site)
+    today = now.astimezone(ZoneInfo(info.zone)).date()
+    return models.CountedDay.objects.filter(site_id=info.id, day__lt=today).exists()
+
+
 def list_spans(*, site: SiteInfo) -> list[tuple[date, date]]:
     """Return all days that there is something of, so many at a time that each is quickly read."""
     zone = ZoneInfo(site.zone)
@@ -287,15 +304,26 @@ def _compare(
     true: Counter[tuple[date, Cell]] = Counter()
     for decision, sign in consents.recount(site_id=site.id, since=first, until=end):
         true[decision.day, counting.cell_of(decision)] += sign * decision.count
-    rows = models.DailyCount.objects.filter(
-        site_id=site.id, cell__kind__in=_OF_DECISIONS, day__range=(max(span[0], since), span[1])
-    ).values_list(*(f"cell__{name}" for name in CELL_FIELDS), "day", "count")
-    stored = Counter({(row[-2], Cell.of(row)): row[-1] for row in rows})
+    rows = _read_counts(
+        site_id=site.id, first=max(span[0], since), last=span[1], kinds=_OF_DECISIONS
+    )
+    stored = Counter({(row[-4], Cell.of(row)): row[-3] for row in rows})
     wrong = [key for key in stored.keys() | true.keys() if stored[key] != true[key]]
     return tuple(
         Difference(day=day, cell=cell, counted=stored[day, cell], recounted=true[day, cell])
         for day, cell in sorted(wrong, key=str)
     ), stored.total()
+
+
+def _read_counts(
+    *, site_id: int, first: date, last: date, kinds: Sequence[Kind]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNTS, {"site": site_id, "first": first, "last": last, "kinds": list(kinds)}
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _sum_days(
