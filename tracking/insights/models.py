@@ -12,9 +12,8 @@ from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
 from django.db.models.functions import Lower
 
-from tracking.insights.alerts import AlertKind
 from tracking.insights.subscriptions import LANGUAGES, Every, Failure
-from tracking.insights.types import SMALLEST
+from tracking.insights.types import SMALLEST, AlertKind
 from tracking.registry.models import Site
 
 

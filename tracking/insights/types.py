@@ -59,6 +59,14 @@ DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
 
 
+class AlertKind(StrEnum):
+    RATE_FELL = "rate_fell"
+    RATE_ROSE = "rate_rose"
+    SHOWN_TO_NOBODY = "shown_to_nobody"
+    PARTNER_OVERDUE = "partner_overdue"
+    MACHINES = "machines"
+
+
 class Dimension(StrEnum):
     """What the numbers can be filtered and broken down by."""
 
@@ -227,7 +235,9 @@ class Base(StrEnum):
 
     def share(self, rate: Rate) -> float | None:
         """Return the share; None where nobody may be told of, or too many are missing to say it."""
-        if not self.whole(rate) or self.is_vague(rate):
+        # Of a day that is not over those who answered may all be waiting to be told of.
+        is_waiting = rate.is_partial and not rate.decided
+        if not self.whole(rate) or is_waiting or self.is_vague(rate):
             return None
         return rate.granted / self.whole(rate)
 

@@ -36,18 +36,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
+    """Cells come with the heads of their columns, for where a row is a block."""
+
     name: str
     address: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsTable:
-    """`total` is the last row: the whole change."""
+    """The last row is the whole change."""
 
     name: str
     rows: tuple[Row, ...]
-    total: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +124,7 @@ class _Writer:
             table_lead=""
             if why is None
             else self.say("table_lead", whole=self.points(why.change.difference)),
-            heads=tuple(
-                self.text[f"col_{key}"] for key in ("people", "rate", "by_rate", "by_mix", "total")
-            ),
+            heads=self.heads(),
             tables=()
             if why is None
             else tuple(self.table(split, why.change) for split in why.splits),
@@ -339,38 +338,59 @@ class _Writer:
             url=mark.url or "",
         )
 
+    def heads(self) -> tuple[str, ...]:
+        return tuple(
+            self.text[f"col_{key}"] for key in ("people", "rate", "by_rate", "by_mix", "total")
+        )
+
     def table(self, split: Split, change: Change) -> PartsTable:
+        whole = (
+            self.text["total"],
+            "",
+            "100%",
+            "100%",
+            change.before,
+            change.now,
+            sum((part.by_rate for part in split.parts), Fraction(0)),
+            sum((part.by_mix for part in split.parts), Fraction(0)),
+        )
+        parts = (
+            (
+                self.value(split.dimension, part.value),
+                self.link(split.dimension, part.value),
+                self.of_all(part.before, change.before),
+                self.of_all(part.now, change.now),
+                part.before,
+                part.now,
+                part.by_rate,
+                part.by_mix,
+            )
+            for part in split.parts
+        )
         return PartsTable(
             name=self.phrases.dimension(split.dimension),
-            rows=tuple(
-                Row(
-                    name=self.value(split.dimension, part.value),
-                    address=self.link(split.dimension, part.value),
-                    cells=(
-                        self.from_to(
-                            self.of_all(part.before, change.before),
-                            self.of_all(part.now, change.now),
-                        ),
-                        self.from_to(self.share(part.before), self.share(part.now)),
-                        self.points(part.by_rate),
-                        self.points(part.by_mix),
-                        self.points(part.total),
-                    ),
-                )
-                for part in split.parts
-            ),
-            total=Row(
-                name=self.text["total"],
-                address="",
-                cells=(
-                    self.from_to("100%", "100%"),
-                    self.from_to(self.share(change.before), self.share(change.now)),
-                    self.points(sum((part.by_rate for part in split.parts), Fraction(0))),
-                    self.points(sum((part.by_mix for part in split.parts), Fraction(0))),
-                    self.points(change.difference),
-                ),
-            ),
+            rows=tuple(self.row(*values) for values in (*parts, whole)),
         )
+
+    def row(
+        self,
+        name: str,
+        address: str,
+        people_before: str,
+        people: str,
+        before: Rate,
+        now: Rate,
+        by_rate: Fraction,
+        by_mix: Fraction,
+    ) -> Row:
+        cells = (
+            self.from_to(people_before, people),
+            self.from_to(self.share(before), self.share(now)),
+            self.bare(by_rate),
+            self.bare(by_mix),
+            self.bare(by_rate + by_mix),
+        )
+        return Row(name=name, address=address, cells=tuple(zip(self.heads(), cells, strict=True)))
 
     # words for values
 
@@ -393,6 +413,11 @@ class _Writer:
 
     def from_to(self, before: str, now: str) -> str:
         return self.say("from_to", before=before, now=now)
+
+    def bare(self, change: Fraction) -> str:
+        """Return points without their unit, for a column that names it."""
+        points = round(100 * float(change), 1)
+        return f"{points:+.1f}".replace("-", "−") if points else "0.0"
 
     def points(self, change: Fraction) -> str:
         return self.phrases.points(float(change))

@@ -19,9 +19,9 @@ DAY = 86_400
 
 
 def doubt(
-    proof: Impression | None, *, is_bot: bool = False, was_suspect: bool | None = None
+    proof: Impression | None, *, is_machine: bool = False, was_suspect: bool | None = None
 ) -> Doubt:
-    return rules.doubt(impression=proof, is_machine=is_bot, was_suspect=was_suspect, now=NOW)
+    return rules.doubt(impression=proof, is_machine=is_machine, was_suspect=was_suspect, now=NOW)
 
 
 def test_a_good_proof_takes_the_doubt_away_if_it_was_not_spent() -> None:
