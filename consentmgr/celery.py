@@ -48,6 +48,7 @@ app.conf.update(
             "schedule": 6 * 3600.0,
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "impressions": {"task": "tracking.consents.tasks.forget_impressions", "schedule": 3600.0},
         "reviews": {"task": "tracking.notices.tasks.remind_of_reviews", "schedule": 24 * 3600.0},
         "provisions": {
             "task": "tracking.consents.tasks.forget_provisions",
@@ -72,6 +73,16 @@ app.conf.update(
         },
         "batches": {"task": "tracking.insights.tasks.forget_batches", "schedule": 24 * 3600.0},
         "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
+        "alerts": {
+            "task": "tracking.insights.tasks.look_for_alerts",
+            "schedule": 600.0,
+            "options": {"expires": 600.0},
+        },
+        "reports": {
+            "task": "tracking.insights.tasks.send_reports",
+            "schedule": 600.0,
+            "options": {"expires": 600.0},
+        },
     },
 )
 app.autodiscover_tasks(

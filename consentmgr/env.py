@@ -34,8 +34,8 @@ DECLARED: dict[str, str] = {
     "FLOOD_LIMIT": "Requests a minute from one network that still count as people's (600; 0: any).",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
-    "EMAIL_URL": "Server for mails to partners: `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",
-    "EMAIL_FROM": "Sender of those mails, `Shop <privacy@shop.example>`.",
+    "EMAIL_URL": "Mail server (partners, reports): `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",
+    "EMAIL_FROM": "Sender of mails, `Shop <privacy@shop.example>`.",
     "METRICS_TOKEN": "Bearer token that `/metrics` asks for; without one there is no such page.",
     "LOG_LEVEL": "Least severe level logged (INFO).",
 }

@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import BreakerState, EndpointState, PartnerFigures
+from tracking.insights import alert_queries
 from tracking.insights import queries as insights
 from tracking.insights.types import Counting
 from tracking.lib.short_memory import remembered
@@ -131,6 +132,7 @@ class _Figures(Collector):
         yield from _requests(figures.partners)
         yield from _scans(scans.list_last_scans(), now)
         yield from _counting(insights.get_counting(), now)
+        yield _alerts()
 
 
 def _endpoint_states(partners: tuple[PartnerFigures, ...]) -> Metric:
@@ -215,6 +217,17 @@ def _counting(waiting: Counting, now: datetime) -> Iterator[Metric]:
     told_at = waiting.told_at
     told.add_metric((), float("inf") if told_at is None else _age(told_at, now))
     yield told
+
+
+def _alerts() -> Metric:
+    gauge = GaugeMetricFamily(
+        "consent_insights_alerts",
+        "Open alerts about the site's numbers, by kind.",
+        labels=("site", "kind"),
+    )
+    for (site, kind), count in alert_queries.count_open().items():
+        gauge.add_metric((site, kind), count)
+    return gauge
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

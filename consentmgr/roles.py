@@ -6,12 +6,23 @@ from typing import Any
 
 # Permissions as `app.codename`; `view_*` stands for every table of the product.
 ROLES: dict[str, tuple[str, ...]] = {
-    "marketing": ("insights.view_dailynumber",),
+    "marketing": (
+        "insights.view_dailynumber",
+        "insights.add_reportsubscription",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+    ),
     "privacy": (
         "insights.view_dailynumber",
+        "insights.view_reportsubscription",
+        "insights.add_reportsubscription",
+        "insights.change_reportsubscription",
         "notices.view_*",
         "notices.change_draft",
         "notices.add_noticeversion",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+        "experiments.add_arm",
         "registry.view_*",
         "registry.change_partner",
         "scans.view_scan",
@@ -42,6 +53,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "scans.view_*",
         "banner.view_*",
         "access.view_*",
+        "experiments.view_*",
     ),
 }
 

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "tracking.access",
     "tracking.scans",
     "tracking.notices",
+    "tracking.experiments",
     "tracking.consents",
     "tracking.gate",
     "tracking.delivery",

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("tracking.preferences.urls")),
     path("", include("tracking.delivery.page_urls")),
+    path("", include("tracking.insights.page_urls")),
     # One sign-in for the console and its admin.
     path(
         "console/admin/login/",
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/simulator/", include("tracking.preferences.console_urls")),
     path("console/access/", include("tracking.access.urls")),
     path("console/scans/", include("tracking.scanner.console_urls")),
+    path("console/experiments/", include("tracking.trials.urls")),
     path("console/", include("tracking.insights.urls")),
 ]
 

@@ -130,6 +130,8 @@ async function script(name, users = [], broughtBy = [], more = {}) {
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
+    // tsconfig.json would put "use strict" in front, which says nothing where the service joins scripts.
+    tsconfigRaw: {},
     plugins: [cssAsText(users, broughtBy), ...(isLater(name) ? [fromLoader] : [])],
     logLevel: "warning",
     ...more,
@@ -209,6 +211,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// And on sites that compare ways to ask.
+await script("experiment");
 // The console's editor.
 await script("wording");
 await charts();

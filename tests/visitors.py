@@ -56,13 +56,13 @@ class Visitor:
         headers = {"Sec-GPC": "1"} if self.sends_gpc else {}
         return self.client.get(path, headers=headers)
 
-    def allow(self) -> Any:
+    def allow(self, **fields: Any) -> Any:
         return self.post(
-            "/v1/consents", self.body("allow", **maps(self.notice.asked_ids, frozenset()))
+            "/v1/consents", self.body("allow", **maps(self.notice.asked_ids, frozenset()), **fields)
         )
 
-    def refuse(self) -> Any:
-        return self.post("/v1/consents", self.body("refuse"))
+    def refuse(self, **fields: Any) -> Any:
+        return self.post("/v1/consents", self.body("refuse", **fields))
 
     def choose(self, *, granted: set[str], refused: set[str]) -> Any:
         return self.post(
@@ -74,6 +74,23 @@ class Visitor:
         for name in ("notice", "method"):
             del body[name]
         return self.post("/v1/revocations", body)
+
+    def be_shown(self, **fields: Any) -> str:
+        """Be shown the notice; return the proof of it."""
+        response = self.post(
+            "/v1/shown",
+            {
+                "site": SITE,
+                "notice": self.notice.number,
+                "language": "ja",
+                "surface": "bar",
+                "occasion": "first",
+                **fields,
+            },
+        )
+        assert response.status_code == 200, response.content
+        proof: str = response.json()["impression"]
+        return proof
 
     def gate(self, *tags: str) -> dict[str, Any]:
         response = self.post("/v1/gate", {"site": SITE, "tags": list(tags)})

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tracking.delivery.types import AttemptOutcome, EndpointState, WorkStatus
+from tracking.insights.alerts import AlertKind
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -21,6 +22,7 @@ LABELS = {
     "partner": None,
     "state": {*EndpointState, "none"},
     "outcome": {*AttemptOutcome},
+    "kind": {*AlertKind},
 }
 FUNCTIONS = {"absent", "max", "min", "rate", "sum"}
 # What an expression may be made of.
@@ -92,6 +94,7 @@ def test_alerts_cover_what_can_go_wrong() -> None:
         "consent_deliveries_overdue",
         "consent_deliveries_dead",
         "consent_partner_breaker_state",
+        "consent_insights_alerts",
     ):
         assert metric in expressions
 

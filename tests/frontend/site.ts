@@ -270,9 +270,10 @@ export function fakeApi(...replies: Reply[]) {
   };
 }
 
-/** Let `fetch` reach the fake service: decisions only. */
+/** Let `fetch` reach the fake service: decisions, and proofs for them. */
 export function serveConsents(api: ReturnType<typeof fakeApi>): void {
-  vi.stubGlobal("fetch", async (_url: string, init: RequestInit) => {
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (url.endsWith("/v1/shown")) return Response.json({ impression: "proof" });
     const { status, body } = await api.record(JSON.parse(init.body as string) as ConsentBody);
     if (!status) throw new TypeError("offline");
     return new Response(JSON.stringify(body), { status });

@@ -117,6 +117,11 @@ def read_device_class(request: HttpRequest) -> DeviceClass:
     return rules.classify_device(request.headers.get("User-Agent", ""))
 
 
+def is_bot(request: HttpRequest) -> bool:
+    """Say whether the browser says that it is a program; our own scans' does (headless)."""
+    return rules.is_bot(request.headers.get("User-Agent", ""))
+
+
 def read_visit(
     request: HttpRequest, *, device_seed: str | None = None, is_own_page: bool = False
 ) -> Visit:
@@ -126,6 +131,7 @@ def read_visit(
         device_token=None if are_doubtful(request) else read_token(request),
         place=read_place(request),
         device_class=read_device_class(request),
+        is_bot=is_bot(request),
         device_seed=device_seed,
         is_own_page=is_own_page,
         is_flood=is_flood(request, kind="decision"),

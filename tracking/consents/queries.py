@@ -65,6 +65,7 @@ class DeviceState:
     choices: Choices
     notice_id: int
     is_erased: bool
+    is_suspect: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class Sender:
 _STATE = """
 SELECT version, serial, last_record_key, granted::text, refused::text,
        extract(epoch FROM decided_at)::bigint, notice_id, with_signal, client_seq,
-       erased_at IS NOT NULL
+       erased_at IS NOT NULL, is_suspect
   FROM consents_device WHERE id = %(device)s
 """
 
@@ -122,6 +123,7 @@ def find_state(*, device: UUID, lock: bool = False) -> DeviceState | None:
         ),
         notice_id=row[6],
         is_erased=row[9],
+        is_suspect=row[10],
     )
 
 

@@ -42,3 +42,8 @@ def forget_floods(**kwargs: object) -> None:
         floods.get_flood().forget()
     except Away as error:
         logger.warning("Redis does not write its log anew: %s", type(error.__cause__).__name__)
+
+
+def forget_impressions(**kwargs: object) -> None:
+    """Delete what is kept of proofs of being shown that have expired."""
+    operations.forget_impressions(now=timezone.now())

@@ -10,10 +10,20 @@ from datetime import date, timedelta
 from hashlib import md5
 from uuid import UUID
 
-from tracking.consents.types import DecisionCount, Method
-from tracking.insights.types import Cell, Kind
+from tracking.consents import rules as consents
+from tracking.consents.types import DecisionCount, Method, ReferrerClass, Surface
+from tracking.insights.types import Cell, Kind, Occasion
 from tracking.lib import bits, canonical_json
+from tracking.regimes.types import Regime
 
+# What paints the notice unasked.
+SHOWN_BY = frozenset({Surface.BAR, Surface.CARD, Surface.DIALOG, Surface.LINK})
+
+_SHOWN = {
+    Occasion.FIRST: Kind.SHOWN,
+    Occasion.AGAIN: Kind.SHOWN_AGAIN,
+    Occasion.RENEWAL: Kind.ASKED_AGAIN,
+}
 _FIRST = {Method.ALLOW: Kind.ALLOWED, Method.CHOOSE: Kind.CHOSEN}
 
 
@@ -58,6 +68,35 @@ def cell_of(decision: DecisionCount) -> Cell:
         variant=decision.variant,
         referrer_class=decision.referrer_class,
         choices=decision.withdrawn if kind is Kind.WITHDRAWN else decision.granted,
+    )
+
+
+def showing_cell(
+    *,
+    occasion: Occasion,
+    presentation: Surface,
+    notice: int,
+    language: str,
+    regime: Regime,
+    device_class: str,
+    variant: str,
+    referrer_class: ReferrerClass,
+    is_bot: bool,
+    waited_ms: int | None,
+) -> Cell:
+    """Return where a showing is counted."""
+    is_suspect = is_bot or consents.is_inhuman(waited_ms=waited_ms)
+    return Cell(
+        kind=Kind.SUSPECT_SHOWN if is_suspect else _SHOWN[occasion],
+        language=language,
+        device_class=device_class,
+        regime=regime.code,
+        country_group=regime.country_group,
+        presentation=presentation,
+        surface="",
+        notice=str(notice),
+        variant=variant,
+        referrer_class=referrer_class,
     )
 
 

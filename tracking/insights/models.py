@@ -10,7 +10,10 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
+from django.db.models.functions import Lower
 
+from tracking.insights.alerts import AlertKind
+from tracking.insights.subscriptions import LANGUAGES, Every, Failure
 from tracking.insights.types import SMALLEST
 from tracking.registry.models import Site
 
@@ -199,3 +202,97 @@ class CohortCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.week} {self.event} {self.count}"
+
+
+class ShownSample(models.Model):
+    """
+    How many showings of its day had been counted at a moment, exactly; kept for some days.
+
+    Only whether next to none came is ever told of it.
+    """
+
+    pk = CompositePrimaryKey("site", "at")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    at = models.DateTimeField()
+    day = models.DateField()
+    total = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.at}"
+
+
+class Alert(models.Model):
+    """Something that marketing has to hear of; open until a look no longer finds it."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    kind = models.TextField(choices=[(kind.value, kind.value) for kind in AlertKind])
+    # A purpose's or partner's code, or empty.
+    subject = models.TextField(blank=True)
+    facts = models.JSONField()
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in AlertKind]), name="alert_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(last_seen_at__gte=F("first_seen_at"))
+                & (Q(ended_at=None) | Q(ended_at__gte=F("last_seen_at"))),
+                name="alert_times_in_order",
+            ),
+            models.UniqueConstraint(
+                fields=["site", "kind", "subject"],
+                condition=Q(ended_at=None),
+                name="alert_open_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+class ReportSubscription(models.Model):
+    """
+    An address that gets a site's numbers and alerts by mail. Whoever stops it is forgotten with it.
+
+    `last_sent_for` is the last day of the last period that the mail server took.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    email = models.TextField()
+    language = models.TextField(choices=[(code, code) for code in LANGUAGES])
+    every = models.TextField(choices=[(every.value, every.value) for every in Every])
+    # In the site's zone.
+    hour = models.PositiveSmallIntegerField()
+    # Where the console was open when it was made; links in the mails begin with it.
+    origin = models.TextField()
+    owner = models.TextField()
+    stop_key = models.UUIDField(unique=True)
+    created_at = models.DateTimeField()
+    last_sent_for = models.DateField()
+    last_alert_id = models.BigIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    failure = models.TextField(
+        blank=True, choices=[(failure.value, failure.value) for failure in Failure]
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("site", Lower("email"), name="report_once_per_address"),
+            models.CheckConstraint(condition=Q(language__in=LANGUAGES), name="report_language"),
+            models.CheckConstraint(
+                condition=Q(every__in=[every.value for every in Every]), name="report_every_known"
+            ),
+            models.CheckConstraint(condition=Q(hour__lte=23), name="report_hour_of_day"),
+            models.CheckConstraint(
+                condition=Q(failed_at=None, failure="")
+                | Q(failed_at__isnull=False, failure__in=[failure.value for failure in Failure]),
+                name="report_failure_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.every}"

@@ -14,18 +14,19 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from tracking.consents import operations as consents
-from tracking.consents.types import DecisionCount
+from tracking.consents import referrers
+from tracking.consents.types import DecisionCount, Surface
 from tracking.insights import (
     counting,
     gathered,
+    loss_queries,
     models,
-    page_queries,
     queries,
     release,
     rules,
 )
-from tracking.insights.types import Cell, Kind
-from tracking.lib import bits
+from tracking.insights.types import Cell, Kind, Occasion
+from tracking.lib import bits, impression
 from tracking.lib.errors import DomainError
 from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
@@ -131,19 +132,26 @@ def count_shown(
     site_code: str,
     notice_number: int,
     language: str,
-    surface: str,
+    surface: Surface,
     device_class: str,
-    is_first: bool,
+    occasion: Occasion,
     origin: str | None,
     place: Jurisdiction | None,
+    keys: Mapping[str, bytes],
     now: datetime,
+    variant: str = "",
+    referrer: str | None = None,
+    waited_ms: int | None = None,
+    is_bot: bool = False,
     is_flood: bool = False,
-) -> None:
+) -> str:
     """
-    Count one showing of the banner, on the day that `now` is in the site's zone.
+    Count one showing of the banner, on the day that `now` is in the site's zone; return the proof
+    that a decision brings along. Where the notice was asked for, nothing is counted.
 
     Nothing of the visitor is stored but the coarse words that are counted by. It is gathered in
-    Redis until `flush` counts it; with Redis away or slow it is counted at once.
+    Redis until `flush` counts it; with Redis away or slow it is counted at once. The proof is
+    random: it is stored nowhere before it is spent, and then not with what it was spent on.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
@@ -157,23 +165,34 @@ def count_shown(
         raise ShowingInvalid(fields={"notice": ["There is no such notice."]})
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
-    regime = regimes.resolve(place=place, site=site, on=now.date()).regime
-    cell = Cell(
-        kind=Kind.SHOWN if is_first else Kind.SHOWN_AGAIN,
-        language=language,
-        device_class=device_class,
-        regime=regime.code,
-        country_group=regime.country_group,
-        presentation=surface,
-        surface="",
-        notice=str(notice.number),
-        variant="",
-        referrer_class="",
+    is_shown = surface in counting.SHOWN_BY
+    referrer_class = referrers.classify(host=referrer, origins=site.origins)
+    if is_shown:
+        cell = counting.showing_cell(
+            occasion=occasion,
+            presentation=surface,
+            notice=notice.number,
+            language=language,
+            regime=regimes.resolve(place=place, site=site, on=now.date()).regime,
+            device_class=device_class,
+            variant=variant,
+            referrer_class=referrer_class,
+            is_bot=is_bot,
+            waited_ms=waited_ms,
+        )
+        day = now.astimezone(ZoneInfo(site.zone)).date()
+        if is_flood:
+            cell = replace(cell, kind=Kind.SUSPECT_SHOWN)
+        _gather_showing(site.id, day, cell, now=now)
+    return impression.issue(
+        site_id=site.id,
+        issued_at=int(now.timestamp()),
+        waited_ms=waited_ms,
+        is_shown=is_shown,
+        variant=variant,
+        source=referrer_class,
+        keys=keys,
     )
-    day = now.astimezone(ZoneInfo(site.zone)).date()
-    if is_flood:
-        cell = replace(cell, kind=Kind.SUSPECT_SHOWN)
-    _gather_showing(site.id, day, cell, now=now)
 
 
 def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
@@ -213,7 +232,7 @@ def count_page_view(
         raise ForeignOrigin
     if not site.counts_page_views:
         raise PageViewsOff
-    numbers = page_queries.get_purpose_numbers(site_id=site.id)
+    numbers = loss_queries.get_purpose_numbers(site_id=site.id)
     unknown = sorted(set(granted) - numbers.keys())
     if unknown:
         raise ShowingInvalid(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,8 +15,10 @@ from tracking.delivery import queries as delivery
 from tracking.delivery.types import EndpointState, PartnerHealth
 from tracking.insights import counting, gathered, models, rules
 from tracking.insights.types import (
+    BANNER,
     DECIDED,
     MIXED,
+    ArmRates,
     Cell,
     CellSum,
     CohortRow,
@@ -31,6 +33,7 @@ from tracking.insights.types import (
     OptInReport,
     PartnerLine,
     Publication,
+    Rate,
     Verification,
 )
 from tracking.lib.quick_redis import Away
@@ -75,10 +78,7 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
         filters=filters,
         cells=cells,
         by_day=by_day,
-        asked={
-            number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
-            for number, notice in versions.items()
-        },
+        asked=_asked(versions),
         numbers=registry.list_choice_numbers(site_id=site.id),
         purpose_names=list_names(current, "purpose", "purposes", "name"),
         choice_names={
@@ -97,6 +97,41 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
         },
         until=until,
     )  # fmt: skip
+
+
+def get_rate(*, site: str, purpose: str, since: date, until: date) -> Rate:
+    """
+    Return a purpose's opt-in rate over days of the site's zone.
+
+    :raises UnknownSite:
+    """
+    info = registry.get_site(code=site)
+    cells = sum_cells(site_id=info.id, first=since, last=until, where={})
+    return _purpose_rate(info, purpose, cells, {})
+
+
+def count_arms(
+    *, site: str, experiment: str, arms: Sequence[str], purpose: str, since: date, until: date
+) -> ArmRates:
+    """
+    Return a purpose's opt-in rate for each arm of an experiment, over days of the site's zone.
+
+    :raises UnknownSite:
+    """
+    info = registry.get_site(code=site)
+    rates = {}
+    left_out: dict[Cell, int] = {}
+    for arm in arms:
+        where = {Dimension.VARIANT: f"{experiment}:{arm}"}
+        cells = sum_cells(site_id=info.id, first=since, last=until, where=where)
+        rates[arm] = _purpose_rate(info, purpose, cells, where)
+        left_out |= {
+            one.cell: one.count
+            for one in cells
+            if one.cell.kind in BANNER
+            and MIXED in (one.cell.variant, one.cell.kind, one.cell.purposes)
+        }
+    return ArmRates(rates=rates, left_out=sum(left_out.values()))
 
 
 def get_health(*, site: str, now: datetime) -> Health:
@@ -341,6 +376,31 @@ def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
         if open_since
         else None,
     )
+
+
+def _purpose_rate(
+    site: SiteInfo, purpose: str, cells: Sequence[CellSum], where: Mapping[Dimension, str]
+) -> Rate:
+    told = [
+        rules.Told(
+            kind=one.cell.kind,
+            notice=one.cell.notice,
+            purposes=one.cell.purposes,
+            is_mixed=rules.is_mixed(one.cell, where),
+            count=one.count,
+        )
+        for one in cells
+    ]
+    versions = list_versions(site.code, {one.notice for one in told} - {MIXED})
+    number = registry.list_choice_numbers(site_id=site.id).get(f"purpose:{purpose}", -1)
+    return rules.rate(told, number=number, asked=_asked(versions))
+
+
+def _asked(versions: Mapping[str, Notice]) -> rules.Asked:
+    return {
+        number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
+        for number, notice in versions.items()
+    }
 
 
 def list_versions(site_code: str, numbers: set[str]) -> dict[str, Notice]:

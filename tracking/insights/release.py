@@ -50,9 +50,17 @@ def release(
     waiting: list[tuple[Cell, Cell, int]] = []
     unsettled: set[Kind] = set()
     answered: dict[Cell, int] = defaultdict(int)
+    shown: dict[Cell, int] = defaultdict(int)
     for one in counts:
         if one.cell.kind in DECIDED:
             answered[_place(one.cell)] += one.count
+        elif one.cell.kind is Kind.SHOWN:
+            shown[_place(one.cell)] += one.count
+    # Whoever answers on a later page came to that page from the site itself, and to the one where
+    # the notice was shown first from elsewhere.
+    elsewhere: dict[Cell, int] = defaultdict(int)
+    for place, number in answered.items():
+        elsewhere[_without(place, ["referrer_class"])] += max(0, number - shown[place])
     for one in counts:
         told_as = replace(one.cell, purposes=mask(one.cell.choices, purposes))
         there = one.count - one.released
@@ -60,6 +68,10 @@ def release(
             told_as = replace(told_as, kind=Kind.IGNORED)
             # Whoever decided was shown the notice, even where no count of that arrived.
             there -= answered[_place(one.cell)]
+            anywhere = _without(_place(one.cell), ["referrer_class"])
+            taken = max(0, min(there, elsewhere[anywhere]))
+            elsewhere[anywhere] -= taken
+            there -= taken
         ready = there if closes else there - (one.count - one.settled)
         if ready > 0:
             waiting.append((told_as, one.cell, ready))

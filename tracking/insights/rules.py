@@ -251,6 +251,7 @@ def build_report(
                 shown_again=count(on[day], (Kind.SHOWN_AGAIN,)),
                 asked_again=count(on[day], (Kind.ASKED_AGAIN,)),
                 withdrawn=count(on[day], (Kind.WITHDRAWN,)),
+                suspects=count(on[day], (Kind.SUSPECT,)),
             )
             for day in days
         ),

@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from tracking.insights import operations
+from tracking.insights import alert_operations, mailing, operations
 from tracking.lib.quick_redis import Away
 
 
@@ -33,3 +33,15 @@ def tell(**kwargs: object) -> None:
 def forget_batches(**kwargs: object) -> None:
     """Forget batches that nobody sends again."""
     operations.forget_batches(now=timezone.now())
+
+
+@shared_task
+def look_for_alerts(**kwargs: object) -> None:
+    """Look whether there is something that marketing has to hear of."""
+    alert_operations.look_for_alerts(now=timezone.now())
+
+
+@shared_task
+def send_reports(**kwargs: object) -> None:
+    """Mail the alerts and reports that are due."""
+    mailing.send_due(now=timezone.now())

@@ -43,6 +43,17 @@ class Kind(StrEnum):
     SUSPECT = "suspect"
 
 
+class Occasion(StrEnum):
+    """
+    Why the notice was painted: for the first time in this browser, again since it was ignored, or
+    because what had been chosen expired or means something else now.
+    """
+
+    FIRST = "first"
+    AGAIN = "again"
+    RENEWAL = "renewal"
+
+
 DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 # What shown is made of.
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
@@ -216,7 +227,9 @@ class Base(StrEnum):
 
     def share(self, rate: Rate) -> float | None:
         """Return the share; None where nobody may be told of, or too many are missing to say it."""
-        if not self.whole(rate) or self.is_vague(rate):
+        # Of a day that is not over those who answered may all be waiting to be told of.
+        is_waiting = rate.is_partial and not rate.decided
+        if not self.whole(rate) or is_waiting or self.is_vague(rate):
             return None
         return rate.granted / self.whole(rate)
 
@@ -238,6 +251,17 @@ class Base(StrEnum):
         """
         bounds = self.bounds(rate)
         return self.whole(rate) > 0 and bounds.high - bounds.low > _VAGUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRates:
+    """
+    One purpose's rate for each arm of an experiment. `left_out`: people in groups of which it may
+    not be told what they chose and in which arm they were; some of them may be of no arm.
+    """
+
+    rates: Mapping[str, Rate]
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +314,7 @@ class DayRow:
     shown_again: Number
     asked_again: Number
     withdrawn: Number
+    suspects: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 
 from tracking.delivery.types import PERMISSION as DELIVERY_PERMISSION
 from tracking.insights import (
+    alert_queries,
+    alerts_page,
     filtering,
     mark_queries,
     page,
@@ -75,9 +77,10 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     now = timezone.now()
     view = filtering.read_view(request.GET, site=site.code, language=frame["language"])
     report = queries.get_opt_in_report(filters=view.filters, now=now)
+    health = queries.get_health(site=site.code, now=now)
     board = page.build_dashboard(
         report=report,
-        health=queries.get_health(site=site.code, now=now),
+        health=health,
         marks=mark_queries.list_marks(
             site=site.code, first=report.days[0], last=report.until, now=now
         ),
@@ -91,7 +94,18 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     asked = questions.build_questions(
         why_queries.list_questions(filters=view.filters, now=now), view=view
     )
-    return render(request, "insights/dashboard.html", {**frame, "board": board, "questions": asked})
+    alerts = alerts_page.build_alerts(
+        alerts=alert_queries.list_alerts(site_id=site.id),
+        purpose_names={purpose.code: purpose.name for purpose in report.purposes},
+        partner_names={line.code: line.legal_name for line in health.lines},
+        zone=site.zone,
+        language=frame["language"],
+    )
+    return render(
+        request,
+        "insights/dashboard.html",
+        {**frame, "board": board, "questions": asked, "alerts": alerts},
+    )
 
 
 @require_safe

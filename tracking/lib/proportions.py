@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -72,3 +73,22 @@ def difference(
         low=change - sqrt((share - now.low) ** 2 + (before.high - share_before) ** 2),
         high=change + sqrt((now.high - share) ** 2 + (share_before - before.low) ** 2),
     )
+
+
+def dispersion(days: Sequence[tuple[int, int]]) -> float:
+    """
+    Return how many times more than by chance the shares of `(part, whole)` vary, at least 1.
+
+    Pearson's statistic over its degrees of freedom; its root widens an interval (McCullagh and
+    Nelder, "Generalized Linear Models", 1989, section 4.5).
+    """
+    whole = sum(number for _, number in days)
+    share = sum(part for part, _ in days) / whole if whole else 0.0
+    if len(days) < 2 or not 0 < share < 1:
+        return 1.0
+    pearson = sum(
+        (part - number * share) ** 2 / (number * share * (1 - share))
+        for part, number in days
+        if number
+    )
+    return max(1.0, pearson / (len(days) - 1))

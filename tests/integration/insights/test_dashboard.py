@@ -332,7 +332,7 @@ def test_the_dashboards_reads_are_few(
     marketing: Client, numbers: None, django_assert_max_num_queries: Any
 ) -> None:
     marketing.get("/console/")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         marketing.get("/console/")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,7 +15,6 @@ from tests.factories.registry import ORIGIN, SITE
 from tracking.insights import counting, gathered, operations, tasks
 from tracking.insights.models import CountedBatch, DailyCount, LastTelling
 from tracking.insights.types import Cell, Kind
-from tracking.lib.quick_redis import QuickRedis
 from tracking.notices.types import Notice
 from tracking.registry.models import Site
 
@@ -44,15 +42,6 @@ def counts() -> dict[str, int]:
     for row in DailyCount.objects.select_related("cell"):
         found[row.cell.kind] = found.get(row.cell.kind, 0) + row.count
     return found
-
-
-@pytest.fixture
-def valkey_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
-    nobody = QuickRedis(f"unix://{tmp_path}/none.sock?db=0", timeout=0.2)
-    monkeypatch.setattr(gathered, "_redis", lambda: nobody)
-    gathered.showings.cache_clear()
-    yield
-    gathered.showings.cache_clear()
 
 
 def test_showings_are_gathered_and_then_counted(notice: Notice) -> None:

@@ -171,6 +171,22 @@ def test_a_range_holds_the_truth(groups: list[tuple[Kind, bool, bool, int]]) -> 
             assert true.granted / base.whole(true) in base.bounds(known)
 
 
+def test_nobody_has_refused_while_all_answers_wait_to_be_told_of() -> None:
+    rate = Rate(granted=0, shown=11, decided=0, is_partial=True)
+
+    assert ENGLISH.share_of(rate, Base.SHOWN) == "<10"
+    assert ENGLISH.granted(rate) == "<10"
+    # Nobody answered, and nobody waits.
+    assert ENGLISH.share_of(replace(rate, is_partial=False), Base.SHOWN) == "0.0%"
+
+
+def test_how_many_granted_is_as_sure_as_their_share() -> None:
+    vague = Rate(granted=20, shown=100, decided=50, is_partial=True, may_grant=30)
+
+    assert ENGLISH.granted(vague) == "20–50"
+    assert ENGLISH.granted(replace(vague, may_grant=1)) == "20"
+
+
 # --- the last day
 
 
@@ -357,7 +373,8 @@ def test_a_value_that_is_filtered_by_is_no_link() -> None:
 
 def test_where_people_answered_is_a_matter_of_those_who_did() -> None:
     answered = [(day, replace(cell, surface="bar"), n) for day, cell, n in A_DAY[1:]]
-    numbers = report(A_DAY[0], *answered)
+    # Who did not answer may be told of with those who did; that is no doubt about these.
+    numbers = report(A_DAY[0], *answered, told(200, Kind.IGNORED, surface=MIXED))
     found = breakdowns.build_breakdowns(report=numbers, view=view_of(numbers), phrases=ENGLISH)
     table = next(one for one in found.tables if one.name == "Where it was answered")
 

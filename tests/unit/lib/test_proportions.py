@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, sqrt
 
 import pytest
 
@@ -86,3 +86,19 @@ def test_more_comparisons_ask_for_wider_intervals() -> None:
     assert proportions.z_of(comparisons=1) == pytest.approx(1.959964, abs=1e-6)
     assert proportions.z_of(comparisons=10) == pytest.approx(2.807034, abs=1e-6)
     assert proportions.z_of(comparisons=0) == proportions.z_of(comparisons=1)
+
+
+def test_days_that_vary_by_chance_alone_have_no_dispersion() -> None:
+    assert proportions.dispersion([(50, 100), (52, 100), (48, 100)]) == 1.0
+    assert proportions.dispersion([(50, 100)]) == 1.0
+    assert proportions.dispersion([(0, 100), (0, 100)]) == 1.0
+    assert proportions.dispersion([]) == 1.0
+
+
+def test_days_that_vary_more_have_it() -> None:
+    # Each day is 10 standard errors of 0.05 off: 2 * 100 over one degree of freedom.
+    off = 10 * 0.05
+    share = 0.5
+
+    found = proportions.dispersion([(0, 100), (100, 100)])
+    assert found == pytest.approx(2 * (off / sqrt(share * share / 100)) ** 2)
