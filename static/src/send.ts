@@ -33,15 +33,15 @@ type Proof = { impression?: string } | null;
 const forgetSeed = () => attempt(() => localStorage.removeItem(SEED));
 const isRecorded = (choices: Choices): Choices => ({ ...choices, is_unsent: false });
 
-const left = new Promise<null>((done) => addEventListener("pagehide", () => done(null)));
+let isSpent = false;
+const left = new Promise<never>((done) => addEventListener("pagehide", done as () => void));
 
 /** The proof that somebody was asked, good for one decision. Where nothing was painted, it is no showing. */
 async function prove({ site, notice, language }: ConsentBody): Promise<Proof> {
-  const { shown } = host;
-  host.shown = Promise.resolve();
-  const answer = await shown;
-  if (answer) return answer.json();
-  return (await call<Proof>("/v1/shown", { site, notice, language, surface: "api" })).body;
+  const answer = !isSpent && ((isSpent = true), await host.shown);
+  return answer
+    ? answer.json()
+    : (await call<Proof>("/v1/shown", { site, notice, language, surface: "api" })).body;
 }
 
 const outbox = createOutbox(
@@ -51,7 +51,7 @@ const outbox = createOutbox(
       // The service knows whom it has given a token. No other decision waits long for its proof.
       impression:
         body.device_seed &&
-        (await Promise.race([prove(body), left, wait(1500, null)]).catch(() => null))?.impression,
+        (await Promise.race([prove(body), left, wait<null>(1500)]).catch(() => {}))?.impression,
       // A late decision still refuses, unless this device decided again since.
       ...(body.client_seq < (device.choices?.seq ?? 0) && { is_history: true }),
     }),

@@ -44,6 +44,7 @@ def forget_floods(**kwargs: object) -> None:
         logger.warning("Redis does not write its log anew: %s", type(error.__cause__).__name__)
 
 
+@shared_task
 def forget_impressions(**kwargs: object) -> None:
     """Delete what is kept of proofs of being shown that have expired."""
     operations.forget_impressions(now=timezone.now())

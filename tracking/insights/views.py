@@ -94,11 +94,8 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         zone=site.zone,
         language=frame["language"],
     )
-    return render(
-        request,
-        "insights/dashboard.html",
-        {**frame, "board": board, "questions": asked, "alerts": alerts},
-    )
+    shown = {**frame, "board": board, "questions": asked, "alerts": alerts}
+    return render(request, "insights/dashboard.html", shown)
 
 
 @require_safe

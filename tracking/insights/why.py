@@ -149,8 +149,12 @@ class Question:
     also: tuple[Question, ...] = ()
 
 
-def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
-    """Return how a rate changed, or None where one of them may not be said or is too vague."""
+def compare(now: Rate, before: Rate, *, comparisons: int = 1, spread: float = 1.0) -> Change | None:
+    """
+    Return how a rate changed, or None where one of them may not be said or is too vague.
+
+    :param spread: how many times more than by chance the rate varies anyway, see `dispersion`
+    """
     if not (_is_told(now) and _is_told(before)):
         return None
     return Change(
@@ -161,7 +165,7 @@ def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
             whole=now.shown,
             part_before=before.granted,
             whole_before=before.shown,
-            z=proportions.z_of(comparisons=comparisons),
+            z=proportions.z_of(comparisons=comparisons) * math.sqrt(spread),
         ),
     )
 
