@@ -10,6 +10,7 @@ from django.conf import settings
 
 from consentmgr import env
 from tracking.delivery import rules
+from tracking.insights.rules import TELL_EVERY
 
 app = Celery("consentmgr")
 app.conf.update(
@@ -47,11 +48,30 @@ app.conf.update(
             "schedule": 6 * 3600.0,
         },
         "erasures": {"task": "tracking.consents.tasks.forget_erasures", "schedule": 3600.0},
+        "impressions": {"task": "tracking.consents.tasks.forget_impressions", "schedule": 3600.0},
         "reviews": {"task": "tracking.notices.tasks.remind_of_reviews", "schedule": 24 * 3600.0},
         "provisions": {
             "task": "tracking.consents.tasks.forget_provisions",
             "schedule": 6 * 3600.0,
         },
+        # What is kept of a network is gone from the disk, too, within two hours.
+        "floods": {"task": "tracking.consents.tasks.forget_floods", "schedule": 1800.0},
+        "showings": {
+            "task": "tracking.insights.tasks.flush",
+            "schedule": 5.0,
+            "options": {"expires": 5.0},
+        },
+        "counts": {
+            "task": "tracking.insights.tasks.roll_up",
+            "schedule": 10.0,
+            "options": {"expires": 10.0},
+        },
+        "numbers": {
+            "task": "tracking.insights.tasks.tell",
+            "schedule": TELL_EVERY.total_seconds(),
+            "options": {"expires": TELL_EVERY.total_seconds()},
+        },
+        "batches": {"task": "tracking.insights.tasks.forget_batches", "schedule": 24 * 3600.0},
         "tallies": {"task": "tracking.delivery.tasks.drop_old_tallies", "schedule": 6 * 3600.0},
         "alerts": {
             "task": "tracking.insights.tasks.look_for_alerts",

@@ -31,6 +31,7 @@ DECLARED: dict[str, str] = {
     "NOTICE_REVIEW_BY_ANOTHER": "`1`: a notice is published by another person than submitted it.",
     "COUNTRY_DATABASE": "File (MMDB) with addresses' countries, where no header says them.",
     "TRUSTED_PROXY_HOPS": "How many of your proxies add to `X-Forwarded-For` (0: not read).",
+    "FLOOD_LIMIT": "Requests a minute from one network that still count as people's (600; 0: any).",
     "COOKIE_SECURE": "`0` allows cookies over plain http; only for one machine.",
     "ALLOW_LOOPBACK_PARTNERS": "`1` lets partner messages go to this machine; demo and tests only.",
     "EMAIL_URL": "Mail server (partners, reports): `smtp://user:password@host:587` (STARTTLS), `smtps://…`.",

@@ -21,6 +21,7 @@ EVIDENCE = (
     "audit_entry",
     "gate_exceptionuse",
     "scans_scan",
+    "experiments_arm",
 )
 
 

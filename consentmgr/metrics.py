@@ -20,6 +20,8 @@ from psycopg_pool import PoolTimeout
 from tracking.delivery import queries as delivery
 from tracking.delivery.types import BreakerState, EndpointState, PartnerFigures
 from tracking.insights import alert_queries
+from tracking.insights import queries as insights
+from tracking.insights.types import Counting
 from tracking.lib.short_memory import remembered
 from tracking.notices import queries as notices
 from tracking.scans import queries as scans
@@ -129,6 +131,7 @@ class _Figures(Collector):
         yield _reviews(now)
         yield from _requests(figures.partners)
         yield from _scans(scans.list_last_scans(), now)
+        yield from _counting(insights.get_counting(), now)
         yield _alerts()
 
 
@@ -187,6 +190,33 @@ def _scans(last: Sequence[ScanInfo], now: datetime) -> tuple[Metric, Metric]:
         alarms.add_metric((scan.site_code,), scan.alarms)
         age.add_metric((scan.site_code,), _age(scan.finished_at, now))
     return alarms, age
+
+
+def _counting(waiting: Counting, now: datetime) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "consent_decisions_uncounted",
+        "Decisions that are recorded and not in the statistics yet.",
+        value=waiting.decisions,
+    )
+    yield GaugeMetricFamily(
+        "consent_decisions_uncounted_age_seconds",
+        "Age of the oldest of them.",
+        value=_age(waiting.oldest_decision_at, now),
+    )
+    showings = GaugeMetricFamily(
+        "consent_showings_uncounted",
+        "Showings of the banner that wait in Redis to be counted; none while it is away.",
+    )
+    if waiting.showings is not None:
+        showings.add_metric((), waiting.showings)
+    yield showings
+    told = GaugeMetricFamily(
+        "consent_numbers_told_age_seconds",
+        "How long ago the statistics last took in what was counted; infinite if never.",
+    )
+    told_at = waiting.told_at
+    told.add_metric((), float("inf") if told_at is None else _age(told_at, now))
+    yield told
 
 
 def _alerts() -> Metric:

@@ -6,7 +6,12 @@ from typing import Any
 
 # Permissions as `app.codename`; `view_*` stands for every table of the product.
 ROLES: dict[str, tuple[str, ...]] = {
-    "marketing": ("insights.view_dailynumber", "insights.add_reportsubscription"),
+    "marketing": (
+        "insights.view_dailynumber",
+        "insights.add_reportsubscription",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+    ),
     "privacy": (
         "insights.view_dailynumber",
         "insights.view_reportsubscription",
@@ -15,6 +20,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "notices.view_*",
         "notices.change_draft",
         "notices.add_noticeversion",
+        "experiments.view_experiment",
+        "experiments.change_experiment",
+        "experiments.add_arm",
         "registry.view_*",
         "registry.change_partner",
         "scans.view_scan",
@@ -45,6 +53,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "scans.view_*",
         "banner.view_*",
         "access.view_*",
+        "experiments.view_*",
     ),
 }
 

@@ -20,6 +20,7 @@ TRUSTED_COUNTRY_HEADER = env.text("TRUSTED_COUNTRY_HEADER", default="")
 TRUSTED_REGION_HEADER = env.text("TRUSTED_REGION_HEADER", default="")
 COUNTRY_DATABASE = env.country_database("COUNTRY_DATABASE")
 TRUSTED_PROXY_HOPS = env.number("TRUSTED_PROXY_HOPS", default=0, most=10)
+FLOOD_LIMIT = env.number("FLOOD_LIMIT", default=600, most=1_000_000)
 ALLOW_LOOPBACK_PARTNERS = env.flag("ALLOW_LOOPBACK_PARTNERS", default=False)
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
 
@@ -31,6 +32,7 @@ INSTALLED_APPS = [
     "tracking.access",
     "tracking.scans",
     "tracking.notices",
+    "tracking.experiments",
     "tracking.consents",
     "tracking.gate",
     "tracking.delivery",

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/simulator/", include("tracking.preferences.console_urls")),
     path("console/access/", include("tracking.access.urls")),
     path("console/scans/", include("tracking.scanner.console_urls")),
+    path("console/experiments/", include("tracking.trials.urls")),
     path("console/", include("tracking.insights.urls")),
 ]
 

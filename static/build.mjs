@@ -83,7 +83,7 @@ const cssAsText = (users, broughtBy) => ({
 });
 
 /** Is it fetched after the loader, and handed its functions? */
-const isLater = (name) => ["act", "send", "later", "preferences", "debug"].includes(name);
+const isLater = (name) => ["act", "send", "later", "preferences", "debug", "views"].includes(name);
 
 /** Modules whose functions src/shared.ts hands from the loader to the script that comes later. */
 const fromLoader = {
@@ -130,6 +130,8 @@ async function script(name, users = [], broughtBy = [], more = {}) {
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
+    // tsconfig.json would put "use strict" in front, which says nothing where the service joins scripts.
+    tsconfigRaw: {},
     plugins: [cssAsText(users, broughtBy), ...(isLater(name) ? [fromLoader] : [])],
     logLevel: "warning",
     ...more,
@@ -200,6 +202,7 @@ await script("send");
 await script("later", ["placeholder", "ja", "ko"], ["banner"]);
 await script("preferences", ["preferences"], ["banner"]);
 await script("debug", ["debug"], ["banner"]);
+await script("views");
 // The service joins these with the loader in one function, for the vendors that a site declares.
 await script("signals", [], [], { banner: { js: "const CM_SIGNALS={vendors:{}};" } });
 for (const file of readdirSync(join(source, "vendors"))) {
@@ -208,6 +211,8 @@ for (const file of readdirSync(join(source, "vendors"))) {
 }
 // In front of all of it on sites that hold what is not marked.
 await script("hold");
+// And on sites that compare ways to ask.
+await script("experiment");
 // The console's editor.
 await script("wording");
 await charts();

@@ -29,18 +29,33 @@ from consentmgr.demo.places import SITE, Places
 
 # Shares of a hundred. The mix is made up; it only has to look like a shop's.
 _LANGUAGES = {"ja": 84, "en": 16}
-_DEVICES = {"phone": 66, "desktop": 28, "tablet": 6}
+_DEVICES = {"iphone": 42, "android": 24, "windows": 19, "mac": 9, "tablet": 6}
+# The host of the page before; "" = none.
+_REFERRERS = {
+    "": 34,
+    "www.google.co.jp": 30,
+    "search.yahoo.co.jp": 9,
+    "line.me": 8,
+    "t.co": 7,
+    "www.instagram.com": 5,
+    "kakaku.example": 7,
+}
 _ANSWERS = {"ignore": 27, "allow": 31, "refuse": 27, "choose": 15}
 _OF_HUNDRED_WITHDRAW = 12
 _OF_HUNDRED_SEND_GPC = 5
+_OF_HUNDRED_CAME_BEFORE = 15
 
 _AGENTS = {
-    "phone": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "iphone": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
     "tablet": "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
-    "desktop": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
+    "android": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 "
+    "(KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+    "windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
     "(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "mac": "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_5) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Safari/605.1.15",
 }
 
 
@@ -56,6 +71,11 @@ class Asked:
 class Visitor:
     language: str
     device: str
+    referrer: str
+    # The notice was shown to this browser before, and ignored.
+    came_before: bool
+    # Milliseconds from seeing the notice to answering it.
+    waited: int
     answer: str
     withdraws: bool
     gpc: bool
@@ -82,6 +102,9 @@ def make_visitors(*, count: int, purposes: Sequence[str], chance: random.Random)
             Visitor(
                 language=one_of(_LANGUAGES),
                 device=one_of(_DEVICES),
+                referrer=one_of(_REFERRERS),
+                came_before=chance.randrange(100) < _OF_HUNDRED_CAME_BEFORE,
+                waited=round(chance.lognormvariate(8, 0.7)),
                 answer=answer,
                 withdraws=answer in {"allow", "choose"}
                 and chance.randrange(100) < _OF_HUNDRED_WITHDRAW,
@@ -170,20 +193,23 @@ async def _visit(
     if visitor.gpc:
         headers["Sec-GPC"] = "1"
     about = {"site": SITE, "language": visitor.language}
-    await _post(
+    shown = await _post(
         session,
         "/v1/shown",
         {
             **about,
             "notice": asked.notice,
             "surface": "bar",
-            "first": True,
+            "occasion": "again" if visitor.came_before else "first",
+            "referrer": visitor.referrer,
+            "waited": None if visitor.answer == "ignore" else visitor.waited,
         },
         headers,
     )
     if visitor.answer != "ignore":
         sequence = int(time.time() * 1000)
-        await _post(session, "/v1/consents", _decision(visitor, asked, about, sequence), headers)
+        decision = _decision(visitor, asked, about, sequence) | shown
+        await _post(session, "/v1/consents", decision, headers)
         if visitor.withdraws:
             await _post(
                 session,
@@ -225,7 +251,8 @@ def _decision(
 
 async def _post(
     session: ClientSession, path: str, body: Mapping[str, Any], headers: Mapping[str, str]
-) -> None:
+) -> dict[str, Any]:
     async with session.post(path, json=body, headers=headers) as answer:
-        await answer.read()
+        content: dict[str, Any] = await answer.json()
         answer.raise_for_status()
+        return content

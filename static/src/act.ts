@@ -134,6 +134,8 @@ float();
 if ((host.bar as Partial<HTMLDialogElement> | null)?.open === false) closeBar();
 else if (!host.made[0]) void ask();
 
+if (config.views) void host.load("views").catch(() => {});
+
 const said = device.choices && attempt(() => sessionStorage.cm_saved);
 if (said === "dialog") void show();
 else if (said) {

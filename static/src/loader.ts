@@ -58,6 +58,10 @@ export interface Host extends Pick<Taking, "keep" | "take"> {
   hold: Hold | undefined;
   /** Decisions of this page that the service has not acknowledged. */
   made: Kept[];
+  /** Count the showing, once; there as soon as the notice is. `pressed`: when it was answered. */
+  count?(pressed?: unknown): void;
+  /** What the service said to that: the proof that a decision brings along. */
+  shown?: Promise<Response | void>;
   /** The first layer had the keyboard's focus when it was answered. */
   hadFocus?: boolean | undefined;
   /** Set by act.ts: the first layer was drawn. */
@@ -196,29 +200,31 @@ function start(config: Config): void {
   function painted(): void {
     // It is on the screen. Nobody waits for that to be known.
     requestAnimationFrame(() => {
+      const at = Date.now();
+      const count = (host.count = (pressed) => {
+        writeCookie(SHOWN, notice);
+        // Nothing that could name the device travels with it.
+        host.shown ??= fetch(`${endpoint}/v1/shown`, {
+          body: JSON.stringify({
+            notice,
+            language: host.language,
+            referrer: document.referrer.split("/")[2] ?? "",
+            surface,
+            site,
+            // NaN, which is null there, as long as nothing was pressed.
+            waited: (pressed as number) - at,
+            variant: config.variant,
+            // null = what had been chosen is asked about anew.
+            first: device.choices ? null : !device.shown,
+          }),
+          method: "POST",
+          credentials: "omit",
+          keepalive: true,
+        }).catch(() => {});
+      });
       setTimeout(count, REST);
       addEventListener("pagehide", count);
     });
-  }
-
-  let isCounted = false;
-  function count(): void {
-    if (isCounted) return;
-    isCounted = true;
-    // Nothing that could name the device travels with it.
-    fetch(endpoint + "/v1/shown", {
-      method: "POST",
-      body: JSON.stringify({
-        site,
-        notice,
-        language: host.language,
-        surface,
-        first: device.shown === null,
-      }),
-      keepalive: true,
-      credentials: "omit",
-    }).catch(() => {});
-    writeCookie(SHOWN, notice);
   }
 
   async function show(): Promise<void> {

@@ -7,11 +7,12 @@ import type { Decisions } from "./decision.ts";
 import { announce } from "./effects/announce.ts";
 import { deleteCookie, forgetDenied } from "./effects/cookies.ts";
 import { readIdentifiers } from "./effects/identifiers.ts";
-import { createApi } from "./io/api.ts";
+import { createApi, type ConsentBody } from "./io/api.ts";
 import type { Kept } from "./io/database.ts";
 import { createOutbox } from "./io/outbox.ts";
 import { attempt, CHOICES, readCookies } from "./io/storage.ts";
 import { createStore, SEED } from "./io/store.ts";
+import { wait } from "./io/wait.ts";
 import type { Part } from "./loader.ts";
 
 export interface Send {
@@ -27,16 +28,33 @@ const store = createStore(config, host.made);
 
 let act: Decisions;
 
+type Proof = { impression?: string } | null;
+
 const forgetSeed = () => attempt(() => localStorage.removeItem(SEED));
 const isRecorded = (choices: Choices): Choices => ({ ...choices, is_unsent: false });
 
+let isSpent = false;
+const left = new Promise<never>((done) => addEventListener("pagehide", done as () => void));
+
+/** The proof that somebody was asked, good for one decision. Where nothing was painted, it is no showing. */
+async function prove({ site, notice, language }: ConsentBody): Promise<Proof> {
+  const answer = !isSpent && ((isSpent = true), await host.shown);
+  return answer
+    ? answer.json()
+    : (await call<Proof>("/v1/shown", { site, notice, language, surface: "api" })).body;
+}
+
 const outbox = createOutbox(
-  (body) =>
-    call(
-      "/v1/consents",
+  async (body) =>
+    call("/v1/consents", {
+      ...body,
+      // The service knows whom it has given a token. No other decision waits long for its proof.
+      impression:
+        body.device_seed &&
+        (await Promise.race([prove(body), left, wait<null>(1500)]).catch(() => {}))?.impression,
       // A late decision still refuses, unless this device decided again since.
-      body.client_seq < (device.choices?.seq ?? 0) ? { ...body, is_history: true } : body,
-    ),
+      ...(body.client_seq < (device.choices?.seq ?? 0) && { is_history: true }),
+    }),
   store,
   {
     // Its answer counts, too: a linked device may have refused more.

@@ -73,6 +73,7 @@ export function createTake(host: Host, begin: () => void): Taking {
     },
     async take(...decision) {
       const [next, method] = decision;
+      host.count?.(next.seq);
       // Unstored grants stay shut until the service has them.
       device.choices = saveChoices(encode(next, ids)!) ? next : { ...next, granted: [] };
       const told = open();

@@ -19,8 +19,8 @@ REFUSED = re.compile(
     |setAttribute\(\s*["'`](?:style|on)|[{,]\s*["']?style["']?\s*:\s*["'`]""",
     re.VERBOSE,
 )
-# One stands in front of the page's own calls: it names them, and passes on what the page gave. In
-# the other these are the style of a font and of a number, drawn on a canvas.
+# One stands in front of the page's own calls: it names them, and passes on what the page gave. The
+# other says so of a font's and a number's style, which it draws on a canvas.
 PASSES_ON = {"hold.js": {"createContextualFragment("}, "charts.js": {',style:"', '{style:"'}}
 
 

@@ -27,6 +27,10 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # What belongs to the test run, not to the product that it starts.
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36"
+)
 OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "CONSENT_KEYS")
 
 
@@ -42,6 +46,19 @@ class Stack:
 
     def url(self, path: str) -> str:
         return f"http://localhost:{self.port}{path}"
+
+    def read(self, expression: str) -> Any:
+        """Return what an expression is worth in the product's own shell; `m` are all its models."""
+        code = (
+            "import json; from types import SimpleNamespace; from django.apps import apps; "
+            "m = SimpleNamespace(**{one.__name__: one for one in apps.get_models()}); "
+            f"print(json.dumps({expression}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return json.loads(done.stdout.splitlines()[-1])
 
     def manage(self, *command: str) -> None:
         """Run a command of `manage.py` against this product."""
@@ -84,6 +101,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "PORT": str(port),
         "DEMO_PARTNER_PORT": str(port + 1),
         "DATA_DIR": str(data),
+        "DEMO_PAST_DAYS": "0",
         "CONSENT_VENV": str(Path(sys.prefix)),
     }
     with (data / "up.log").open("wb") as log:
@@ -126,8 +144,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[BrowserContext]:
-    """A new visitor who reads Japanese."""
-    context = browser.new_context(locale="ja-JP", viewport={"width": 1280, "height": 800})
+    """A new visitor who reads Japanese, and whose browser does not say that it has no window."""
+    context = browser.new_context(
+        locale="ja-JP", viewport={"width": 1280, "height": 800}, user_agent=AGENT
+    )
     context.set_default_timeout(10_000)
     yield context
     context.close()

@@ -49,12 +49,16 @@ def told(found: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def test_et_14_the_demo_shop_is_as_published(stack: Stack) -> None:
+    records = stack.read("m.ConsentRecord.objects.count()")
     status, found = scan(stack, "kloset", stack.url("/demo/"), "--pages", "3")
 
     assert found["findings"] == []
     assert (status, found["alarms"]) == (0, 0)
     assert len(found["pages"]) == 3
     assert found["pages"][0] == "/demo/"
+    # What a scan decides is in no rate.
+    suspects = "[r.is_suspect for r in m.ConsentRecord.objects.order_by('recorded_at')]"
+    assert set(stack.read(suspects)[records:]) == {True}
 
 
 def test_et_14_what_is_not_declared_and_what_is_not_held_is_found(customer: Customer) -> None:

@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import AGENT, Stack
 from tests.e2e.shop_page import ShopPage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -18,8 +18,12 @@ PERSONALISATION = {"plaid", "treasuredata"}
 ADVERTISING = {"google", "lineyahoo", "criteo"}
 
 
+SUSPECTS = "[one.is_suspect for one in m.ConsentRecord.objects.order_by('recorded_at')]"
+
+
 def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) -> None:
     stack.forget()
+    records = len(stack.read(SUSPECTS))
     shop = ShopPage(visit.new_page(), stack).open()
     faults: list[str] = []
     shop.page.on("pageerror", lambda error: faults.append(str(error)))
@@ -104,6 +108,9 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
     expect(centre.locator("main")).to_contain_text("4社が確認")
     assert faults == []
 
+    # Both decisions are a person's, and count.
+    assert stack.read(SUSPECTS)[records:] == [False, False]
+
 
 def test_only_necessary_reaches_nobody_ever(stack: Stack, visit: BrowserContext) -> None:
     stack.forget()
@@ -141,12 +148,14 @@ def test_a_page_without_javascript_still_lets_the_visitor_choose(
     from playwright.sync_api import Browser
 
     assert isinstance(browser, Browser)
-    context = browser.new_context(java_script_enabled=False, locale="ja-JP")
+    context = browser.new_context(java_script_enabled=False, locale="ja-JP", user_agent=AGENT)
     page = context.new_page()
+    records = len(stack.read(SUSPECTS))
     page.goto(stack.url("/preferences/kloset/?lang=ja"))
 
     page.get_by_role("button", name="必須のみ許可する").click()
 
     expect(page.get_by_role("status").first).to_be_visible()
     assert any(cookie["name"] == "cm_device" for cookie in context.cookies())
+    assert stack.read(SUSPECTS)[records:] == [False]
     context.close()

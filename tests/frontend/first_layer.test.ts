@@ -109,6 +109,8 @@ describe("first layer", () => {
         language: "ja",
         surface: "bar",
         first: true,
+        referrer: "",
+        waited: null,
       },
     ]);
     expect(document.cookie).toContain("cm_shown=3");

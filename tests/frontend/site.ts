@@ -270,9 +270,10 @@ export function fakeApi(...replies: Reply[]) {
   };
 }
 
-/** Let `fetch` reach the fake service: decisions only. */
+/** Let `fetch` reach the fake service: decisions, and proofs for them. */
 export function serveConsents(api: ReturnType<typeof fakeApi>): void {
-  vi.stubGlobal("fetch", async (_url: string, init: RequestInit) => {
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (url.endsWith("/v1/shown")) return Response.json({ impression: "proof" });
     const { status, body } = await api.record(JSON.parse(init.body as string) as ConsentBody);
     if (!status) throw new TypeError("offline");
     return new Response(JSON.stringify(body), { status });
@@ -285,6 +286,7 @@ const ENTRIES: Record<string, () => Promise<unknown>> = {
   later: () => import("../../static/src/later.ts"),
   preferences: () => import("../../static/src/preferences.ts"),
   debug: () => import("../../static/src/debug.ts"),
+  views: () => import("../../static/src/views.ts"),
 };
 
 /** Translate the entries once, so that no test waits for that. What they answer does not count. */

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from django.urls import reverse
 from tracking.banner import models, signals
 from tracking.consents import queries as consents
 from tracking.consents.types import Choices
+from tracking.experiments import queries as experiments
+from tracking.experiments.types import Experiment
 from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.lib import languages
@@ -58,7 +60,7 @@ SHOWN = {
 }  # fmt: skip
 
 # Scripts that the page's one line fetches when it needs them.
-PARTS = ("act", "send", "later", "preferences", "debug")
+PARTS = ("act", "send", "later", "preferences", "debug", "views")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ def get_script(
     It carries the words of all of the site's languages, or only those of the named one.
     `endpoint`: origin of the service, for a page that holds the script's text itself and so cannot
     tell from where it came. `is_pinned`: to stay as it is, so it says what its parts are, and
-    nothing of today's overdue partners.
+    nothing of today's overdue partners or experiment.
 
     :raises UnknownSite:
     :raises NoNotice:
@@ -106,6 +108,7 @@ def get_script(
     notice = notices.get_current(site_code=site_code)
     regime = _regime(site, place, now)
     spoken = languages.negotiate(language, notices.list_languages(notice)) if language else ""
+    running = None if is_pinned else experiments.find_running(site_code=site_code, now=now)
     return _script(
         site_code=site_code,
         notice_id=notice.id,
@@ -115,6 +118,8 @@ def get_script(
         endpoint=endpoint,
         overdue=() if is_pinned else tuple(sorted(gate.list_overdue_partners(site_id=site.id))),
         is_pinned=is_pinned,
+        # Its arms vary the words of its own notice alone.
+        experiment=running.code if running and running.notice == notice.number else "",
     )
 
 
@@ -243,28 +248,42 @@ def _script(
     endpoint: str,
     overdue: tuple[str, ...],
     is_pinned: bool,
+    experiment: str,
 ) -> Script:
     site = registry.get_site(code=site_code)
     notice = notices.get_by_id(notice_id=notice_id)
     regime = regimes.get_regime(code=regime_code, on=on)
     spoken = [language] if language else notice.content["languages"]
     config = {**_config(site, notice, regime, spoken, overdue), "endpoint": endpoint}
+    if site.counts_page_views:
+        config["views"] = True
+    if experiment:
+        shown = experiments.get_shown(site_code=site_code, code=experiment)
+        config |= _experiment(shown, site, notice, regime, spoken)
     if is_pinned:
         config["integrity"] = {name: part.integrity for name, part in get_parts().items()}
     return _pack(_join(config, notice).encode())
 
 
 def get_preview(
-    *, site_code: str, notice: Notice, language: str, endpoint: str, now: datetime
+    *,
+    site_code: str,
+    notice: Notice,
+    language: str,
+    endpoint: str,
+    now: datetime,
+    presentation: str = "",
 ) -> str:
     """
     Return the script's text for a notice that is not published, in the site's own country.
 
-    `endpoint`: origin of the service.
+    `endpoint`: origin of the service. `presentation`: how it asks, where not as the site does.
 
     :raises UnknownSite:
     """
     site = registry.get_site(code=site_code)
+    if presentation:
+        site = replace(site, presentation=Presentation(presentation))
     config = _config(site, notice, _regime(site, None, now), [language], ())
     return _join({**config, "endpoint": endpoint}, notice)
 
@@ -277,6 +296,7 @@ def _join(config: Mapping[str, object], notice: Notice) -> str:
     for character in "<>\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     before = _dist("hold.js") if "hold" in config else ""
+    before += _dist("experiment.js") if "experiment" in config else ""
     before += signals.script_for(signals.read_vendors(notice.content))
     # An engine reads data faster as JSON than as code.
     code = f"const CM_CONFIG=JSON.parse('{text}');\n{before}{_dist('loader.js')}"
@@ -337,10 +357,44 @@ def _config(
         "tags": _page_tags(notice, regime, overdue),
         **_identifiers(notice),
         **_hold(site, notice),
-        "styles": styles_for(_presentation(site, regime), spoken)
-        + look.style_sheet(notice.content.get("look"), selector=":host"),
+        "styles": _styles(notice, _presentation(site, regime), spoken),
         "parts": get_parts()[PARTS[0]].digest,
     }
+
+
+def _experiment(
+    experiment: Experiment, site: SiteInfo, notice: Notice, regime: Regime, spoken: Sequence[str]
+) -> dict[str, object]:
+    """Return what each arm says and shows otherwise; nothing where nobody is asked."""
+    published = _presentation(site, regime)
+    if published is Presentation.LINK or experiment.ends_at is None:
+        return {}
+    said = {language: _first_layer(notice, language, regime) for language in spoken}
+    arms: list[dict[str, object]] = []
+    for arm in experiment.arms:
+        varied = experiments.read_arm(notice, arm)
+        found: dict[str, object] = {"code": arm.code, "share": arm.share}
+        words = {
+            language: {key: text for key, text in lines.items() if text != said[language][key]}
+            for language in spoken
+            for lines in (_first_layer(varied, language, regime),)
+        }
+        if words := {language: lines for language, lines in words.items() if lines}:
+            found["wording"] = words
+        asks = Presentation(arm.presentation) if arm.presentation else published
+        if asks is not published:
+            found |= {"presentation": asks.value, "styles": _styles(notice, asks, spoken)}
+        arms.append(found)
+    return {
+        "experiment": {
+            "code": experiment.code, "until": int(experiment.ends_at.timestamp()), "arms": arms,
+        }
+    }  # fmt: skip
+
+
+def _styles(notice: Notice, presentation: Presentation, spoken: Sequence[str]) -> str:
+    own = look.style_sheet(notice.content.get("look"), selector=":host")
+    return styles_for(presentation, spoken) + own
 
 
 def styles_for(presentation: Presentation, spoken: Sequence[str]) -> str:

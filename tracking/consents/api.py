@@ -43,6 +43,8 @@ from tracking.web.fields import (
     answers,
     code,
     millisecond_counter,
+    referrer,
+    variant,
 )
 from tracking.web.site import SITE, named_site
 
@@ -71,6 +73,19 @@ def _brought_along() -> IdentifiersField:
         default=None,
         help_text="Under what partners that lose something know this device: told to them, and not "
         "kept. What is not declared or malformed is left out, if anything is refused.",
+    )
+
+
+def _impression() -> StrictText:
+    return StrictText(
+        required=False,
+        default=None,
+        allow_null=True,
+        allow_blank=True,
+        max_length=256,
+        trim_whitespace=False,
+        help_text="What `POST /v1/shown` answered, good for one decision. Without a good one a "
+        "decision has all its effects, and is left out of the statistics.",
     )
 
 
@@ -220,6 +235,9 @@ class Consents(DecisionView):
         data_items = answers()
         partners = answers()
         identifiers = _brought_along()
+        impression = _impression()
+        variant = variant()
+        referrer = referrer()
         age_band = serializers.ChoiceField(
             choices=AGE_BANDS,
             required=False,
@@ -262,6 +280,9 @@ class Consents(DecisionView):
                 age_band=AgeBand(sent["age_band"]) if "age_band" in sent else None,
                 guardian_consent=sent.get("guardian_consent"),
                 identifiers=sent["identifiers"],
+                impression=sent["impression"],
+                variant=sent["variant"],
+                referrer=sent["referrer"],
             ),
             visit=cookies.read_visit(request, device_seed=sent.get("device_seed")),
             keys=settings.CONSENT_KEYS,
@@ -318,6 +339,9 @@ class Revocations(DecisionView):
         data_items = serializers.ListField(child=code(), required=False, default=list)
         partners = serializers.ListField(child=code(), required=False, default=list)
         identifiers = _brought_along()
+        impression = _impression()
+        variant = variant()
+        referrer = referrer()
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             if attrs["all"] == bool(attrs["purposes"] or attrs["data_items"] or attrs["partners"]):
@@ -352,6 +376,9 @@ class Revocations(DecisionView):
             refused=None if sent["all"] else refused,
             visit=cookies.read_visit(request),
             identifiers=sent["identifiers"],
+            impression=sent["impression"],
+            variant=sent["variant"],
+            referrer=sent["referrer"],
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from tracking.consents import rules
+from tracking.consents import floods, rules
 from tracking.consents.types import DeviceClass, Erased, Identifiers, Recorded, Visit
-from tracking.lib.client_address import find_client
+from tracking.lib.client_address import Address, find_client
 from tracking.lib.country_database import CountryDatabase
 from tracking.notices.types import Notice
 from tracking.regimes import rules as regimes
@@ -73,14 +74,33 @@ def is_place_by_address(place: Jurisdiction | None) -> bool:
     return bool(settings.COUNTRY_DATABASE) and not is_told
 
 
-def _look_up(request: HttpRequest) -> Jurisdiction | None:
-    if not settings.COUNTRY_DATABASE:
-        return None
-    client = find_client(
+def _find_client(request: HttpRequest) -> Address | None:
+    return find_client(
         peer=request.META.get("REMOTE_ADDR", ""),
         forwarded_for=request.headers.get("X-Forwarded-For", ""),
         proxy_hops=settings.TRUSTED_PROXY_HOPS,
     )
+
+
+def is_flood(request: HttpRequest, *, kind: str) -> bool:
+    """
+    Count this request; say whether more of its kind came from its network than people send.
+
+    The address is in Redis under another name for two minutes, and goes no further.
+    """
+    client = _find_client(request)
+    if settings.TRUSTED_PROXY_HOPS == 0 and client is not None:
+        # What comes from a proxy that nobody told us of has the proxy's address, whoever sends it.
+        is_proxied = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+        if is_proxied or not client.is_global:
+            return False
+    return floods.get_flood().is_flood(client, kind=kind, now=time.time())
+
+
+def _look_up(request: HttpRequest) -> Jurisdiction | None:
+    if not settings.COUNTRY_DATABASE:
+        return None
+    client = _find_client(request)
     if client is None:
         return None
     found = _country_database(settings.COUNTRY_DATABASE).find(client)
@@ -97,6 +117,11 @@ def read_device_class(request: HttpRequest) -> DeviceClass:
     return rules.classify_device(request.headers.get("User-Agent", ""))
 
 
+def is_bot(request: HttpRequest) -> bool:
+    """Say whether the browser says that it is a program; our own scans' does (headless)."""
+    return rules.is_bot(request.headers.get("User-Agent", ""))
+
+
 def read_visit(
     request: HttpRequest, *, device_seed: str | None = None, is_own_page: bool = False
 ) -> Visit:
@@ -106,8 +131,10 @@ def read_visit(
         device_token=None if are_doubtful(request) else read_token(request),
         place=read_place(request),
         device_class=read_device_class(request),
+        is_bot=is_bot(request),
         device_seed=device_seed,
         is_own_page=is_own_page,
+        is_flood=is_flood(request, kind="decision"),
     )
 
 

@@ -35,7 +35,8 @@ class Device(models.Model):
 
     `version` counts decisions that took effect; `serial` counts the tokens issued for it. With
     `erased_at` the row only keeps the id from being used again, for partners have been told of its
-    end; a trigger refuses to change it.
+    end; a trigger refuses to change it. `is_suspect`: nothing it decided came with a proof of being
+    shown.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -50,6 +51,7 @@ class Device(models.Model):
     with_signal = models.BooleanField(default=False)
     last_record_key = models.UUIDField()
     erased_at = models.DateTimeField(null=True)
+    is_suspect = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -120,6 +122,23 @@ class Uncounted(models.Model):
 
     def __str__(self) -> str:
         return str(self.record_key)
+
+
+class SpentImpression(models.Model):
+    """
+    A proof of being shown that came with a decision; it is good for one. Names neither.
+
+    Forgotten after two days, when it has long expired.
+    """
+
+    nonce = models.BinaryField(primary_key=True)
+    spent_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["spent_at"], name="spent_by_age")]
+
+    def __str__(self) -> str:
+        return str(self.spent_at)
 
 
 class ConsentPrivate(models.Model):

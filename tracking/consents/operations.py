@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, connection, transaction
 
 from tracking.consents import identifiers as stored
-from tracking.consents import queries, rules
+from tracking.consents import models, queries, referrers, rules
 from tracking.consents.types import (
     AgeBand,
     DecisionCount,
@@ -28,9 +28,11 @@ from tracking.consents.types import (
     Surface,
     Visit,
 )
-from tracking.lib import bits, device_token, prepared, sealing
+from tracking.experiments import queries as experiments
+from tracking.lib import bits, device_token, impression, prepared, sealing
 from tracking.lib.device_token import DeviceToken
 from tracking.lib.errors import DomainError
+from tracking.lib.impression import Impression
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox import operations as outbox
@@ -38,11 +40,14 @@ from tracking.outbox.types import News, sealing_context
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Applied
 from tracking.registry import queries as registry
-from tracking.registry.types import SiteInfo
+from tracking.registry.types import Presentation, SiteInfo
 
 Keys = Mapping[str, bytes]
 
 NEWS_KIND = "consent"
+
+# Longer than one is good for, whatever our clocks say.
+_KEEP_IMPRESSIONS_FOR = 2 * rules.IMPRESSION_LASTS
 
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -110,6 +115,9 @@ def record_consent(*, submission: Submission, visit: Visit, keys: Keys, now: dat
 
     A partner that loses something is told under what it knows the device: what was kept of that,
     and what the decision brings along. What is wrong with that never costs a refusal.
+
+    A decision without a good proof of being shown has all its effects, and is marked as suspect: it
+    is left out of the statistics.
 
     Where the site asks ages, a yes of a child without its guardian's is not taken; what the same
     decision refuses is.
@@ -190,6 +198,9 @@ def revoke(
     refused: frozenset[str] | None,
     visit: Visit,
     identifiers: object = None,
+    impression: str | None = None,
+    variant: str = "",
+    referrer: str | None = None,
     keys: Keys,
     now: datetime,
 ) -> Recorded:
@@ -212,6 +223,9 @@ def revoke(
             granted=frozenset(),
             refused=current.asked_ids if refused is None else refused,
             identifiers=identifiers,
+            impression=impression,
+            variant=variant,
+            referrer=referrer,
         ),
         visit=visit,
         keys=keys,
@@ -264,6 +278,12 @@ def take_uncounted(*, limit: int) -> list[DecisionCount]:
     with connection.cursor() as cursor:
         cursor.execute(queries.TAKE_WAITING, {"limit": limit})
         return queries.read_counts(cursor.fetchall())
+
+
+def forget_impressions(*, now: datetime) -> int:
+    """Forget proofs of being shown that have expired; return how many."""
+    expired = models.SpentImpression.objects.filter(spent_at__lt=now - _KEEP_IMPRESSIONS_FOR)
+    return expired.delete()[0]
 
 
 def make_months(*, now: datetime, ahead: int = 3) -> list[str]:
@@ -368,6 +388,11 @@ def _own_token(text: str | None, site: SiteInfo, keys: Keys) -> DeviceToken | No
     return token if token is not None and token.site_id == site.id else None
 
 
+def _own_impression(text: str | None, site: SiteInfo, keys: Keys) -> Impression | None:
+    proof = impression.verify(text, keys=keys) if text else None
+    return proof if proof is not None and proof.site_id == site.id else None
+
+
 def _seeded_device(seed: str | None, site: SiteInfo, keys: Keys) -> UUID | None:
     if seed is None:
         return None
@@ -381,10 +406,10 @@ def _seeded_device(seed: str | None, site: SiteInfo, keys: Keys) -> UUID | None:
 _NEW_DEVICE = """
   INSERT INTO consents_device
     (id, site_id, version, serial, client_seq, granted, refused, notice_id, decided_at,
-     with_signal, last_record_key)
+     with_signal, last_record_key, is_suspect)
   VALUES (%(device)s, %(site)s, %(version)s, %(serial)s, %(seq)s, %(state_granted)s,
           %(state_refused)s, %(state_notice)s, %(state_decided_at)s, %(state_signal)s,
-          %(last_key)s)
+          %(last_key)s, %(device_suspect)s AND NOT EXISTS (SELECT FROM spent))
 """
 
 _KNOWN_DEVICE = """
@@ -392,12 +417,18 @@ _KNOWN_DEVICE = """
      SET version = %(version)s, serial = %(serial)s, client_seq = %(seq)s,
          granted = %(state_granted)s, refused = %(state_refused)s, notice_id = %(state_notice)s,
          decided_at = %(state_decided_at)s, with_signal = %(state_signal)s,
-         last_record_key = %(last_key)s
+         last_record_key = %(last_key)s,
+         is_suspect = %(device_suspect)s AND NOT EXISTS (SELECT FROM spent)
    WHERE id = %(device)s
 """
 
+# What nobody had spent takes the doubt away; whoever spends it at the same time waits for this.
 _WRITE = """
-WITH device AS (
+WITH spent AS (
+  INSERT INTO consents_spentimpression (nonce, spent_at)
+  SELECT %(nonce)s::bytea, %(now)s WHERE %(nonce)s::bytea IS NOT NULL
+  ON CONFLICT DO NOTHING RETURNING nonce
+), device AS (
 {device}
 ), record AS (
   INSERT INTO consents_consentrecord
@@ -407,7 +438,8 @@ WITH device AS (
   VALUES (%(key)s, %(now)s, %(site)s, %(notice)s, %(granted)s, %(refused)s, %(withdrawn)s,
           %(method)s, %(surface)s, %(prior)s, %(regime)s, %(country_group)s, %(country_method)s,
           %(language)s, %(device_class)s, %(variant)s, %(presentation)s, %(referrer_class)s,
-          %(signal)s, %(superseded)s, false, %(commitment)s)
+          %(signal)s, %(superseded)s, %(suspect)s AND NOT EXISTS (SELECT FROM spent),
+          %(commitment)s)
 ), uncounted AS (
   INSERT INTO consents_uncounted (record_key, recorded_at, held, held_since)
   VALUES (%(key)s, %(now)s, %(held)s, %(held_since)s)
@@ -458,6 +490,14 @@ def _record(
     choices = rules.choices_after(before=before, merged=merged, submission=submission, now=now)
     key, salt = uuid4(), secrets.token_bytes(32)
     device = sender.device or UUID(bytes=secrets.token_bytes(16))
+    proof = _own_impression(submission.impression, site, keys)
+    doubt = rules.doubt(
+        impression=proof,
+        # Of a flood only first decisions: who has a token was somebody before.
+        is_machine=visit.is_bot or (state is None and visit.is_flood),
+        was_suspect=state.is_suspect if state is not None and sender.is_trusted else None,
+        now=now,
+    )
     version = 1 if state is None else state.version + (0 if merged.is_superseded else 1)
     rotates = sender.is_by_token and sender.is_trusted
     serial = queries.FIRST_SERIAL if state is None else state.serial + rotates
@@ -476,6 +516,8 @@ def _record(
     }
     if submission.age_band is not None:
         private |= {"age_band": submission.age_band, "guardian_consent": guardian_consent}
+    was_out = state is not None and state.is_suspect
+    variant = submission.variant or (proof.variant if proof else "")
     answered = _answered(notice, submission)
     # A refusal may come on an older notice, which does not know the newer one's choices.
     state_notice = notice if choices.notice == notice.number else _version(site, choices.notice)
@@ -512,14 +554,20 @@ def _record(
                 "country_method": applied.jurisdiction.method,
                 "language": submission.language,
                 "device_class": visit.device_class,
-                "variant": submission.variant,
-                "presentation": regimes.presentation_in(regime=regime, wanted=site.presentation),
-                "referrer_class": submission.referrer_class,
+                "variant": variant,
+                "presentation": _presentation(site, applied, variant=variant),
+                "referrer_class": proof.source
+                if submission.referrer is None and proof
+                else referrers.classify(host=submission.referrer, origins=site.origins),
+                "nonce": doubt.nonce,
+                "suspect": doubt.is_suspect,
+                "device_suspect": doubt.is_suspect if state is None else state.is_suspect,
+                # What was left out of the statistics is not missed there either.
                 "held": None
-                if before is None
+                if before is None or was_out
                 else _bits(_version(site, before.notice), before.granted),
                 "held_since": None
-                if before is None
+                if before is None or was_out
                 else datetime.fromtimestamp(before.decided_at, tz=UTC),
                 "signal": submission.gpc,
                 "superseded": merged.is_superseded,
@@ -575,6 +623,12 @@ def _record(
         deliveries=deliveries,
         is_replay=False,
     )
+
+
+def _presentation(site: SiteInfo, applied: Applied, *, variant: str) -> Presentation:
+    """Return how this visitor was asked: an arm of an experiment may ask otherwise."""
+    wanted = experiments.find_presentation(site_code=site.code, variant=variant)
+    return regimes.presentation_in(regime=applied.regime, wanted=wanted or site.presentation)
 
 
 def _answered(notice: Notice, submission: Submission) -> Submission:

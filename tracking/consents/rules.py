@@ -13,12 +13,14 @@ from tracking.consents.types import (
     Choices,
     DeliveryStatus,
     DeviceClass,
+    Doubt,
     Method,
     Outgoing,
     Stage,
     Submission,
 )
 from tracking.lib import bits, canonical_json
+from tracking.lib.impression import Impression
 from tracking.notices.types import Notice, TagTerms, Terms
 from tracking.outbox.types import EventState, EventStatus, Outcome
 from tracking.regimes.types import Regime
@@ -39,6 +41,22 @@ _NOTHING_THERE = {
 # All its last words.
 LAST_WORDS = frozenset({Stage.CONFIRMED, *_NOTHING_THERE.values()})
 
+# How long a proof of being shown is good: a page that is left open for longer is asked again.
+IMPRESSION_LASTS = timedelta(hours=24)
+# Clocks of two of our processes may differ.
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+# Pressed sooner than this after it was painted, the notice was answered by no person. Who only has
+# to press when a light comes on needs 213 ms on average, of which 131 ms to see it (Woods et al.
+# 2015, Frontiers in Human Neuroscience 9:131); here words have to be read and a button aimed at.
+FASTEST_PRESS_MS = 150
+
+# What calls itself a program. CUBOT makes phones.
+_BOT = re.compile(
+    r"(?<!cu)bot|crawl|spider|slurp|scrap|headless|lighthouse|pagespeed|inspectiontool|gtmetrix"
+    r"|pingdom|ptst|externalhit|phantomjs|curl/|wget/|python|aiohttp|httpx|libwww|go-http-client",
+    re.IGNORECASE,
+)
 _TABLET = re.compile(r"iPad|Tablet|Android(?!.*Mobile)", re.IGNORECASE)
 _PHONE = re.compile(r"Mobi|iPhone|Android", re.IGNORECASE)
 
@@ -438,6 +456,47 @@ def choices_after_erasure(*, notice: Notice, erased_at: datetime, seq: int) -> C
 def commitment(*, salt: bytes, private: Mapping[str, object]) -> bytes:
     """Return HMAC-SHA256(salt, canonical private part): proves it later, tells nothing now."""
     return hmac.digest(salt, canonical_json.dumps(dict(private)), "sha256")
+
+
+def doubt(
+    *,
+    impression: Impression | None,
+    is_machine: bool,
+    was_suspect: bool | None,
+    now: datetime,
+) -> Doubt:
+    """
+    Return whether statistics leave a decision out.
+
+    A proof of being shown, good for one decision, takes the doubt away. Without one a device is as
+    it was before, and a new one is suspect. What calls itself a bot, or comes in a flood, always
+    is. The decision's effect is the same in any case.
+
+    :param impression: what was brought along, if we signed it for this site
+    :param was_suspect: what is known of the device; None = it is new, or its sender not trusted
+    """
+    is_good = (
+        not is_machine
+        and impression is not None
+        and -_CLOCKS_DIFFER.total_seconds()
+        <= now.timestamp() - impression.issued_at
+        < IMPRESSION_LASTS.total_seconds()
+        and not is_inhuman(waited_ms=impression.waited_ms)
+    )
+    return Doubt(
+        is_suspect=is_machine or was_suspect is None or was_suspect,
+        nonce=impression.nonce if is_good and impression is not None else None,
+    )
+
+
+def is_inhuman(*, waited_ms: int | None) -> bool:
+    """Say whether a notice was answered sooner than a person can."""
+    return waited_ms is not None and waited_ms < FASTEST_PRESS_MS
+
+
+def is_bot(user_agent: str) -> bool:
+    """Say whether a user agent says that it is a program's: a crawler's, or a driven browser's."""
+    return _BOT.search(user_agent) is not None
 
 
 def classify_device(user_agent: str) -> DeviceClass:

@@ -111,10 +111,14 @@ class Visit:
     device_token: str | None
     place: Jurisdiction | None
     device_class: DeviceClass
+    # The user agent says of itself that it is none of a person's.
+    is_bot: bool = False
     # Made at random by a browser that has no token yet; as secret as one, and never kept.
     device_seed: str | None = None
     # A form of our own page, which proved that (by Django's token or our Origin), needs none.
     is_own_page: bool = False
+    # More came from its network within a minute than people send.
+    is_flood: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +141,28 @@ class Submission:
     granted: frozenset[str]
     refused: frozenset[str]
     is_history: bool = False
-    # What statistics count by: the arm of an experiment, and where the visitor had come from.
+    # The proof of being shown, unchecked: what is wrong with it costs no decision its effect.
+    impression: str | None = None
+    # What statistics count by, where the proof does not say it: the arm of an experiment, and the
+    # host of the page before ("" where there was none, None = not said).
     variant: str = ""
-    referrer_class: ReferrerClass = ReferrerClass.UNKNOWN
+    referrer: str | None = None
     # None = not said; a site that does not ask may not say them.
     age_band: AgeBand | None = None
     guardian_consent: bool | None = None
     # As sent and unchecked: nothing that is wrong with them may cost a refusal.
     identifiers: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """
+    Whether statistics leave a decision out: as `is_suspect` says, unless `nonce` is spent with it
+    for the first time.
+    """
+
+    is_suspect: bool
+    nonce: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -27,14 +28,29 @@ from tracking.access.api import SessionOrToken, TokenAuthentication
 from tracking.access.types import Scope
 from tracking.consents import cookies
 from tracking.consents.types import Surface
-from tracking.insights import operations, queries, rules
-from tracking.insights.types import PERMISSION, Dimension, Funnel, Number, OptInReport, Rate
+from tracking.insights import counting, operations, queries, rules
+from tracking.insights.types import (
+    PERMISSION,
+    Dimension,
+    Funnel,
+    Number,
+    Occasion,
+    OptInReport,
+    Rate,
+)
 from tracking.web.errors import errors
-from tracking.web.fields import StrictBoolean, StrictInteger, StrictSerializer, code
+from tracking.web.fields import (
+    StrictBoolean,
+    StrictInteger,
+    StrictSerializer,
+    code,
+    referrer,
+    variant,
+)
 from tracking.web.parsers import StrictJSONParser, TextJSONParser
 from tracking.web.site import SITE, named_site
 
-_SHOWN_BY = (Surface.BAR, Surface.CARD, Surface.DIALOG, Surface.LINK)
+_OCCASIONS = {True: Occasion.FIRST, False: Occasion.AGAIN, None: Occasion.RENEWAL}
 
 
 class Showing(APIView):
@@ -45,11 +61,90 @@ class Showing(APIView):
         site = code()
         notice = StrictInteger(min_value=1, max_value=2**31 - 1)
         language = code()
-        surface = serializers.ChoiceField(choices=[surface.value for surface in _SHOWN_BY])
-        first = StrictBoolean(help_text="The first time for this browser, not again.")
+        surface = serializers.ChoiceField(
+            choices=[surface.value for surface in Surface],
+            help_text="`preferences`, `page` and `api`: the notice was asked for. Nothing is "
+            "counted then.",
+        )
+        occasion = serializers.ChoiceField(
+            choices=[occasion.value for occasion in Occasion],
+            required=False,
+            help_text="The first time in this browser, again since it was ignored, or a renewal: "
+            "what had been chosen expired or means something else now.",
+        )
+        first = StrictBoolean(
+            required=False,
+            allow_null=True,
+            help_text="The occasion as our script says it, in few bytes: true = first, false = "
+            "again, null = renewal.",
+        )
+        variant = variant()
+        referrer = referrer()
+        waited = StrictInteger(
+            required=False,
+            default=None,
+            allow_null=True,
+            min_value=0,
+            max_value=2**31 - 1,
+            help_text="Milliseconds from painting the notice to the press; null = nothing was "
+            "pressed yet.",
+        )
+
+        def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+            if "first" in attrs:
+                attrs.setdefault("occasion", _OCCASIONS[attrs.pop("first")])
+            if attrs["surface"] in counting.SHOWN_BY and "occasion" not in attrs:
+                raise serializers.ValidationError({"occasion": ["This field is required."]})
+            return attrs
+
+    @extend_schema_serializer(component_name="Shown")
+    class Output(serializers.Serializer[Any]):
+        impression = serializers.CharField(
+            help_text="For the decision that comes of it; good once, and for a day."
+        )
 
     @extend_schema(
         operation_id="count_shown",
+        request=Input,
+        responses={200: Output, **errors(400, 403, 404, 413, 415, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """Count that the banner was shown. Carries no identifier and reads no cookie."""
+        sent = self.Input.read(request.data)
+        impression = operations.count_shown(
+            site_code=sent["site"],
+            notice_number=sent["notice"],
+            language=sent["language"],
+            surface=Surface(sent["surface"]),
+            device_class=cookies.read_device_class(request),
+            occasion=Occasion(sent.get("occasion", Occasion.FIRST)),
+            origin=request.headers.get("Origin"),
+            place=cookies.read_place(request),
+            variant=sent["variant"],
+            referrer=sent["referrer"],
+            waited_ms=sent["waited"],
+            is_bot=cookies.is_bot(request),
+            keys=settings.CONSENT_KEYS,
+            now=timezone.now(),
+            is_flood=cookies.is_flood(request, kind="showing"),
+        )
+        return Response({"impression": impression}, headers={"Cache-Control": "private, no-store"})
+
+
+class PageView(APIView):
+    parser_classes = [StrictJSONParser, TextJSONParser]
+
+    @extend_schema_serializer(component_name="PageView")
+    class Input(StrictSerializer):
+        site = code()
+        granted = serializers.ListField(
+            child=code(),
+            max_length=64,
+            help_text="Codes of the purposes that are allowed at this moment.",
+        )
+
+    @extend_schema(
+        operation_id="count_page_view",
         request=Input,
         responses={
             204: OpenApiResponse(description="Counted."),
@@ -57,17 +152,13 @@ class Showing(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Count that the banner was shown. Carries no identifier and reads no cookie."""
+        """Count a page view. Carries neither identifier nor address, and reads no cookie."""
         sent = self.Input.read(request.data)
-        operations.count_shown(
+        operations.count_page_view(
             site_code=sent["site"],
-            notice_number=sent["notice"],
-            language=sent["language"],
-            surface=sent["surface"],
+            granted=sent["granted"],
             device_class=cookies.read_device_class(request),
-            is_first=sent["first"],
             origin=request.headers.get("Origin"),
-            place=cookies.read_place(request),
             now=timezone.now(),
         )
         return Response(status=204)

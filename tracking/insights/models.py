@@ -21,7 +21,8 @@ class Cell(models.Model):
     """
     Everything that people are counted by, but site and day; see `types.Cell` for the fields.
 
-    The id is the digest of the rest, so that whoever counts needs not look it up.
+    The id is the digest of the rest, so that whoever counts needs not look it up. A trigger marks
+    as told what a number is of: few of all cells, and the only ones that pages read.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -37,6 +38,10 @@ class Cell(models.Model):
     referrer_class = models.TextField()
     purposes = models.TextField()
     choices = models.TextField()
+    is_told = models.BooleanField(db_default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(is_told=True), name="cells_told")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.language} {self.device_class}"
@@ -124,6 +129,45 @@ class CountedBatch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class DailyPages(models.Model):
+    """
+    How many pages were viewed on one day, exactly; `purposes` are the choice numbers that were
+    allowed then, as text of bits. Fewer than ten are never shown.
+    """
+
+    pk = CompositePrimaryKey("site", "day", "device_class", "purposes")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    day = models.DateField()
+    device_class = models.TextField()
+    purposes = models.TextField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(count__gte=1), name="pages_positive"),
+            # One text for one set.
+            models.CheckConstraint(
+                condition=Q(purposes__regex="^([01]*1)?$"), name="pages_purposes_bits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site_id} {self.day} {self.count}"
+
+
+class LastTelling(models.Model):
+    """When numbers last grew, in its only row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="telling_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.told_at)
 
 
 class CohortCount(models.Model):

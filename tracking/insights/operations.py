@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import DataError, ProgrammingError, connection, transaction
 
 from tracking.consents import operations as consents
-from tracking.consents.types import DecisionCount
-from tracking.insights import counting, models, queries, release
-from tracking.insights.types import Cell, Kind
+from tracking.consents import referrers
+from tracking.consents.types import DecisionCount, Surface
+from tracking.insights import (
+    counting,
+    gathered,
+    loss_queries,
+    models,
+    queries,
+    release,
+    rules,
+)
+from tracking.insights.types import CELL_FIELDS, Cell, Kind, Occasion
+from tracking.lib import bits, impression
+from tracking.lib.counters import Batch
 from tracking.lib.errors import DomainError
+from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
 from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction
@@ -36,6 +48,12 @@ class ForeignOrigin(DomainError):
     status = 403
 
 
+class PageViewsOff(DomainError):
+    code = "page_views_off"
+    message = "This site does not count page views."
+    status = 403
+
+
 Counts = Mapping[tuple[int, date, Cell], int]
 
 # How long after its midnight a day stays open for counts that are still on their way.
@@ -44,8 +62,8 @@ CLOSES_AFTER = timedelta(hours=1)
 AT_ONCE = 20_000
 _KEEP_BATCHES_FOR = timedelta(days=30)
 
-_FIELDS = ", ".join(field.name for field in fields(Cell))
-_TEXTS = ", ".join(f"{field.name} text" for field in fields(Cell))
+_FIELDS = ", ".join(CELL_FIELDS)
+_TEXTS = ", ".join(f"{name} text" for name in CELL_FIELDS)
 
 _KEEP_CELLS = f"""
 INSERT INTO insights_cell (id, {_FIELDS})
@@ -66,6 +84,27 @@ INSERT INTO insights_dailycount (site_id, day, cell_id, count)
 SELECT site, day, cell, count
   FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
 ON CONFLICT (site_id, day, cell_id) DO UPDATE SET count = insights_dailycount.count + excluded.count
+"""
+_ADD_PAGES = """
+INSERT INTO insights_dailypages (site_id, day, device_class, purposes, count)
+SELECT site, day, device_class, purposes, count
+  FROM jsonb_to_recordset(%(rows)s)
+    AS row(site bigint, day date, device_class text, purposes text, count integer)
+ON CONFLICT (site_id, day, device_class, purposes)
+DO UPDATE SET count = insights_dailypages.count + excluded.count
+"""
+_SET_COUNTS = """
+INSERT INTO insights_dailycount AS c (site_id, day, cell_id, count)
+SELECT site, day, cell, count
+  FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
+ON CONFLICT (site_id, day, cell_id)
+DO UPDATE SET count = excluded.count, settled = LEAST(c.settled, excluded.count),
+              released = LEAST(c.released, excluded.count)
+"""
+_DROP_COUNTS = """
+DELETE FROM insights_dailycount c
+ USING jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid)
+ WHERE c.site_id = row.site AND c.day = row.day AND c.cell_id = row.cell
 """
 _ADD_NUMBERS = """
 INSERT INTO insights_dailynumber (site_id, day, cell_id, count)
@@ -102,22 +141,39 @@ def roll_up() -> int:
     return total
 
 
+@transaction.atomic
+def count_decisions(decisions: Sequence[DecisionCount]) -> None:
+    """Count decisions; whoever calls it sees to it that none is counted twice."""
+    take_turn()
+    _add(counting.count_cells(decisions))
+    _count_cohorts(decisions)
+
+
 def count_shown(
     *,
     site_code: str,
     notice_number: int,
     language: str,
-    surface: str,
+    surface: Surface,
     device_class: str,
-    is_first: bool,
+    occasion: Occasion,
     origin: str | None,
     place: Jurisdiction | None,
+    keys: Mapping[str, bytes],
     now: datetime,
-) -> None:
+    variant: str = "",
+    referrer: str | None = None,
+    waited_ms: int | None = None,
+    is_bot: bool = False,
+    is_flood: bool = False,
+) -> str:
     """
-    Count one showing of the banner, on the day that `now` is in the site's zone.
+    Count one showing of the banner, on the day that `now` is in the site's zone; return the proof
+    that a decision brings along. Where the notice was asked for, nothing is counted.
 
-    Nothing of the visitor is stored but the coarse words that are counted by.
+    Nothing of the visitor is stored but the coarse words that are counted by. It is gathered in
+    Redis until `flush` counts it; with Redis away or slow it is counted at once. The proof is
+    random: it is stored nowhere before it is spent, and then not with what it was spent on.
 
     :raises UnknownSite: 404
     :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
@@ -131,21 +187,34 @@ def count_shown(
         raise ShowingInvalid(fields={"notice": ["There is no such notice."]})
     if language not in notices.list_languages(notice):
         raise ShowingInvalid(fields={"language": ["The notice was not shown in this language."]})
-    regime = regimes.resolve(place=place, site=site, on=now.date()).regime
-    cell = Cell(
-        kind=Kind.SHOWN if is_first else Kind.SHOWN_AGAIN,
-        language=language,
-        device_class=device_class,
-        regime=regime.code,
-        country_group=regime.country_group,
-        presentation=surface,
-        surface="",
-        notice=str(notice.number),
-        variant="",
-        referrer_class="",
+    is_shown = surface in counting.SHOWN_BY
+    referrer_class = referrers.classify(host=referrer, origins=site.origins)
+    if is_shown:
+        cell = counting.showing_cell(
+            occasion=occasion,
+            presentation=surface,
+            notice=notice.number,
+            language=language,
+            regime=regimes.resolve(place=place, site=site, on=now.date()).regime,
+            device_class=device_class,
+            variant=variant,
+            referrer_class=referrer_class,
+            is_bot=is_bot,
+            waited_ms=waited_ms,
+        )
+        day = now.astimezone(ZoneInfo(site.zone)).date()
+        if is_flood:
+            cell = replace(cell, kind=Kind.SUSPECT_SHOWN)
+        _gather_showing(site.id, day, cell, now=now)
+    return impression.issue(
+        site_id=site.id,
+        issued_at=int(now.timestamp()),
+        waited_ms=waited_ms,
+        is_shown=is_shown,
+        variant=variant,
+        source=referrer_class,
+        keys=keys,
     )
-    day = now.astimezone(ZoneInfo(site.zone)).date()
-    count_showings(batch=uuid4(), counts={(site.id, day, cell): 1}, now=now)
 
 
 def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
@@ -158,6 +227,116 @@ def count_showings(*, batch: UUID, counts: Counts, now: datetime) -> bool:
         if is_new:
             _add(counts)
     return is_new
+
+
+def count_page_view(
+    *,
+    site_code: str,
+    granted: Collection[str],
+    device_class: str,
+    origin: str | None,
+    now: datetime,
+) -> None:
+    """
+    Count one page view, by the purposes that were allowed on it, where the site counts them.
+
+    Neither the page nor the visitor is known. It is gathered in Redis until `flush` counts it; with
+    Redis away or slow it is counted at once.
+
+    :param granted: codes of purposes
+    :raises UnknownSite: 404
+    :raises ForeignOrigin: 403, the Origin is missing or not one of the site's
+    :raises PageViewsOff: 403
+    :raises ShowingInvalid: 400, an unknown purpose
+    """
+    site = registry.get_site(code=site_code)
+    if origin not in site.origins:
+        raise ForeignOrigin
+    if not site.counts_page_views:
+        raise PageViewsOff
+    numbers = loss_queries.get_purpose_numbers(site_id=site.id)
+    unknown = sorted(set(granted) - numbers.keys())
+    if unknown:
+        raise ShowingInvalid(
+            fields={"granted": [f"There is no purpose {code}." for code in unknown[:5]]}
+        )
+    key = counting.PagesKey(
+        site=site.id,
+        day=now.astimezone(ZoneInfo(site.zone)).date(),
+        device_class=device_class,
+        purposes=bits.pack(numbers[code] for code in granted),
+    )
+    try:
+        gathered.page_views().add({counting.gathered_pages_key(key): 1})
+    except Away:
+        count_pages(batch=uuid4(), counts={key: 1}, now=now)
+
+
+def count_pages(*, batch: UUID, counts: Mapping[counting.PagesKey, int], now: datetime) -> bool:
+    """Count a batch of page views, once however often it is sent; say whether it was new."""
+    with transaction.atomic():
+        _, is_new = models.CountedBatch.objects.get_or_create(
+            pk=batch, defaults={"counted_at": now}
+        )
+        if is_new:
+            rows: list[dict[str, object]] = [
+                {**asdict(key), "day": key.day.isoformat(), "count": counts[key]}
+                # In one order, so that two batches do not wait for each other.
+                for key in sorted(counts, key=str)
+            ]
+            _write(_ADD_PAGES, rows)
+    return is_new
+
+
+def flush(*, now: datetime) -> int:
+    """
+    Count what was gathered in Redis; return how many batches were new.
+
+    A batch is dropped after it was counted, and counted once: a crash in between costs nothing,
+    and any number may flush at a time. One that cannot be counted keeps nobody waiting: it stays,
+    and the error is raised when the others are through.
+
+    :raises Away: Redis does not answer; what is gathered there waits
+    """
+    # What is of another site was gathered before somebody put an older database back.
+    sites = {site.id for site in registry.list_sites()}
+
+    def count_shown(batch: Batch) -> bool:
+        shown = counting.read_gathered(batch.counts)
+        ours = {key: count for key, count in shown.items() if key[0] in sites}
+        return count_showings(batch=batch.id, counts=ours, now=now)
+
+    def count_viewed(batch: Batch) -> bool:
+        viewed = counting.read_gathered_pages(batch.counts)
+        ours = {key: count for key, count in viewed.items() if key.site in sites}
+        return count_pages(batch=batch.id, counts=ours, now=now)
+
+    flushed, faults = 0, []
+    for counters, count in (
+        (gathered.showings(), count_shown),
+        (gathered.page_views(), count_viewed),
+    ):
+        for batch in counters.take():
+            try:
+                flushed += count(batch)
+            except (DataError, ProgrammingError, LookupError, ValueError) as fault:
+                faults.append(fault)
+            else:
+                counters.drop(batch.id)
+    if faults:
+        raise faults[0]
+    return flushed
+
+
+def tell_due(*, now: datetime) -> int:
+    """Tell, unless somebody has just done so: a showing gets a whole round to be answered."""
+    with transaction.atomic():
+        take_turn()
+        last = models.LastTelling.objects.filter(told_at__gt=now - rules.TELL_EVERY / 2)
+        if last.exists():
+            return 0
+        models.LastTelling.objects.update_or_create(pk=1, defaults={"told_at": now})
+    return tell(now=now)
 
 
 def tell(*, now: datetime, at_once: bool = False) -> int:
@@ -178,32 +357,26 @@ def tell(*, now: datetime, at_once: bool = False) -> int:
     return len(days)
 
 
-@transaction.atomic
 def recount(*, site: str) -> int:
     """
     Put right what `queries.verify` finds wrong with the counts of decisions; return how many.
 
     What was told stays told, and showings have no records: both stay as they are.
+
+    :raises UnknownSite:
     """
     info = registry.get_site(code=site)
-    take_turn()
-    differences = queries.list_differences(site=info)
-    _keep_cells({one.cell for one in differences})
-    for one in differences:
-        where = {"site_id": info.id, "day": one.day, "cell_id": counting.digest(one.cell)}
-        if one.recounted == 0:
-            models.DailyCount.objects.filter(**where).delete()
-            continue
-        row, _ = models.DailyCount.objects.get_or_create(**where, defaults={"count": one.recounted})
-        models.DailyCount.objects.filter(**where).update(
-            count=one.recounted,
-            settled=min(row.settled, one.recounted),
-            released=min(row.released, one.recounted),
-        )
-        models.CountedDay.objects.update_or_create(
-            site_id=info.id, day=one.day, defaults={"is_closed": False}
-        )
-    return len(differences)
+    total = 0
+    for span in queries.list_spans(site=info):
+        with transaction.atomic():
+            take_turn()
+            differences = queries.list_differences(site=info, span=span)
+            total += len(differences)
+            rows = _rows({(info.id, one.day, one.cell): one.recounted for one in differences})
+            _write(_OPEN_DAYS, rows)
+            _write(_SET_COUNTS, [row for row in rows if row["count"]])
+            _write(_DROP_COUNTS, [row for row in rows if not row["count"]])
+    return total
 
 
 def forget_batches(*, now: datetime) -> int:
@@ -220,13 +393,24 @@ def take_turn() -> None:
 # --- inside
 
 
+def _gather_showing(site_id: int, day: date, cell: Cell, *, now: datetime) -> None:
+    try:
+        gathered.showings().add({counting.gathered_key(site_id, day, cell): 1})
+    except Away:
+        count_showings(batch=uuid4(), counts={(site_id, day, cell): 1}, now=now)
+
+
 @transaction.atomic
 def _roll_up_some() -> int:
     take_turn()
     decisions = consents.take_uncounted(limit=AT_ONCE)
     if not decisions:
         return 0
-    _add(counting.count_cells(decisions))
+    count_decisions(decisions)
+    return sum(one.count for one in decisions)
+
+
+def _count_cohorts(decisions: Sequence[DecisionCount]) -> None:
     by_site: dict[int, list[DecisionCount]] = defaultdict(list)
     for one in decisions:
         by_site[one.site_id].append(one)
@@ -237,27 +421,34 @@ def _roll_up_some() -> int:
             for key, count in counting.count_cohorts(of_site, purposes).items()
         ]
         _write(_ADD_COHORTS, rows, site=site_id)
-    return sum(one.count for one in decisions)
 
 
 def _add(counts: Counts) -> None:
-    _keep_cells({cell for _, _, cell in counts})
-    rows = [
+    rows = _rows(counts)
+    _write(_OPEN_DAYS, rows)
+    _write(_ADD_COUNTS, rows)
+
+
+def _rows(counts: Counts) -> list[dict[str, object]]:
+    """Return counts as our statements read them; their cells are there then."""
+    ids = {cell: str(counting.digest(cell)) for cell in {cell for _, _, cell in counts}}
+    _write(
+        _KEEP_CELLS,
+        [
+            {"id": digest, **dict(zip(CELL_FIELDS, cell.values(), strict=True))}
+            for cell, digest in ids.items()
+        ],
+    )
+    return [
         {
             "site": site,
             "day": day.isoformat(),
-            "cell": str(counting.digest(cell)),
+            "cell": ids[cell],
             "kind": Kind.IGNORED if cell.kind is Kind.SHOWN else cell.kind,
             "count": count,
         }
         for (site, day, cell), count in counts.items()
     ]
-    _write(_OPEN_DAYS, rows)
-    _write(_ADD_COUNTS, rows)
-
-
-def _keep_cells(cells: set[Cell]) -> None:
-    _write(_KEEP_CELLS, [{"id": str(counting.digest(cell)), **asdict(cell)} for cell in cells])
 
 
 @transaction.atomic
@@ -273,19 +464,7 @@ def _tell_day(site: SiteInfo, day: date, *, now: datetime, at_once: bool) -> Non
         purposes=queries.list_purpose_numbers(site_id=site.id),
         closes=closes,
     )
-    _keep_cells(set(told.groups))
-    _write(
-        _ADD_NUMBERS,
-        [
-            {
-                "site": site.id,
-                "day": day.isoformat(),
-                "cell": str(counting.digest(cell)),
-                "count": count,
-            }
-            for cell, count in told.groups.items()
-        ],
-    )
+    _write(_ADD_NUMBERS, _rows({(site.id, day, cell): n for cell, n in told.groups.items()}))
     _write(
         _NOTE_RELEASED,
         [

@@ -31,6 +31,9 @@ from tracking.insights.types import (
 
 PERIODS = (7, 28, 90)
 
+# How often numbers grow, and so how long a showing may wait for its answer.
+TELL_EVERY = timedelta(minutes=5)
+
 # For each notice number, as text, the choice numbers that it asks about.
 Asked = Mapping[str, frozenset[int]]
 
@@ -230,6 +233,7 @@ def build_report(
             Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds
         ]
     whole = [told for day in days for told in on[day]]
+    answers = _answers(cells, filters)
     shown = funnel(whole)
     suspects = count(whole, (Kind.SUSPECT,))
     return OptInReport(
@@ -269,7 +273,7 @@ def build_report(
             ChoiceReport(
                 id=choice,
                 name=name,
-                rate=_choice_rate(cells, filters, number=numbers[choice], asked=asked),
+                rate=rate(answers, number=numbers[choice], asked=asked),
             )
             for choice, name in choice_names.items()
         ),
@@ -334,18 +338,13 @@ def _breakdown(
     return tuple(rows)
 
 
-def _choice_rate(cells: Sequence[CellSum], filters: Filters, *, number: int, asked: Asked) -> Rate:
-    return rate(
-        [
-            Told(
-                kind=one.cell.kind,
-                notice=one.cell.notice,
-                purposes=one.cell.choices,
-                is_mixed=is_mixed(one.cell, filters.where),
-                count=one.count,
-            )
-            for one in cells
-        ],
-        number=number,
-        asked=asked,
-    )
+def _answers(cells: Iterable[CellSum], filters: Filters) -> list[Told]:
+    """Return who answered every choice alike, with all their choices in the place of purposes."""
+    sums: dict[tuple[Kind, str, str, bool], int] = defaultdict(int)
+    for one in cells:
+        cell = one.cell
+        sums[cell.kind, cell.notice, cell.choices, is_mixed(cell, filters.where)] += one.count
+    return [
+        Told(kind=kind, notice=notice, purposes=choices, is_mixed=mixed, count=number)
+        for (kind, notice, choices, mixed), number in sums.items()
+    ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from tracking.lib.proportions import Interval
 
@@ -41,6 +42,17 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
     SUSPECT_SHOWN = "suspect_shown"
     SUSPECT = "suspect"
+
+
+class Occasion(StrEnum):
+    """
+    Why the notice was painted: for the first time in this browser, again since it was ignored, or
+    because what had been chosen expired or means something else now.
+    """
+
+    FIRST = "first"
+    AGAIN = "again"
+    RENEWAL = "renewal"
 
 
 DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
@@ -92,6 +104,20 @@ class Cell:
     referrer_class: str
     purposes: str = ""
     choices: str = ""
+
+    def values(self) -> tuple[str, ...]:
+        """Return what people are counted by, in the order of CELL_FIELDS."""
+        return _values(self)
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> Cell:
+        """Return the cell of values, or of a row that begins with them, in this order."""
+        kind, *others = values
+        return cls(kind=Kind(kind), **dict(zip(CELL_FIELDS[1:], others, strict=False)))
+
+
+CELL_FIELDS = tuple(field.name for field in fields(Cell))
+_values: Callable[[Cell], tuple[str, ...]] = attrgetter(*CELL_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +277,17 @@ class Base(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRates:
+    """
+    One purpose's rate for each arm of an experiment. `left_out`: people in groups of which it may
+    not be told what they chose and in which arm they were; some of them may be of no arm.
+    """
+
+    rates: Mapping[str, Rate]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Funnel:
     """What became of the banner's showings."""
 
@@ -366,3 +403,16 @@ class Health:
     lines: Sequence[PartnerLine]
     oldest_unconfirmed_seconds: int | None
     overdue: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """
+    What waits to be counted: decisions, and showings in Redis (None = it is away). `told_at` is
+    when numbers last grew, None = never.
+    """
+
+    decisions: int
+    oldest_decision_at: datetime | None
+    showings: int | None
+    told_at: datetime | None

@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from tracking.insights import cohort_views, report_views, views, why_views
+from tracking.insights import cohort_views, loss_views, report_views, views, why_views
 
 app_name = "console"
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path("cohorts/cohorts.<slug:kind>", cohort_views.download, name="cohort-file"),
     path("why/", why_views.why, name="why"),
     path("downloads/<slug:name>.<slug:kind>", views.download, name="download"),
+    path("page-views/", loss_views.page, name="page-views"),
+    path("page-views/page-views.<slug:kind>", loss_views.download, name="page-view-file"),
     path("reports/", report_views.overview, name="reports"),
     path("reports/<slug:site>/add/", report_views.create, name="report-add"),
     path("reports/<int:number>/test/", report_views.test, name="report-test"),

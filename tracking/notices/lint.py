@@ -222,6 +222,9 @@ def _lint_wording(content: Content, language: str) -> Iterator[Finding]:
             )  # fmt: skip
     for allow, refuse in (("allow", "refuse"), ("allow_all", "refuse_all")):
         yield from _lint_pair(text_in(words, allow), text_in(words, refuse), language, refuse)
+    choose = text_in(words, "choose").casefold()
+    if choose and choose in {text_in(words, key).casefold() for key in ("allow", "refuse")}:
+        yield stop("choose_alike", "fairness", "wording", language, "choose")
     if dictionary := _words().get(language):
         yield from _lint_fairness(words, language, dictionary)
 

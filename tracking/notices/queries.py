@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -216,6 +217,31 @@ def read_proposed(proposal: Proposal, *, site_code: str, now: datetime) -> Notic
         published_at=now,
         effective_at=now,
         content=proposal.content,
+    )
+
+
+def read_variant(
+    notice: Notice, *, wording: Mapping[str, Mapping[str, str]], presentation: str = ""
+) -> Notice:
+    """Return a published notice as it would be with some words, or its presentation, varied."""
+    content = {
+        **notice.content,
+        "wording": {
+            language: {**lines, **wording.get(language, {})}
+            for language, lines in notice.content["wording"].items()
+        },
+        "presentation": presentation or notice.content.get("presentation", ""),
+    }
+    return replace(notice, content=content)
+
+
+def check_variant(variant: Notice, *, now: datetime) -> tuple[Finding, ...]:
+    """Return what would be said about a variant if it were to be published: duties and fairness."""
+    return (
+        *checks.check(
+            content=variant.content, previous=variant.content, effective_at=now, published_at=now
+        ),
+        *lint.lint(variant.content),
     )
 
 

@@ -14,6 +14,7 @@ from tracking.consents.types import Choices, DeliveryStatus, Receipt
 from tracking.gate import queries as gate
 from tracking.gate import rules as gate_rules
 from tracking.gate.types import Decision
+from tracking.lib import impression
 from tracking.lib.languages import negotiate
 from tracking.notices import history, look
 from tracking.notices import queries as notices
@@ -142,6 +143,17 @@ def get_erasure_page(
         erased=erased,
         zone=site.zone,
     )
+
+
+def make_form_key(*, site_code: str, keys: Keys, now: datetime) -> str:
+    """
+    Return a name for a form that is shown, by which what it sends is recorded once, and which
+    proves that it was shown.
+
+    :raises UnknownSite:
+    """
+    site = registry.get_site(code=site_code)
+    return impression.issue(site_id=site.id, issued_at=int(now.timestamp()), keys=keys)
 
 
 def get_first_layer(

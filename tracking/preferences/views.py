@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
@@ -187,7 +186,7 @@ def first_layer(request: HttpRequest, site: str) -> HttpResponse:
     context = {
         "layer": layer,
         "back": request.headers.get("Referer", ""),
-        **_form_context(message=""),
+        **_form_context(site),
     }
     response = render(request, "preferences/first_layer.html", context)
     origins = " ".join(layer.origins)
@@ -239,7 +238,7 @@ def _show_preferences(
         "view": rules.read_view(request.POST.get("view", "") or request.GET.get("view", "")),
         # Whoever reads slowly may stop the page from renewing itself (WCAG 2.2.1).
         "is_still": request.GET.get("still") == "1",
-        **_form_context(message),
+        **_form_context(site, message),
     }
     return render(request, "preferences/page.html", context, status=status)
 
@@ -255,7 +254,7 @@ def _show_transmission(
         keys=settings.CONSENT_KEYS,
         now=timezone.now(),
     )
-    context = {"page": page, **_form_context(message)}
+    context = {"page": page, **_form_context(site, message)}
     return render(request, "preferences/transmission.html", context, status=status)
 
 
@@ -275,7 +274,7 @@ def _show_erasure(
         "page": page,
         "done_key": named if page.done else "",
         "is_still": request.GET.get("still") == "1",
-        **_form_context(message),
+        **_form_context(site, message),
     }
     if page.is_gone:
         status = 404
@@ -311,8 +310,9 @@ def _erase(request: HttpRequest, site: str) -> HttpResponse:
     return response
 
 
-def _form_context(message: str) -> dict[str, object]:
-    return {"form_key": secrets.token_urlsafe(18), "message": message}
+def _form_context(site: str, message: str = "") -> dict[str, object]:
+    key = queries.make_form_key(site_code=site, keys=settings.CONSENT_KEYS, now=timezone.now())
+    return {"form_key": key, "message": message}
 
 
 def _record(
@@ -366,6 +366,7 @@ def _record(
         gpc=reader.gpc,
         granted=answer.granted,
         refused=answer.refused,
+        impression=request.POST.get("form_key"),
         # Only what takes something away is told of them.
         identifiers=None
         if answer.granted and not answer.refused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from secrets import token_urlsafe
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,18 +20,12 @@ from tracking.publishing import page, queries
 from tracking.publishing.types import CHANGE_PERMISSION, PERMISSION, PUBLISH_PERMISSION
 from tracking.registry import queries as registry
 from tracking.web import console
+from tracking.web.previews import FRAMING_POLICY, origin_of, render_preview
 
 read = console.door(permission=PERMISSION, words=page.texts)
 change = console.door(permission=CHANGE_PERMISSION, words=page.texts, refusal="forbidden_change")
 publishes = console.door(
     permission=PUBLISH_PERMISSION, words=page.texts, refusal="forbidden_publish"
-)
-
-# The page frames previews of its own origin; everything else as for every page.
-_FRAMING_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 
 
@@ -75,32 +68,16 @@ def compare(
     return render(request, "publishing/compare.html", {**frame, "page": built})
 
 
-# What is shown here was written by whoever looks at it, and runs by itself: no origin, no network.
-_PREVIEW_POLICY = (
-    "default-src 'none'; script-src 'nonce-{nonce}' {origin}/b/; style-src 'nonce-{nonce}'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
-    "sandbox allow-scripts"
-)
-
-
 @require_safe
 @read
 def preview(
     request: HttpRequest, frame: console.Frame, *, site: str, language: str
 ) -> HttpResponse:
     """Show the banner as it would be with the draft, on an empty page."""
-    nonce, origin = token_urlsafe(16), f"{request.scheme}://{request.get_host()}"
     script = queries.get_preview(
-        site_code=site, language=language, endpoint=origin, now=timezone.now()
+        site_code=site, language=language, endpoint=origin_of(request), now=timezone.now()
     )
-    response = render(
-        request,
-        "publishing/preview.html",
-        {**frame, "shown": language, "script": script, "nonce": nonce},
-    )
-    response["Content-Security-Policy"] = _PREVIEW_POLICY.format(nonce=nonce, origin=origin)
-    response["X-Frame-Options"] = "SAMEORIGIN"
-    return response
+    return render_preview(request, frame, language=language, script=script)
 
 
 # --- to change
@@ -147,7 +124,7 @@ def wording(request: HttpRequest, frame: console.Frame, *, site: str) -> HttpRes
         {**frame, "page": built, "problem": problem},
         status=status,
     )
-    response["Content-Security-Policy"] = _FRAMING_POLICY
+    response["Content-Security-Policy"] = FRAMING_POLICY
     return response
 
 

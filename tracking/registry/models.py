@@ -75,6 +75,10 @@ class Site(models.Model):
     asks_age = models.BooleanField(
         default=False, help_text="Decisions say an age band; a child's yes needs its guardian's."
     )
+    counts_page_views = models.BooleanField(
+        default=False,
+        help_text="Count page views by the purposes allowed on them, without cookie or identifier.",
+    )
 
     class Meta:
         constraints = [

@@ -386,4 +386,5 @@ def _site_info(site: models.Site) -> SiteInfo:
         hold_mode=HoldMode(site.hold_mode),
         replays_held=site.replays_held,
         asks_age=site.asks_age,
+        counts_page_views=site.counts_page_views,
     )

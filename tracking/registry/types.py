@@ -155,6 +155,7 @@ class SiteInfo:
     hold_mode: HoldMode
     replays_held: bool
     asks_age: bool = False
+    counts_page_views: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,16 @@ from tracking.scans.types import Finding, Rule, Visitor
 
 # What the product itself keeps in a browser (docs/page-api.md): needed to ask and to obey.
 OWN_NAMES = frozenset(
-    {"cm_choices", "cm_shown", "cm_device", "cm_seed", "cm_saved", "cm_receipt", "cm_retired"}
+    {
+        "cm_choices",
+        "cm_shown",
+        "cm_arm",
+        "cm_device",
+        "cm_seed",
+        "cm_saved",
+        "cm_receipt",
+        "cm_retired",
+    }  # fmt: skip
 )
 
 Tags = Sequence[Mapping[str, Any]]

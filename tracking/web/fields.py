@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 
@@ -79,3 +80,27 @@ def answers() -> serializers.DictField:
 def millisecond_counter() -> StrictInteger:
     """Return a field for a counter that starts at the epoch in milliseconds."""
     return StrictInteger(min_value=0, max_value=2**53 - 1)
+
+
+def variant() -> StrictText:
+    """Return a field for the arm of an experiment; "" = none runs."""
+    return StrictText(
+        required=False,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        validators=[RegexValidator("^[a-z0-9:_-]{0,64}$")],
+        help_text="The arm of the experiment that this browser is in.",
+    )
+
+
+def referrer() -> StrictText:
+    """Return a field for the host of the page before; None = not said."""
+    return StrictText(
+        required=False,
+        default=None,
+        allow_blank=True,
+        max_length=253,
+        trim_whitespace=False,
+        help_text='The host of the page before, "" if there was none. Only its kind is kept.',
+    )

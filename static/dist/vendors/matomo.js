@@ -1,1 +1,1 @@
-"use strict";(()=>{var n=CM_SIGNALS.vendors,e=window;n.matomo=[["analytics"],([n],t)=>((n=>{const t=e[n];return"function"==typeof t?.push?t:e[n]=[]})("_paq").push([t?"requireConsent":n?"setConsentGiven":"forgetConsentGiven"]),!0)]})();
+(()=>{var n=CM_SIGNALS.vendors,e=window;n.matomo=[["analytics"],([n],o)=>((n=>{const o=e[n];return"function"==typeof o?.push?o:e[n]=[]})("_paq").push([o?"requireConsent":n?"setConsentGiven":"forgetConsentGiven"]),!0)]})();

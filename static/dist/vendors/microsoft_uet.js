@@ -1,1 +1,1 @@
-"use strict";(()=>{var t=CM_SIGNALS.vendors,e=window;t.microsoft_uet=[["advertising"],([t],n)=>{var r;(t=>{const n=e[t];return"function"==typeof n?.push?n:e[t]=[]})("uetq").push("consent",n?"default":"update",{ad_storage:(r=t,r?"granted":"denied")})}]})();
+(()=>{var e=CM_SIGNALS.vendors,t=window;e.microsoft_uet=[["advertising"],([e],n)=>{var d;(e=>{const n=t[e];return"function"==typeof n?.push?n:t[e]=[]})("uetq").push("consent",n?"default":"update",{ad_storage:(d=e,d?"granted":"denied")})}]})();

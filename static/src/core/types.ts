@@ -72,6 +72,16 @@ export interface SiteTag extends PageTag {
   natures?: string[];
 }
 
+/** One way to ask: what it says and shows otherwise than the published notice. */
+export interface Arm {
+  code: string;
+  /** Percent of the visitors. */
+  share: number;
+  wording?: Record<Language, Wording>;
+  presentation?: Config["presentation"];
+  styles?: string;
+}
+
 /** What the service puts in front of the loader as `CM_CONFIG`. */
 export interface Config extends Terms {
   site: string;
@@ -89,12 +99,18 @@ export interface Config extends Terms {
   /** Purposes that the browser signal speaks of. */
   signalled: ChoiceId[];
   tags: Record<string, SiteTag>;
+  /** Only while an experiment runs; `until`, epoch seconds: its planned end. */
+  experiment?: { code: string; until: number; arms: Arm[] };
   /** Only where partners keep in cookies what they call this browser: by partner and kind. */
   identifiers?: Record<string, Record<string, string>>;
   /** Only where requests of tags that are not marked are held. */
   hold?: HoldTerms;
+  /** Only where page views are counted. */
+  views?: true;
   /** Only in a pinned script: what its parts must be (Subresource Integrity), by name. */
   integrity?: Record<string, string>;
+  /** The arm of the experiment that this browser is in, where one runs. */
+  variant?: string;
   /** In the addresses of the scripts that come later: changes when any of them does. */
   parts: string;
 }

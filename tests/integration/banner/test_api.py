@@ -24,6 +24,7 @@ from tracking.lib.short_memory import forget_everything
 from tracking.notices import queries as notices
 from tracking.notices.types import Notice
 from tracking.outbox.models import OutboxEvent
+from tracking.registry.models import Site
 from tracking.registry.types import Presentation
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +85,20 @@ def test_the_page_is_told_nothing_that_it_does_not_need(client: Client, notice: 
     }  # fmt: skip
     assert set(found["wording"]) == {"ja", "en"}
     assert all("prefs_title" not in words for words in found["wording"].values())
+
+
+def test_only_a_site_that_counts_page_views_has_the_page_count_them(
+    client: Client, notice: Notice
+) -> None:
+    assert "views" not in config(client)
+
+    Site.objects.update(counts_page_views=True)
+    forget_everything()
+    assert config(client)["views"] is True
+    preview = queries.get_preview(
+        site_code=SITE, notice=notice, language="ja", endpoint="https://x.example", now=NOW
+    )
+    assert '"views"' not in preview
 
 
 @pytest.mark.parametrize(

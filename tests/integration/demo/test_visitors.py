@@ -19,6 +19,8 @@ from consentmgr.demo import seeding, visitors
 from consentmgr.demo.management.commands import demo_visitors
 from consentmgr.demo.places import Places
 from tracking.consents.models import ConsentRecord
+from tracking.consents.rules import FASTEST_PRESS_MS
+from tracking.insights import operations as insights
 from tracking.insights.models import DailyCount
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +33,10 @@ def test_visitors_are_of_every_kind() -> None:
     assert len(made) == 400
     assert {one.answer for one in made} == {"ignore", "allow", "refuse", "choose"}
     assert {one.language for one in made} == {"ja", "en"}
-    assert {one.device for one in made} == {"phone", "desktop", "tablet"}
+    assert {one.device for one in made} == {"iphone", "android", "windows", "mac", "tablet"}
+    assert {"", "t.co", "www.google.co.jp"} < {one.referrer for one in made}
+    # All of them are people.
+    assert min(one.waited for one in made) >= FASTEST_PRESS_MS
     assert not any(one.withdraws for one in made if one.answer in {"ignore", "refuse"})
 
 
@@ -43,6 +48,7 @@ def test_they_are_recorded_by_the_service_itself(live_server: Any, tmp_path: Pat
             places=places,
             data_folder=tmp_path,
             password="",
+            past_days=0,
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )
@@ -51,7 +57,14 @@ def test_they_are_recorded_by_the_service_itself(live_server: Any, tmp_path: Pat
     assert not told.failures
     answered = told.did.total() - told.did["withdraw"] - told.did["ignore"]
     assert ConsentRecord.objects.count() == answered + told.did["withdraw"]
-    assert sum(DailyCount.objects.values_list("count", flat=True)) == 12
+    insights.flush(now=timezone.now())
+    assert not ConsentRecord.objects.filter(is_suspect=True).exists()
+    shown = DailyCount.objects.filter(cell__kind__in=["shown", "shown_again"])
+    assert sum(shown.values_list("count", flat=True)) == 12
+    # Each answer is counted with its showing.
+    classes = set(shown.values_list("cell__referrer_class", flat=True))
+    answered_classes = ConsentRecord.objects.exclude(method="withdraw")
+    assert set(answered_classes.values_list("referrer_class", flat=True)) <= classes
 
 
 def test_without_a_service_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

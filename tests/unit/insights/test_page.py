@@ -373,7 +373,8 @@ def test_a_value_that_is_filtered_by_is_no_link() -> None:
 
 def test_where_people_answered_is_a_matter_of_those_who_did() -> None:
     answered = [(day, replace(cell, surface="bar"), n) for day, cell, n in A_DAY[1:]]
-    numbers = report(A_DAY[0], *answered)
+    # Who did not answer may be told of with those who did; that is no doubt about these.
+    numbers = report(A_DAY[0], *answered, told(200, Kind.IGNORED, surface=MIXED))
     found = breakdowns.build_breakdowns(report=numbers, view=view_of(numbers), phrases=ENGLISH)
     table = next(one for one in found.tables if one.name == "Where it was answered")
 

@@ -256,6 +256,17 @@ def test_allowing_and_refusing_look_alike_in_any_language(
     assert [one.rule for one in stopped] == rules_found
 
 
+@pytest.mark.parametrize("other", ["allow", "refuse"])
+@pytest.mark.parametrize("language", ["ja", "de"])
+def test_the_button_for_choosing_says_something_of_its_own(language: str, other: str) -> None:
+    words = {**default_wording()[language]}
+    words["choose"] = words[other].upper()
+    changed = {**content(), "languages": [language], "wording": {language: words}}
+
+    stopped = [one for one in lint.lint(changed) if one.level is STOP]
+    assert [(one.rule, one.place[-1]) for one in stopped] == [("choose_alike", "choose")]
+
+
 def test_a_presentation_is_one_of_ours() -> None:
     changed = {**whole(), "presentation": "wall"}
 

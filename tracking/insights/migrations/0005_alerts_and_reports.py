@@ -29,8 +29,8 @@ def of_site() -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("insights", "0002_counts_and_numbers"),
-        ("registry", "0011_known_cookies"),
+        ("insights", "0004_told_cells"),
+        ("registry", "0012_page_views"),
     ]
 
     operations = [
