@@ -263,7 +263,7 @@ class _Writer:
         )
 
     def reasons(self, answer: Answer) -> tuple[str, ...]:
-        page = why_page.build_page(answer=answer, view=self.view, sites={})
+        page = why_page.build_page(answer=answer, view=self.view, opens=(), sites={})
         colon = self.say("colon")
         found = [
             *(
