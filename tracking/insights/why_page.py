@@ -94,7 +94,7 @@ def build_page(
     answer: Answer,
     view: View,
     sites: Mapping[str, Mapping[str, str]],
-    opens: Collection[MarkKind],
+    opens: Collection[MarkKind] = (),
 ) -> WhyPage:
     """Return the page; `sites` are names by code, `opens` the marks whose pages may be read."""
     return _Writer(answer, view, opens).page(sites)
