@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from consentmgr.demo import endpoint_secrets
+from consentmgr.demo import endpoint_secrets, past
 from consentmgr.demo.catalogue import read_catalogue
 from consentmgr.demo.places import SITE, Places
 from consentmgr.roles import ROLES
@@ -19,6 +19,7 @@ from tracking.audit.types import COMMAND_LINE
 from tracking.delivery import operations as delivery
 from tracking.delivery.types import ConfirmsBy
 from tracking.notices import operations as notices
+from tracking.notices import queries as notices_queries
 from tracking.notices.types import Notice
 from tracking.registry import operations as registry
 
@@ -41,16 +42,18 @@ def seed(
     data_folder: Path,
     password: str,
     keys: Mapping[str, bytes],
+    past_days: int,
     now: datetime,
 ) -> Seeded:
     """
     Bring the demo to the state its catalogue describes; a second time changes nothing.
 
-    `keys` seal the partners' secrets. Without a password no account is made.
+    `keys` seal the partners' secrets. Without a password no account is made. With a
+    past, the notice is as old as that and was changed shortly before its end.
     """
     catalogue = read_catalogue(places=places)
     registry.apply_catalogue(catalogue=catalogue.declaration)
-    notice = notices.publish_notice_version(site_code=SITE, wording={}, author="demo_seed", now=now)
+    notice = _publish(past_days=past_days, now=now)
     secrets = endpoint_secrets.load_or_make(
         folder=data_folder, partners=[one.partner for one in catalogue.receivers]
     )
@@ -72,6 +75,23 @@ def seed(
         endpoints=len(catalogue.receivers),
         accounts=_make_accounts(password) if password else (),
     )
+
+
+def _publish(*, past_days: int, now: datetime) -> Notice:
+    publications: list[tuple[datetime, past.Wording]] = [(now, {})]
+    if past_days:
+        publications = [
+            (now - timedelta(days=past_days), {}),
+            (now - past.NOTICE_CHANGED, past.NEW_WORDING),
+        ]
+    if there := notices_queries.list_publications(site_code=SITE):
+        # Only what the catalogue says may have changed since.
+        publications = [(now, past.NEW_WORDING if len(there) > 1 else {})]
+    for at, wording in publications:
+        notice = notices.publish_notice_version(
+            site_code=SITE, wording=wording, author="demo_seed", now=at
+        )
+    return notice
 
 
 def _make_accounts(password: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """
 `manage.py up`: every process of the service on one machine, started, watched and stopped.
 
-Order: servers → roles → migrate → web, worker, beat → demo data → partner receivers. What dies is
-started again, and so is what is up and does no work; what starts here ends here, whatever happens
-to this process.
+Order: servers → roles → migrate → web, worker, beat → demo data → partner receivers → the demo's
+past, which fills up while the service answers. What dies is started again, and so is what is up and
+does no work; what starts here ends here, whatever happens to this process.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ class Service:
         self._lock = lock
         self._servers: dict[str, Watched] = {}
         self._apps: dict[str, Watched] = {}
+        self._past: Running | None = None
         self._ask_for_work_at = 0.0
         self._no_work_since: float | None = None
 
@@ -144,6 +145,10 @@ class Service:
             self._wait_until_ready()
             if self._own_database and not is_prepared:
                 servers.set_mark(self.place.run, state)
+            if partners is not None and not is_prepared:
+                # The demo's past fills up beside the first pages.
+                past = self._program("past", "nice", "-n", "10", *self._manage("demo_past"))
+                self._past = processes.start(past)
 
     def programs(self) -> dict[str, Program]:
         """Return the application's long-running programs by name."""
@@ -215,6 +220,8 @@ class Service:
         """Stop the applications at the same time, then the broker, the database last."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._hurry)
+        if self._past is not None:
+            processes.kill_group(self._past)
         for group in (
             list(self._apps.values()),
             [self._servers[name] for name in ("valkey",) if name in self._servers],

@@ -92,6 +92,7 @@ function show(figure: HTMLElement, drawing: Drawing): void {
   table.open = false;
 
   const last = drawing.days.length - 1;
+  let ground = readGround(figure);
   let at = last;
   let isChosen = false;
   // A slider gets the arrow keys from screen readers, too, and says its new value by itself.
@@ -101,7 +102,11 @@ function show(figure: HTMLElement, drawing: Drawing): void {
   canvas.ariaValueMin = "0";
   canvas.ariaValueMax = String(last);
 
-  const chart = new Chart<Kind, (number | null)[]>(canvas, configuration(figure, drawing, () => (isChosen ? at : null)));
+  const chart = new Chart<Kind, (number | null)[]>(canvas, {
+    type: drawing.form === "lines" ? "line" : "bar",
+    ...picture(figure, drawing, ground),
+    plugins: [overlay(drawing.marks, () => [ground, isChosen ? at : null])],
+  });
 
   function choose(to: number): void {
     at = to;
@@ -132,7 +137,8 @@ function show(figure: HTMLElement, drawing: Drawing): void {
   }
 
   redraws.push(() => {
-    const { data, options } = configuration(figure, drawing, () => null);
+    ground = readGround(figure);
+    const { data, options } = picture(figure, drawing, ground);
     chart.data = data;
     chart.options = options!;
     chart.resize();
@@ -140,18 +146,16 @@ function show(figure: HTMLElement, drawing: Drawing): void {
   });
 }
 
-function configuration(
+function picture(
   figure: HTMLElement,
   drawing: Drawing,
-  chosen: () => number | null,
-): ChartConfiguration<Kind, (number | null)[]> {
+  ground: Ground,
+): Pick<ChartConfiguration<Kind, (number | null)[]>, "data" | "options"> {
   const isShare = drawing.form === "lines";
-  const ground = readGround(figure);
   const language = document.documentElement.lang;
   const says = new Intl.NumberFormat(language, isShare ? { style: "percent" } : {});
   const font = { family: ground.font, size: 12 };
   return {
-    type: isShare ? "line" : "bar",
     data: {
       labels: drawing.days.map((day) => day.short),
       datasets: drawing.names.map((name, index) => dataset(figure, drawing, name, index)),
@@ -183,7 +187,6 @@ function configuration(
         },
       },
     },
-    plugins: [overlay(drawing.marks, ground, chosen)],
   };
 }
 
@@ -215,11 +218,12 @@ function dataset(
   };
 }
 
-/** Draws the days of events and the day that is read. */
-function overlay(marks: Mark[], ground: Ground, chosen: () => number | null): Plugin<Kind> {
+/** Draws the days of events, and the day that is read if there is one. */
+function overlay(marks: Mark[], state: () => [Ground, number | null]): Plugin<Kind> {
   return {
     id: "overlay",
     afterDatasetsDraw({ ctx, scales, chartArea: { top, bottom } }) {
+      const [ground, chosen] = state();
       const line = (at: number, color: string, dash: number[]): number => {
         const x = scales["x"]!.getPixelForValue(at);
         ctx.strokeStyle = color;
@@ -236,8 +240,7 @@ function overlay(marks: Mark[], ground: Ground, chosen: () => number | null): Pl
       ctx.textAlign = "center";
       ctx.fillStyle = ground.ink;
       for (const { at, label } of marks) ctx.fillText(label, line(at, ground.edge, [3, 3]), top - 7);
-      const at = chosen();
-      if (at !== null) line(at, ground.ink, []);
+      if (chosen !== null) line(chosen, ground.ink, []);
       ctx.restore();
     },
   };

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tracking.delivery.types import AttemptOutcome, EndpointState, WorkStatus
-from tracking.insights.alerts import AlertKind
+from tracking.insights.types import AlertKind
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")

@@ -146,9 +146,9 @@ def test_a_panel_is_about_the_sites_and_partners_that_were_chosen(panel: dict[st
         for series in re.findall(r"consent_\w+(?:\{[^}]*\})?", expression):
             given = dict(re.findall(r'(\w+)(?:=~|!=|=)"([^"]*)"', series))
             labels = VARIABLES
-            if "_pulse_" in series:
+            if re.search("_pulse_|_uncounted|_numbers_", series):
                 labels = set()
-            elif "_scan_" in series or "_notice_" in series:
+            elif re.search("_scan_|_notice_|_insights_", series):
                 labels = {"site"}
             assert given.keys() & VARIABLES == labels, series
             for label, value in given.items():

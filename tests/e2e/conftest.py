@@ -101,6 +101,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "PORT": str(port),
         "DEMO_PARTNER_PORT": str(port + 1),
         "DATA_DIR": str(data),
+        "DEMO_PAST_DAYS": "0",
         "CONSENT_VENV": str(Path(sys.prefix)),
     }
     with (data / "up.log").open("wb") as log:

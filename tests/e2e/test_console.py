@@ -195,6 +195,8 @@ def test_everybody_can_read_the_pages_about_partners(
         "/console/deliveries/kloset/plaid/endpoint/?transport=opendsr",
         "/console/deliveries/dead/",
         "/console/audit/",
+        "/console/why/",
+        "/console/cohorts/",
         "/console/ledgers/",
         "/console/access/",
         "/console/simulator/?place=US-CA&visit=shown&gpc=1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -17,6 +18,8 @@ from tests.e2e.customer_site import (
     running,
     until_decided,
 )
+from tests.e2e.test_accessibility import violations
+from tests.e2e.test_console import sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -35,6 +38,8 @@ arms = [Arm(code='a', share=50, wording={}),
 draft = operations.save_draft(site_code='trying', code='title', plan=draft.plan, arms=arms,
     revision=draft.revision, author=who, now=now)
 operations.start(site_code='trying', code='title', revision=draft.revision, author=who, now=now)
+operations.create_experiment(
+    site_code='trying', code='next', name='Another one', author=who, now=now)
 """
 # What records say, by variant and presentation.
 RECORDED = """
@@ -115,3 +120,27 @@ def test_who_was_asked_before_sees_what_is_published(customer: Customer, browser
         assert arm_on(page) == "a"
         assert "cm_arm" not in remembered(context)
         context.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "language"), [("light", 1280, "ja"), ("dark", 360, "en")]
+)
+def test_everybody_can_read_the_pages_about_experiments(
+    customer: Customer,
+    browser: Browser,
+    scheme: Literal["light", "dark"],
+    width: int,
+    language: str,
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    desk = "/console/experiments/"
+    sign_in(customer.stack, page, "admin", f"{desk}?lang={language}&site=trying")
+    page.wait_for_url(lambda address: "sign-in" not in address)
+    for address in (f"{desk}?site=trying&", f"{desk}trying/next/?", f"{desk}trying/title/?"):
+        page.goto(customer.stack.url(f"{address}lang={language}"))
+        assert violations(page) == [], address
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    context.close()

@@ -389,16 +389,25 @@ SELECT r.site_id, timezone(s.zone, r.recorded_at)::date AS day, r.language, r.de
  GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
 """
 _HELD = "u.held::text, date_trunc('week', timezone(s.zone, u.held_since))::date"
+# Each record by its key, in its month alone: joined otherwise, all months would be read.
 _OF_WAITING = """{waiting} u
-  JOIN consents_consentrecord r ON r.recorded_at = u.recorded_at AND r.key = u.record_key"""
+  JOIN LATERAL (
+    SELECT * FROM consents_consentrecord one
+     WHERE one.recorded_at = u.recorded_at AND one.key = u.record_key OFFSET 0
+  ) r ON true"""
 _RECORDED = _DECISIONS.format(
     held="NULL::text, NULL::date",
     source="""(SELECT * FROM consents_consentrecord
-              WHERE site_id = %(site)s AND recorded_at >= %(since)s) r""",
+              WHERE site_id = %(site)s AND recorded_at >= %(since)s
+                AND recorded_at < %(until)s) r""",
 )
 _WAITING = _DECISIONS.format(
-    held=_HELD, source=_OF_WAITING.format(waiting="consents_uncounted")
-).replace("WHERE", "WHERE r.site_id = %(site)s AND r.recorded_at >= %(since)s AND")
+    held=_HELD,
+    source=_OF_WAITING.format(
+        waiting="""(SELECT * FROM consents_uncounted
+              WHERE recorded_at >= %(since)s AND recorded_at < %(until)s)"""
+    ),
+).replace("WHERE NOT", "WHERE r.site_id = %(site)s AND NOT")
 _RECOUNT = f"""
 SELECT recorded.*, 1 FROM ({_RECORDED}) recorded
 UNION ALL SELECT waiting.*, -1 FROM ({_WAITING}) waiting
@@ -413,14 +422,16 @@ WITH taken AS (
 ){_OF_TAKEN}"""  # noqa: S608  # only our own text
 
 
-def recount(*, site_id: int, since: datetime) -> Iterator[tuple[DecisionCount, int]]:
+def recount(
+    *, site_id: int, since: datetime, until: datetime
+) -> Iterator[tuple[DecisionCount, int]]:
     """
-    Count a site's records from themselves; with -1, those among them that are not counted yet.
+    Count a site's records of a time from themselves; with -1, those that are not counted yet.
 
     One statement, so that a decision that is recorded meanwhile is in both or in neither.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_RECOUNT, {"site": site_id, "since": since})
+        cursor.execute(_RECOUNT, {"site": site_id, "since": since, "until": until})
         rows = cursor.fetchall()
     for row in rows:
         yield from ((one, row[-1]) for one in read_counts([row[:-1]]))
@@ -432,14 +443,11 @@ def get_uncounted() -> tuple[int, datetime | None]:
     return found["count"], found["oldest"]
 
 
-def find_first_record(*, site_id: int) -> datetime | None:
-    """Return when the oldest record was made that is still there."""
-    return (
-        models.ConsentRecord.objects.filter(site_id=site_id)
-        .order_by("recorded_at")
-        .values_list("recorded_at", flat=True)
-        .first()
-    )
+def find_record_times(*, site_id: int) -> tuple[datetime, datetime] | None:
+    """Return when the oldest and the newest record were made that are still there."""
+    times = models.ConsentRecord.objects.filter(site_id=site_id).values_list("recorded_at")
+    oldest, newest = times.order_by("recorded_at").first(), times.order_by("-recorded_at").first()
+    return None if oldest is None or newest is None else (oldest[0], newest[0])
 
 
 def read_counts(rows: Iterable[Sequence[Any]]) -> list[DecisionCount]:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, Sum
 
 from tracking.insights import alerts, models, queries
-from tracking.insights.alerts import Alert, AlertKind, Facts, Finding, Judgement, Machines
-from tracking.insights.types import DayRow, Filters, Kind
+from tracking.insights.alerts import Alert, Facts, Finding, Judgement, Machines
+from tracking.insights.types import AlertKind, DayRow, Filters, Kind
 from tracking.notices import queries as notices
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo

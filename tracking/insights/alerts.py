@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from math import sqrt
+from fractions import Fraction
 from statistics import median
 
-from tracking.insights.types import PartnerLine, Rate
+from tracking.insights import why
+from tracking.insights.types import AlertKind, PartnerLine, Rate
 from tracking.lib import proportions
-
-
-class AlertKind(StrEnum):
-    RATE_FELL = "rate_fell"
-    RATE_ROSE = "rate_rose"
-    SHOWN_TO_NOBODY = "shown_to_nobody"
-    PARTNER_OVERDUE = "partner_overdue"
-    MACHINES = "machines"
-
 
 # What nobody has to act upon is not worth a mail of its own.
 NOT_MAILED = frozenset({AlertKind.RATE_ROSE})
@@ -29,7 +20,7 @@ NOT_MAILED = frozenset({AlertKind.RATE_ROSE})
 WEEKS = 4
 _FEWEST_WEEKS = 2
 _FEWEST_SHOWN = 200
-_LEAST_CHANGE = 0.02
+_LEAST_CHANGE = Fraction(2, 100)
 # Looked at every day: so that chance alone raises less than one alarm in 20 times four weeks.
 _DAYS_LOOKED_AT = 28
 
@@ -111,37 +102,32 @@ class Machines:
 def find_rate_changes(purposes: Collection[PurposeDay], *, day: date) -> tuple[Finding, ...]:
     """
     Return the purposes whose rate (granted ÷ shown) changed by two points or more, and by more than
-    noise: zero lies outside Newcombe's interval, which is widened by the number of purposes and
-    days looked at, and by how much the days before vary among themselves.
+    noise: of the purposes and days looked at, and of how much the days before vary themselves.
     """
-    z = proportions.z_of(comparisons=len(purposes) * _DAYS_LOOKED_AT)
     findings = []
     for one in purposes:
         before = [rate for rate in one.before[:WEEKS] if rate.shown]
-        granted, shown = sum(r.granted for r in before), sum(r.shown for r in before)
-        if len(before) < _FEWEST_WEEKS or min(shown, one.rate.shown) < _FEWEST_SHOWN:
+        usual = why.add(before)
+        if len(before) < _FEWEST_WEEKS or min(usual.shown, one.rate.shown) < _FEWEST_SHOWN:
             continue
-        spread = proportions.dispersion([(rate.granted, rate.shown) for rate in before])
-        likely = proportions.difference(
-            part=one.rate.granted,
-            whole=one.rate.shown,
-            part_before=granted,
-            whole_before=shown,
-            z=z * sqrt(spread),
+        change = why.compare(
+            one.rate,
+            usual,
+            comparisons=len(purposes) * _DAYS_LOOKED_AT,
+            spread=proportions.dispersion([(rate.granted, rate.shown) for rate in before]),
         )
-        change = one.rate.granted / one.rate.shown - granted / shown
-        if abs(change) < _LEAST_CHANGE or likely.low <= 0 <= likely.high:
+        if change is None or change.is_noise or abs(change.difference) < _LEAST_CHANGE:
             continue
         findings.append(
             Finding(
-                kind=AlertKind.RATE_FELL if change < 0 else AlertKind.RATE_ROSE,
+                kind=AlertKind.RATE_FELL if change.difference < 0 else AlertKind.RATE_ROSE,
                 subject=one.code,
                 facts={
                     "day": day.isoformat(),
                     "granted": one.rate.granted,
                     "shown": one.rate.shown,
-                    "granted_before": granted,
-                    "shown_before": shown,
+                    "granted_before": usual.granted,
+                    "shown_before": usual.shown,
                     "weeks": len(before),
                 },
             )

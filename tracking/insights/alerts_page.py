@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tracking.insights.alerts import Alert, AlertKind
+from tracking.insights.alerts import Alert
+from tracking.insights.types import AlertKind
 from tracking.lib import moments
 from tracking.web.parts import pick
 

@@ -80,6 +80,9 @@ def _card(purpose: PurposeReport, phrases: Phrases) -> Card:
 
 def _change(day: Rate, before: Rate, phrases: Phrases) -> tuple[str, str, str, str]:
     share, share_before = Base.SHOWN.share(day), Base.SHOWN.share(before)
+    if share is not None and Base.SHOWN.is_vague(before):
+        told = phrases.share_of(before, Base.SHOWN)
+        return phrases.say("change_vague", share=told), "none", "", ""
     if share is None or share_before is None:
         return phrases.say("change_none"), "none", "", ""
     change = share - share_before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tracking.insights import phrases
-from tracking.insights.cohorts import AGES, PERIODS, Cohort, CohortReport, Moment, State
+from tracking.insights.cohorts import AGES, PERIODS, CohortReport, Moment, State
 from tracking.insights.phrases import Phrases, Words
 from tracking.insights.tables import File, FileLink
 from tracking.insights.types import SMALLEST
@@ -20,13 +20,13 @@ from tracking.lib.tables import Column, Kind, Notes, Table
 from tracking.web.parts import Select, select
 
 _NAME = "cohorts"
-# The darker a cell, the larger its share; the number in it says the same.
+# The stronger the tint of a cell, the larger its share in the table; its number says the same.
 _SHADES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """`shade` is 0 for none to 5; a cell without a share has words instead."""
+    """`shade` is 1 to 5, and 0 for a cell without a share, which has words instead."""
 
     share: str
     count: str
@@ -126,17 +126,32 @@ class _Writer:
         self.name = self.phrases.pick(report.purposes[report.purpose], report.purpose)
 
     def page(self, state: State, sites: Mapping[str, Mapping[str, str]]) -> CohortPage:
+        # An age that no week has reached needs no column.
+        reached = [
+            at for at in range(len(AGES)) if any(one.moments[at] for one in self.report.cohorts)
+        ]
+        shares = [
+            share
+            for one in self.report.cohorts
+            for moment in one.moments
+            if moment is not None and (share := moment.share(state)) is not None
+        ]
+        low, high = min(shares, default=0.0), max(shares, default=0.0)
+
+        def row(head: str, size: str, moments: Sequence[Moment | None]) -> Row:
+            cells = tuple(self.cell(moments[at], state, low, high) for at in reached)
+            return Row(head=head, size=size, cells=cells)
+
         return CohortPage(
             lead=self.say("cohorts_lead", name=self.name),
             selects=self.selects(state, sites),
             label=self.say("table_label", state=self.text["states"][state]),
-            heads=tuple(self.after(age) for age in AGES),
-            rows=tuple(self.row(cohort, state) for cohort in self.report.cohorts),
-            together=Row(
-                head=self.text["together"],
-                size="",
-                cells=tuple(self.cell(moment, state) for moment in self.report.together),
+            heads=tuple(self.after(AGES[at]) for at in reached),
+            rows=tuple(
+                row(one.week.isoformat(), f"{one.size:,}", one.moments)
+                for one in self.report.cohorts
             ),
+            together=row(self.text["together"], "", self.report.together),
             definitions=self.definitions(),
             files=tuple(self.file(kind) for kind in tables.CONTENT_TYPES),
         )
@@ -172,14 +187,7 @@ class _Writer:
             ),
         )
 
-    def row(self, cohort: Cohort, state: State) -> Row:
-        return Row(
-            head=self.say("week_of", week=f"{cohort.week:%Y-%m-%d}"),
-            size=f"{cohort.size:,}",
-            cells=tuple(self.cell(moment, state) for moment in cohort.moments),
-        )
-
-    def cell(self, moment: Moment | None, state: State) -> Cell:
+    def cell(self, moment: Moment | None, state: State, low: float, high: float) -> Cell:
         if moment is None or (share := moment.share(state)) is None:
             words = self.text["not_yet"] if moment is None else self.say("too_few_left")
             return Cell(share="", count="", words=words, shade=0)
@@ -187,7 +195,9 @@ class _Writer:
             share=f"{share:.1%}",
             count=f"{moment.counts[state]:,}",
             words="",
-            shade=min(_SHADES, int(share * _SHADES) + 1) if share else 0,
+            shade=min(_SHADES, 1 + int(_SHADES * (share - low) / (high - low)))
+            if high > low
+            else 1,
         )
 
     def file(self, kind: str) -> FileLink:

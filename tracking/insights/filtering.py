@@ -55,6 +55,7 @@ class FilterForm:
 
     first: tuple[Select, ...]
     dimensions: tuple[Select, ...]
+    is_open: bool
     until: str
     latest: str
     base: str
@@ -115,6 +116,7 @@ def build_form(
             for dimension in Dimension
             if (values := _values(report, dimension))
         ),
+        is_open=bool(filters.where),
         until="" if filters.until is None else filters.until.isoformat(),
         latest=latest,
         base="" if view.base is Base.SHOWN else view.base.value,

@@ -17,6 +17,7 @@ from enum import StrEnum
 from tracking.insights.types import SMALLEST
 from tracking.registry.types import SiteInfo
 
+DEVICE_CLASSES = ("phone", "tablet", "desktop", "unknown")
 # A change smaller than this share of what was there is none worth a reason.
 _NEGLIGIBLE = 0.02
 
@@ -108,6 +109,16 @@ class PageReport:
     lines: tuple[Sum, ...]
     change: Change | None
     has_any: bool
+
+
+def read_step(text: str) -> Step:
+    """Return what an address asks for lines of."""
+    return Step(text) if text in set(Step) else Step.DAY
+
+
+def read_device_class(text: str) -> str:
+    """Return the class of device that an address asks for; "" = all."""
+    return text if text in DEVICE_CLASSES else ""
 
 
 def list_spans(*, step: Step, until: date) -> tuple[tuple[date, date], ...]:

@@ -24,6 +24,7 @@ from tracking.insights import (
     subscription_operations,
     subscription_queries,
     subscriptions,
+    why_queries,
 )
 from tracking.insights.alerts import Alert
 from tracking.insights.alerts_page import AlertPanel
@@ -162,6 +163,9 @@ def _report(
     health = queries.get_health(site=subscription.site, now=now)
     # From the period's first moment on, and those that nobody has settled yet.
     since = datetime.combine(period.first, time(), tzinfo=ZoneInfo(subscription.zone))
+    asked = why_queries.list_questions(
+        filters=Filters(site=subscription.site, days=period.days, until=period.last), now=now
+    )
     return report_mail.build_report_mail(
         subscription=subscription,
         period=period,
@@ -174,6 +178,15 @@ def _report(
             health,
             subscription,
         ),
+        asked=asked,
+        answer=why_queries.get_answer(
+            filters=Filters(site=subscription.site, days=period.days, until=period.last),
+            purpose=asked[0].purpose,
+            day=asked[0].day,
+            now=now,
+        )
+        if asked
+        else None,
         is_test=is_test,
     )
 
@@ -212,8 +225,8 @@ def _hand_over(mail: Mail, subscription: Subscription, *, about: str) -> None:
         },
     )
     message.attach_alternative(render_to_string("insights/mail.html", context), "text/html")
-    if mail.report is not None:
-        message.attach(mail.report.csv_name, mail.report.csv, "text/csv")
+    if mail.report is not None and mail.report.csv is not None:
+        message.attach(mail.report.csv.name, mail.report.csv.content, "text/csv")
     message.send()
 
 

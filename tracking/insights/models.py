@@ -12,9 +12,8 @@ from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
 from django.db.models.functions import Lower
 
-from tracking.insights.alerts import AlertKind
 from tracking.insights.subscriptions import LANGUAGES, Every, Failure
-from tracking.insights.types import SMALLEST
+from tracking.insights.types import SMALLEST, AlertKind
 from tracking.registry.models import Site
 
 
@@ -22,7 +21,8 @@ class Cell(models.Model):
     """
     Everything that people are counted by, but site and day; see `types.Cell` for the fields.
 
-    The id is the digest of the rest, so that whoever counts needs not look it up.
+    The id is the digest of the rest, so that whoever counts needs not look it up. A trigger marks
+    as told what a number is of: few of all cells, and the only ones that pages read.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -38,6 +38,10 @@ class Cell(models.Model):
     referrer_class = models.TextField()
     purposes = models.TextField()
     choices = models.TextField()
+    is_told = models.BooleanField(db_default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(is_told=True), name="cells_told")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.language} {self.device_class}"

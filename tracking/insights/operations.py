@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import DataError, ProgrammingError, connection, transaction
 
 from tracking.consents import operations as consents
 from tracking.consents import referrers
@@ -19,14 +19,15 @@ from tracking.consents.types import DecisionCount, Surface
 from tracking.insights import (
     counting,
     gathered,
+    loss_queries,
     models,
-    page_queries,
     queries,
     release,
     rules,
 )
-from tracking.insights.types import Cell, Kind, Occasion
+from tracking.insights.types import CELL_FIELDS, Cell, Kind, Occasion
 from tracking.lib import bits, impression
+from tracking.lib.counters import Batch
 from tracking.lib.errors import DomainError
 from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
@@ -61,8 +62,8 @@ CLOSES_AFTER = timedelta(hours=1)
 AT_ONCE = 20_000
 _KEEP_BATCHES_FOR = timedelta(days=30)
 
-_FIELDS = ", ".join(field.name for field in fields(Cell))
-_TEXTS = ", ".join(f"{field.name} text" for field in fields(Cell))
+_FIELDS = ", ".join(CELL_FIELDS)
+_TEXTS = ", ".join(f"{name} text" for name in CELL_FIELDS)
 
 _KEEP_CELLS = f"""
 INSERT INTO insights_cell (id, {_FIELDS})
@@ -91,6 +92,19 @@ SELECT site, day, device_class, purposes, count
     AS row(site bigint, day date, device_class text, purposes text, count integer)
 ON CONFLICT (site_id, day, device_class, purposes)
 DO UPDATE SET count = insights_dailypages.count + excluded.count
+"""
+_SET_COUNTS = """
+INSERT INTO insights_dailycount AS c (site_id, day, cell_id, count)
+SELECT site, day, cell, count
+  FROM jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid, count integer)
+ON CONFLICT (site_id, day, cell_id)
+DO UPDATE SET count = excluded.count, settled = LEAST(c.settled, excluded.count),
+              released = LEAST(c.released, excluded.count)
+"""
+_DROP_COUNTS = """
+DELETE FROM insights_dailycount c
+ USING jsonb_to_recordset(%(rows)s) AS row(site bigint, day date, cell uuid)
+ WHERE c.site_id = row.site AND c.day = row.day AND c.cell_id = row.cell
 """
 _ADD_NUMBERS = """
 INSERT INTO insights_dailynumber (site_id, day, cell_id, count)
@@ -125,6 +139,14 @@ def roll_up() -> int:
     while taken := _roll_up_some():
         total += taken
     return total
+
+
+@transaction.atomic
+def count_decisions(decisions: Sequence[DecisionCount]) -> None:
+    """Count decisions; whoever calls it sees to it that none is counted twice."""
+    take_turn()
+    _add(counting.count_cells(decisions))
+    _count_cohorts(decisions)
 
 
 def count_shown(
@@ -232,7 +254,7 @@ def count_page_view(
         raise ForeignOrigin
     if not site.counts_page_views:
         raise PageViewsOff
-    numbers = page_queries.get_purpose_numbers(site_id=site.id)
+    numbers = loss_queries.get_purpose_numbers(site_id=site.id)
     unknown = sorted(set(granted) - numbers.keys())
     if unknown:
         raise ShowingInvalid(
@@ -271,25 +293,38 @@ def flush(*, now: datetime) -> int:
     Count what was gathered in Redis; return how many batches were new.
 
     A batch is dropped after it was counted, and counted once: a crash in between costs nothing,
-    and any number may flush at a time.
+    and any number may flush at a time. One that cannot be counted keeps nobody waiting: it stays,
+    and the error is raised when the others are through.
 
     :raises Away: Redis does not answer; what is gathered there waits
     """
     # What is of another site was gathered before somebody put an older database back.
     sites = {site.id for site in registry.list_sites()}
-    flushed = 0
-    for batch in gathered.showings().take():
+
+    def count_shown(batch: Batch) -> bool:
         shown = counting.read_gathered(batch.counts)
-        flushed += count_showings(
-            batch=batch.id, counts={key: shown[key] for key in shown if key[0] in sites}, now=now
-        )
-        gathered.showings().drop(batch.id)
-    for batch in gathered.page_views().take():
-        pages = counting.read_gathered_pages(batch.counts)
-        flushed += count_pages(
-            batch=batch.id, counts={key: pages[key] for key in pages if key.site in sites}, now=now
-        )
-        gathered.page_views().drop(batch.id)
+        ours = {key: count for key, count in shown.items() if key[0] in sites}
+        return count_showings(batch=batch.id, counts=ours, now=now)
+
+    def count_viewed(batch: Batch) -> bool:
+        viewed = counting.read_gathered_pages(batch.counts)
+        ours = {key: count for key, count in viewed.items() if key.site in sites}
+        return count_pages(batch=batch.id, counts=ours, now=now)
+
+    flushed, faults = 0, []
+    for counters, count in (
+        (gathered.showings(), count_shown),
+        (gathered.page_views(), count_viewed),
+    ):
+        for batch in counters.take():
+            try:
+                flushed += count(batch)
+            except (DataError, ProgrammingError, LookupError, ValueError) as fault:
+                faults.append(fault)
+            else:
+                counters.drop(batch.id)
+    if faults:
+        raise faults[0]
     return flushed
 
 
@@ -322,32 +357,26 @@ def tell(*, now: datetime, at_once: bool = False) -> int:
     return len(days)
 
 
-@transaction.atomic
 def recount(*, site: str) -> int:
     """
     Put right what `queries.verify` finds wrong with the counts of decisions; return how many.
 
     What was told stays told, and showings have no records: both stay as they are.
+
+    :raises UnknownSite:
     """
     info = registry.get_site(code=site)
-    take_turn()
-    differences = queries.list_differences(site=info)
-    _keep_cells({one.cell for one in differences})
-    for one in differences:
-        where = {"site_id": info.id, "day": one.day, "cell_id": counting.digest(one.cell)}
-        if one.recounted == 0:
-            models.DailyCount.objects.filter(**where).delete()
-            continue
-        row, _ = models.DailyCount.objects.get_or_create(**where, defaults={"count": one.recounted})
-        models.DailyCount.objects.filter(**where).update(
-            count=one.recounted,
-            settled=min(row.settled, one.recounted),
-            released=min(row.released, one.recounted),
-        )
-        models.CountedDay.objects.update_or_create(
-            site_id=info.id, day=one.day, defaults={"is_closed": False}
-        )
-    return len(differences)
+    total = 0
+    for span in queries.list_spans(site=info):
+        with transaction.atomic():
+            take_turn()
+            differences = queries.list_differences(site=info, span=span)
+            total += len(differences)
+            rows = _rows({(info.id, one.day, one.cell): one.recounted for one in differences})
+            _write(_OPEN_DAYS, rows)
+            _write(_SET_COUNTS, [row for row in rows if row["count"]])
+            _write(_DROP_COUNTS, [row for row in rows if not row["count"]])
+    return total
 
 
 def forget_batches(*, now: datetime) -> int:
@@ -377,7 +406,11 @@ def _roll_up_some() -> int:
     decisions = consents.take_uncounted(limit=AT_ONCE)
     if not decisions:
         return 0
-    _add(counting.count_cells(decisions))
+    count_decisions(decisions)
+    return sum(one.count for one in decisions)
+
+
+def _count_cohorts(decisions: Sequence[DecisionCount]) -> None:
     by_site: dict[int, list[DecisionCount]] = defaultdict(list)
     for one in decisions:
         by_site[one.site_id].append(one)
@@ -388,27 +421,34 @@ def _roll_up_some() -> int:
             for key, count in counting.count_cohorts(of_site, purposes).items()
         ]
         _write(_ADD_COHORTS, rows, site=site_id)
-    return sum(one.count for one in decisions)
 
 
 def _add(counts: Counts) -> None:
-    _keep_cells({cell for _, _, cell in counts})
-    rows = [
+    rows = _rows(counts)
+    _write(_OPEN_DAYS, rows)
+    _write(_ADD_COUNTS, rows)
+
+
+def _rows(counts: Counts) -> list[dict[str, object]]:
+    """Return counts as our statements read them; their cells are there then."""
+    ids = {cell: str(counting.digest(cell)) for cell in {cell for _, _, cell in counts}}
+    _write(
+        _KEEP_CELLS,
+        [
+            {"id": digest, **dict(zip(CELL_FIELDS, cell.values(), strict=True))}
+            for cell, digest in ids.items()
+        ],
+    )
+    return [
         {
             "site": site,
             "day": day.isoformat(),
-            "cell": str(counting.digest(cell)),
+            "cell": ids[cell],
             "kind": Kind.IGNORED if cell.kind is Kind.SHOWN else cell.kind,
             "count": count,
         }
         for (site, day, cell), count in counts.items()
     ]
-    _write(_OPEN_DAYS, rows)
-    _write(_ADD_COUNTS, rows)
-
-
-def _keep_cells(cells: set[Cell]) -> None:
-    _write(_KEEP_CELLS, [{"id": str(counting.digest(cell)), **asdict(cell)} for cell in cells])
 
 
 @transaction.atomic
@@ -424,19 +464,7 @@ def _tell_day(site: SiteInfo, day: date, *, now: datetime, at_once: bool) -> Non
         purposes=queries.list_purpose_numbers(site_id=site.id),
         closes=closes,
     )
-    _keep_cells(set(told.groups))
-    _write(
-        _ADD_NUMBERS,
-        [
-            {
-                "site": site.id,
-                "day": day.isoformat(),
-                "cell": str(counting.digest(cell)),
-                "count": count,
-            }
-            for cell, count in told.groups.items()
-        ],
-    )
+    _write(_ADD_NUMBERS, _rows({(site.id, day, cell): n for cell, n in told.groups.items()}))
     _write(
         _NOTE_RELEASED,
         [

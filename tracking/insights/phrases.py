@@ -84,7 +84,10 @@ class Phrases:
         return self.number(number) if number.is_hidden or not of else f"{number.value / of:.1%}"
 
     def granted(self, rate: Rate) -> str:
-        if rate.is_partial and not rate.shown:
+        """Return how many granted; as a range where the share is one."""
+        if Base.SHOWN.is_vague(rate):
+            return f"{rate.granted:,}–{rate.granted + rate.may_grant:,}"
+        if Base.SHOWN.share(rate) is None and rate.is_partial:
             return self.say("too_few")
         return f"{rate.granted:,}"
 

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.models import Max, Min
 
 from tracking.consents import queries as consents
 from tracking.delivery import queries as delivery
@@ -16,6 +17,7 @@ from tracking.delivery.types import EndpointState, PartnerHealth
 from tracking.insights import counting, gathered, models, rules
 from tracking.insights.types import (
     BANNER,
+    CELL_FIELDS,
     DECIDED,
     MIXED,
     ArmRates,
@@ -42,13 +44,12 @@ from tracking.notices.types import Notice
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
-_CELL = [
-    "kind", "language", "device_class", "regime", "country_group", "presentation", "surface",
-    "notice", "variant", "referrer_class", "purposes", "choices",
-]  # fmt: skip
 _OF_DECISIONS = (*DECIDED, Kind.CHANGED, Kind.WITHDRAWN, Kind.SUSPECT)
 
-_CELL_FIELDS = ", ".join(f"c.{name}" for name in _CELL)
+_CELL_FIELDS = ", ".join(f"c.{name}" for name in CELL_FIELDS)
+
+# Days that verify reads at a time.
+_SPAN = 7
 
 # Counting and telling take turns; each turn is short.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('insights'))"
@@ -167,6 +168,13 @@ def get_counting() -> Counting:
     )
 
 
+# Each cell by its id: there are many more of them than of any day.
+_COUNTS = f"""
+SELECT {_CELL_FIELDS}, d.day, d.count, d.settled, d.released
+  FROM insights_dailycount d
+  JOIN LATERAL (SELECT * FROM insights_cell one WHERE one.id = d.cell_id OFFSET 0) c ON true
+ WHERE d.site_id = %(site)s AND d.day BETWEEN %(first)s AND %(last)s AND c.kind = ANY(%(kinds)s)
+"""  # noqa: S608  # only our own names
 _SUM_CELLS = """
 WITH told AS (
   SELECT n.cell_id, sum(n.count)::bigint AS count
@@ -176,18 +184,23 @@ WITH told AS (
 )
 SELECT {fields}, told.count
   FROM told JOIN insights_cell c ON c.id = told.cell_id
- WHERE true{filters}
+ WHERE c.is_told{filters}
 """
+# Who answered alike is added up under one id of theirs: to group by five texts takes much longer.
 _SUM_DAYS = """
 WITH cells AS MATERIALIZED (
-  SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed
+  SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed,
+         first_value(c.id) OVER (PARTITION BY c.kind, c.notice, c.purposes, {mixed}) AS alike
     FROM insights_cell c
-   WHERE true{filters}
+   WHERE c.is_told{filters}
+), sums AS (
+  SELECT n.day, c.alike, sum(n.count)::bigint AS count
+    FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
+   WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
+   GROUP BY 1, 2
 )
-SELECT n.day, c.kind, c.notice, c.purposes, c.is_mixed, sum(n.count)::bigint
-  FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
- WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
- GROUP BY 1, 2, 3, 4, 5
+SELECT sums.day, c.kind, c.notice, c.purposes, c.is_mixed, sums.count
+  FROM sums JOIN cells c ON c.id = sums.alike
 """
 
 
@@ -200,7 +213,7 @@ def sum_cells(
             _SUM_CELLS.format(fields=_CELL_FIELDS, filters=_filters(where)),
             {"site": site_id, "first": first, "last": last, **_values(where)},
         )
-        return [CellSum(cell=_read_cell(row), count=row[-1]) for row in cursor.fetchall()]
+        return [CellSum(cell=Cell.of(row), count=row[-1]) for row in cursor.fetchall()]
 
 
 def list_purpose_numbers(*, site_id: int) -> frozenset[int]:
@@ -214,12 +227,9 @@ def list_purpose_numbers(*, site_id: int) -> frozenset[int]:
 
 def list_counts(*, site_id: int, day: date) -> list[Count]:
     """Return a day's exact counts. For telling alone: nothing else may see them."""
-    rows = models.DailyCount.objects.filter(site_id=site_id, day=day).values_list(
-        *(f"cell__{name}" for name in _CELL), "count", "settled", "released"
-    )
     return [
-        Count(cell=_read_cell(row), count=row[-3], settled=row[-2], released=row[-1])
-        for row in rows
+        Count(cell=Cell.of(row), count=row[-3], settled=row[-2], released=row[-1])
+        for row in _read_counts(site_id=site_id, first=day, last=day, kinds=list(Kind))
     ]
 
 
@@ -241,58 +251,78 @@ def list_cohorts(*, site_id: int) -> list[CohortRow]:
 
 # --- whether the counts are true
 
-# In one statement, so that what is recorded meanwhile is either in both or in neither.
 _UNTRUE_DAYS = """
 WITH released AS (
   SELECT d.day, sum(d.released) AS people FROM insights_dailycount d
-   WHERE d.site_id = %(site)s GROUP BY d.day
+   WHERE d.site_id = %(site)s AND d.day BETWEEN %(first)s AND %(last)s GROUP BY d.day
 ), told AS (
   SELECT n.day, sum(n.count) AS people FROM insights_dailynumber n
-   WHERE n.site_id = %(site)s GROUP BY n.day
+   WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s GROUP BY n.day
 )
 SELECT day FROM told FULL JOIN released USING (day)
  WHERE COALESCE(told.people, 0) <> COALESCE(released.people, 0) ORDER BY day
 """
 
 
-@transaction.atomic
 def verify(*, site: str) -> Verification:
     """
     Hold all counts of decisions against a full recount of the records, and all numbers against the
-    counts. Counting stands still meanwhile; deciding does not.
+    counts, some days at a time. Counting waits meanwhile; deciding does not.
 
     :raises UnknownSite:
     """
     info = registry.get_site(code=site)
-    with connection.cursor() as cursor:
-        cursor.execute(TURN)
-    differences = list_differences(site=info)
     since = first_recountable(site=info)
-    counted = _stored(info, since)
-    with connection.cursor() as cursor:
-        cursor.execute(_UNTRUE_DAYS, {"site": info.id})
-        untrue = tuple(row[0] for row in cursor.fetchall())
+    decisions = 0
+    differences: list[Difference] = []
+    untrue: list[date] = []
+    for span in list_spans(site=info):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(TURN)
+            found, counted = _compare(info, span, since)
+            differences += found
+            decisions += counted
+            cursor.execute(_UNTRUE_DAYS, {"site": info.id, "first": span[0], "last": span[1]})
+            untrue += [row[0] for row in cursor.fetchall()]
     return Verification(
-        decisions=sum(counted.values()), since=since, differences=differences, untrue_days=untrue
+        decisions=decisions,
+        since=since,
+        differences=tuple(differences),
+        untrue_days=tuple(untrue),
     )
 
 
-def list_differences(*, site: SiteInfo) -> tuple[Difference, ...]:
-    """Return the counts of decisions that are not what the records say; call it in a turn."""
-    since = first_recountable(site=site)
-    if since is None:
-        return ()
-    true: Counter[tuple[date, Cell]] = Counter()
-    for decision, sign in consents.recount(
-        site_id=site.id, since=datetime.combine(since, time(), tzinfo=ZoneInfo(site.zone))
-    ):
-        true[decision.day, counting.cell_of(decision)] += sign * decision.count
-    stored = _stored(site, since)
-    return tuple(
-        Difference(day=day, cell=cell, counted=stored[day, cell], recounted=true[day, cell])
-        for day, cell in sorted(stored.keys() | true.keys(), key=str)
-        if stored[day, cell] != true[day, cell]
-    )
+def has_days_before_today(*, site: str, now: datetime) -> bool:
+    """Say whether anything was counted before the day that it is at a site."""
+    info = registry.get_site(code=site)
+    today = now.astimezone(ZoneInfo(info.zone)).date()
+    return models.CountedDay.objects.filter(site_id=info.id, day__lt=today).exists()
+
+
+def list_spans(*, site: SiteInfo) -> list[tuple[date, date]]:
+    """Return all days that there is something of, so many at a time that each is quickly read."""
+    zone = ZoneInfo(site.zone)
+    times = consents.find_record_times(site_id=site.id) or ()
+    days = [at.astimezone(zone).date() for at in times]
+    counted = models.CountedDay.objects.filter(site_id=site.id)
+    days += counted.aggregate(Min("day"), Max("day")).values()
+    known = [day for day in days if day is not None]
+    if not known:
+        return []
+    first, last = min(known), max(known)
+    starts = range(0, (last - first).days + 1, _SPAN)
+    return [
+        (first + timedelta(days=n), min(first + timedelta(days=n + _SPAN - 1), last))
+        for n in starts
+    ]
+
+
+def list_differences(*, site: SiteInfo, span: tuple[date, date]) -> tuple[Difference, ...]:
+    """
+    Return the counts of decisions of some days that are not what the records say; call it in a
+    turn.
+    """
+    return _compare(site, span, first_recountable(site=site))[0]
 
 
 def first_recountable(*, site: SiteInfo) -> date | None:
@@ -301,10 +331,10 @@ def first_recountable(*, site: SiteInfo) -> date | None:
 
     Records are dropped by whole months of UTC, which begin amid a day of the site's.
     """
-    oldest = consents.find_first_record(site_id=site.id)
-    if oldest is None:
+    times = consents.find_record_times(site_id=site.id)
+    if times is None:
         return None
-    first: date = oldest.astimezone(ZoneInfo(site.zone)).date()
+    first: date = times[0].astimezone(ZoneInfo(site.zone)).date()
     is_whole = not models.DailyCount.objects.filter(
         site_id=site.id, day__lt=first, cell__kind__in=_OF_DECISIONS
     ).exists()
@@ -314,11 +344,39 @@ def first_recountable(*, site: SiteInfo) -> date | None:
 # --- inside
 
 
-def _stored(site: SiteInfo, since: date | None) -> Counter[tuple[date, Cell]]:
-    rows = models.DailyCount.objects.filter(
-        site_id=site.id, cell__kind__in=_OF_DECISIONS, day__gte=since or date.max
-    ).values_list(*(f"cell__{name}" for name in _CELL), "day", "count")
-    return Counter({(row[-2], _read_cell(row)): row[-1] for row in rows})
+def _compare(
+    site: SiteInfo, span: tuple[date, date], since: date | None
+) -> tuple[tuple[Difference, ...], int]:
+    """Return what differs on some days since the first that can be recounted, of how many."""
+    if since is None or span[1] < since:
+        return (), 0
+    first, end = (
+        datetime.combine(day, time(), tzinfo=ZoneInfo(site.zone))
+        for day in (max(span[0], since), span[1] + timedelta(days=1))
+    )
+    true: Counter[tuple[date, Cell]] = Counter()
+    for decision, sign in consents.recount(site_id=site.id, since=first, until=end):
+        true[decision.day, counting.cell_of(decision)] += sign * decision.count
+    rows = _read_counts(
+        site_id=site.id, first=max(span[0], since), last=span[1], kinds=_OF_DECISIONS
+    )
+    stored = Counter({(row[-4], Cell.of(row)): row[-3] for row in rows})
+    wrong = [key for key in stored.keys() | true.keys() if stored[key] != true[key]]
+    return tuple(
+        Difference(day=day, cell=cell, counted=stored[day, cell], recounted=true[day, cell])
+        for day, cell in sorted(wrong, key=str)
+    ), stored.total()
+
+
+def _read_counts(
+    *, site_id: int, first: date, last: date, kinds: Sequence[Kind]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNTS, {"site": site_id, "first": first, "last": last, "kinds": list(kinds)}
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def sum_days(
@@ -353,11 +411,6 @@ def _filters(where: Mapping[Dimension, str]) -> str:
 
 def _values(where: Mapping[Dimension, str]) -> dict[str, str]:
     return {dimension.value: value for dimension, value in where.items()}
-
-
-def _read_cell(row: tuple[Any, ...]) -> Cell:
-    values = dict(zip(_CELL, row, strict=False))
-    return Cell(**{**values, "kind": Kind(values["kind"])})
 
 
 def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:

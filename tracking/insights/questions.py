@@ -15,17 +15,22 @@ from tracking.insights.why import Question
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """`facts` are the rate before and now, and the difference."""
+    """
+    `facts` are the rate before and now, and the difference; `also` are names and addresses of other
+    purposes that changed alike.
+    """
 
     text: str
     facts: str
     address: str
+    also: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
     title: str
     lines: tuple[Line, ...]
+    also: str
     none: str
     any_text: str
     any_address: str
@@ -47,10 +52,15 @@ def build_questions(questions: Sequence[Question], *, view: View) -> Questions:
                     now=phrases.share(one.change.now.of_shown),
                     points=phrases.points(float(one.change.difference)),
                 ),
-                address=why_address(view, purpose=one.purpose, day=one.day.isoformat()),
+                address=_address(one, view),
+                also=tuple(
+                    (phrases.pick(other.name, other.purpose), _address(other, view))
+                    for other in one.also
+                ),
             )
             for one in questions
         ),
+        also=text["questions_also"],
         none=text["questions_none"],
         any_text=text["questions_any"],
         any_address=why_address(view),
@@ -61,3 +71,7 @@ def why_address(view: View, **asked: str) -> str:
     """Return where the answer to a question is, for the people that a page is about."""
     query = {**rules.as_address(view.filters), **asked, "lang": view.language}
     return f"/console/why/?{urlencode(query)}"
+
+
+def _address(question: Question, view: View) -> str:
+    return why_address(view, purpose=question.purpose, day=question.day.isoformat())

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from tracking.insights.types import (
     BANNER,
+    CELL_FIELDS,
     DECIDED,
+    MIXED,
     SMALLEST,
     Cell,
     CohortRow,
@@ -34,6 +35,8 @@ _GIVEN_UP = (
     "referrer_class", "country_group", "surface", "choices", "regime", "presentation", "variant",
     "notice", "language", "device_class", "purposes", "kind",
 )  # fmt: skip
+# Family, what is not given up yet, what it would be told as, what it is counted as, how many.
+_Waiting = tuple[str, tuple[str, ...], tuple[str, ...], Cell, int]
 # Who is never put together with whom: numbers of one are not numbers of another.
 _FAMILIES = {kind: "banner" if kind in BANNER else kind.value for kind in Kind}
 
@@ -47,7 +50,6 @@ def release(
     :param purposes: the choice numbers that are purposes
     :param closes: nobody can come any more, so that those who wait are put together
     """
-    waiting: list[tuple[Cell, Cell, int]] = []
     unsettled: set[Kind] = set()
     answered: dict[Cell, int] = defaultdict(int)
     shown: dict[Cell, int] = defaultdict(int)
@@ -60,7 +62,8 @@ def release(
     # the notice was shown first from elsewhere.
     elsewhere: dict[Cell, int] = defaultdict(int)
     for place, number in answered.items():
-        elsewhere[_without(place, ["referrer_class"])] += max(0, number - shown[place])
+        elsewhere[_from_anywhere(place)] += max(0, number - shown[place])
+    waiting: list[_Waiting] = []
     for one in counts:
         told_as = replace(one.cell, purposes=mask(one.cell.choices, purposes))
         there = one.count - one.released
@@ -68,33 +71,43 @@ def release(
             told_as = replace(told_as, kind=Kind.IGNORED)
             # Whoever decided was shown the notice, even where no count of that arrived.
             there -= answered[_place(one.cell)]
-            anywhere = _without(_place(one.cell), ["referrer_class"])
+            anywhere = _from_anywhere(_place(one.cell))
             taken = max(0, min(there, elsewhere[anywhere]))
             elsewhere[anywhere] -= taken
             there -= taken
         ready = there if closes else there - (one.count - one.settled)
         if ready > 0:
-            waiting.append((told_as, one.cell, ready))
+            values = told_as.values()
+            waiting.append((_FAMILIES[told_as.kind], values, values, one.cell, ready))
         if there > max(ready, 0):
             unsettled.add(told_as.kind)
-    groups: dict[Cell, int] = defaultdict(int)
+    groups: dict[tuple[str, ...], int] = defaultdict(int)
     released = {one.cell: one.released for one in counts}
     for given_up in range(len(_GIVEN_UP) + 1 if closes else 1):
-        buckets: dict[tuple[str, Cell], list[tuple[Cell, Cell, int]]] = defaultdict(list)
-        for told_as, counted, number in waiting:
-            key = _without(told_as, _GIVEN_UP[:given_up])
-            buckets[_FAMILIES[told_as.kind], key].append((told_as, counted, number))
+        if given_up:
+            at = CELL_FIELDS.index(_GIVEN_UP[given_up - 1])
+            waiting = [
+                (family, (*kept[:at], MIXED, *kept[at + 1 :]), values, counted, number)
+                for family, kept, values, counted, number in waiting
+            ]
+        buckets: dict[tuple[str, tuple[str, ...]], list[_Waiting]] = defaultdict(list)
+        for one_waiting in waiting:
+            buckets[one_waiting[:2]].append(one_waiting)
         waiting = []
         for bucket in buckets.values():
-            together = sum(number for _, _, number in bucket)
+            together = sum(number for *_, number in bucket)
             if together < k:
                 waiting.extend(bucket)
                 continue
-            groups[_in_common(told_as for told_as, _, _ in bucket)] += together
-            for _, counted, number in bucket:
+            groups[_in_common(values for _, _, values, _, _ in bucket)] += together
+            for *_, counted, number in bucket:
                 released[counted] += number
-    untold = unsettled.union(told_as.kind for told_as, _, _ in waiting)
-    return Release(groups=dict(groups), released=released, untold=frozenset(untold))
+    return Release(
+        groups={Cell.of(values): together for values, together in groups.items()},
+        released=released,
+        # The kind comes first among a cell's values.
+        untold=frozenset(unsettled.union(Kind(values[0]) for _, _, values, _, _ in waiting)),
+    )
 
 
 def mask(choices: str, wanted: Collection[int]) -> str:
@@ -108,17 +121,15 @@ def _place(cell: Cell) -> Cell:
     return replace(cell, kind=Kind.SHOWN, surface="", choices="", purposes="")
 
 
-def _in_common(cells: Iterable[Cell]) -> Cell:
-    """Return what all of them share."""
-    first, *others = cells
-    values = asdict(first)
-    differs = [name for name in values if any(getattr(c, name) != values[name] for c in others)]
-    return _without(first, differs)
+def _from_anywhere(place: Cell) -> Cell:
+    return replace(place, referrer_class=MIXED)
 
 
-def _without(cell: Cell, fields: Collection[str]) -> Cell:
-    mixed: dict[str, Any] = dict.fromkeys(fields, Kind.MIXED)
-    return replace(cell, **mixed)
+def _in_common(bucket: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what all of them share, MIXED where they differ."""
+    return tuple(
+        values[0] if len(set(values)) == 1 else MIXED for values in zip(*bucket, strict=True)
+    )
 
 
 def release_cohorts(rows: Iterable[CohortRow], *, k: int = SMALLEST) -> list[CohortRow]:

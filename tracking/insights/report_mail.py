@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from tracking.insights import phrases, rules
+from tracking.insights import phrases, questions, rules, tables, why, why_page
 from tracking.insights.alerts_page import AlertLine, AlertPanel
+from tracking.insights.filtering import View
+from tracking.insights.phrases import Phrases, Words
 from tracking.insights.subscriptions import Period, Subscription
-from tracking.insights.types import Health, Number, OptInReport, PurposeReport, Rate
+from tracking.insights.types import (
+    SMALLEST,
+    Base,
+    Filters,
+    Health,
+    OptInReport,
+    PurposeReport,
+    Rate,
+)
+from tracking.insights.why import Answer, Change, Question
 from tracking.lib import moments, proportions
-from tracking.web.parts import pick
 
 _STEPS = ("shown", "decided", "allowed", "chosen", "refused", "ignored")
-_DEFINED = ("shown", "decided", "ignored", "rate", "withdrawn", "small", "suspects")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,16 @@ class Line:
 class PurposeBlock:
     name: str
     lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionLine:
+    """A question that the period raises; `reasons` answer it, where the mail does so."""
+
+    text: str
+    facts: str
+    url: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +79,21 @@ class ReportBody:
     """What only a report has, and a mail about alerts alone has not."""
 
     change: str
-    reasons: tuple[str, ...]
+    questions: tuple[QuestionLine, ...]
     purposes: tuple[PurposeBlock, ...]
     steps: tuple[StepLine, ...]
     partial_note: str
     partners: tuple[PartnerRow, ...]
     definitions: tuple[tuple[str, str], ...]
-    csv_name: str
-    csv: str
+    csv: tables.File | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail: the template prints it as text and as HTML."""
+    """One mail: the templates print it as text and as HTML."""
 
     language: str
-    text: Mapping[str, str]
+    text: Words
     subject: str
     title: str
     lead: str
@@ -98,88 +113,58 @@ def build_report_mail(
     before: OptInReport,
     health: Health,
     alerts: AlertPanel,
-    reasons: Sequence[str] = (),
+    asked: Sequence[Question] = (),
+    answer: Answer | None = None,
     is_test: bool = False,
 ) -> Mail:
     """
     Return the report on a period.
 
     :param before: the same of the days that it is compared with
-    :param reasons: sentences that explain the largest change
+    :param asked: the questions that the period raises
+    :param answer: to the first of them
     """
-    writer = _Writer(subscription)
-    text = writer.text
+    writer = _Writer(subscription, until=period.last, days=period.days)
     days = writer.period(period.first, period.last)
-    subject = text["subject_report"].format(site=writer.site, period=days)
+    subject = writer.say("subject_report", site=writer.site, period=days)
     return writer.mail(
-        subject=text["subject_test"].format(subject=subject) if is_test else subject,
-        title=text["title"],
-        lead=text["lead"].format(
-            period=days, before=writer.period(period.before_first, period.before_last)
+        subject=writer.say("subject_test", subject=subject) if is_test else subject,
+        title=writer.say("title"),
+        lead=writer.say(
+            "lead", period=days, before=writer.period(period.before_first, period.before_last)
         ),
         alerts=alerts.lines,
-        report=writer.body(report, before, health, reasons),
-        until=period.last,
-        days=period.days,
+        report=writer.body(report, before, health, writer.questions(asked, answer)),
     )
 
 
-def build_alert_mail(
-    *,
-    subscription: Subscription,
-    alerts: AlertPanel,
-    until: date,
-) -> Mail:
+def build_alert_mail(*, subscription: Subscription, alerts: AlertPanel, until: date) -> Mail:
     """Return a mail about what cannot wait for the next report."""
-    writer = _Writer(subscription)
+    writer = _Writer(subscription, until=until, days=rules.PERIODS[0])
     return writer.mail(
-        subject=writer.text["subject_alert"].format(site=writer.site, title=alerts.lines[0].title),
+        subject=writer.say("subject_alert", site=writer.site, title=alerts.lines[0].title),
         title=alerts.title,
-        lead=writer.text["lead_alert"],
+        lead=writer.say("lead_alert"),
         alerts=alerts.lines,
         report=None,
-        until=until,
-        days=rules.PERIODS[0],
     )
-
-
-def as_csv(report: OptInReport, before: OptInReport) -> str:
-    """
-    Return one line per day of both periods. Columns add up to the mail's numbers; an empty field is
-    a number too small to tell, which is in no sum either.
-    """
-    text = io.StringIO()
-    # Excel reads UTF-8 only behind this mark.
-    text.write("\ufeff")
-    writer = csv.writer(text)
-    codes = [purpose.code for purpose in report.purposes]
-    writer.writerow(
-        ["period", "day", *_STEPS, "withdrawn"]
-        + [f"{code}_{column}" for code in codes for column in ("granted", "shown", "decided")]
-    )
-    for name, one in (("before", before), ("now", report)):
-        by_code = {purpose.code: purpose for purpose in one.purposes}
-        for index, row in enumerate(one.by_day):
-            numbers = [*(getattr(row.funnel, step) for step in _STEPS), row.withdrawn]
-            rates = [by_code[code].by_day[index] if code in by_code else None for code in codes]
-            writer.writerow(
-                [name, row.day.isoformat()]
-                + ["" if number.is_hidden else number.value for number in numbers]
-                + [value for rate in rates for value in _three(rate)]
-            )
-    return text.getvalue()
 
 
 class _Writer:
-    def __init__(self, subscription: Subscription) -> None:
-        self.to, self.language = subscription, subscription.language
-        self.text: Mapping[str, str] = {
-            **phrases.texts(language=self.language),
-            **_texts()[self.language],
-        }
+    def __init__(self, subscription: Subscription, *, until: date, days: int) -> None:
+        self.to = subscription
+        self.phrases = Phrases(language=subscription.language, k=SMALLEST)
+        language = subscription.language
+        self.text: Words = {**phrases.texts(language=language), **_texts()[language]}
+        name = self.phrases.pick(subscription.site_name, subscription.site)
         # A name with a line break would be a second header.
-        self.site = (
-            " ".join(pick(subscription.site_name, self.language).split()) or subscription.site
+        self.site = " ".join(name.split())
+        # What the dashboard can show that comes closest.
+        shown_days = min(rules.PERIODS, key=lambda length: abs(length - days))
+        self.view = View(
+            filters=Filters(site=subscription.site, days=shown_days, until=until),
+            base=Base.SHOWN,
+            language=language,
         )
 
     def mail(
@@ -190,185 +175,195 @@ class _Writer:
         lead: str,
         alerts: tuple[AlertLine, ...],
         report: ReportBody | None,
-        until: date,
-        days: int,
     ) -> Mail:
-        shown_days = min(rules.PERIODS, key=lambda length: abs(length - days))
-        query = urlencode(
-            {
-                "site": self.to.site,
-                "days": shown_days,
-                "until": until.isoformat(),
-                "lang": self.language,
-            }
-        )
+        filters = self.view.filters
         return Mail(
-            language=self.language,
+            language=self.to.language,
             text=self.text,
             subject=subject,
             title=f"{title} · {self.site}",
             lead=lead,
             alerts=alerts,
             report=report,
-            dashboard=self.text["dashboard"].format(days=shown_days, last=self.day(until)),
-            dashboard_url=f"{self.to.origin}/console/?{query}",
-            why_you=self.text["why_you"].format(site=self.site),
+            dashboard=self.say(
+                "dashboard",
+                days=filters.days,
+                last="" if filters.until is None else self.day(filters.until),
+            ),
+            dashboard_url=f"{self.to.origin}/console/{self.view.address()}",
+            why_you=self.say("why_you", site=self.site),
             stop_url=f"{self.to.origin}/reports/stop/{self.to.stop_key}",
         )
 
     def body(
-        self, report: OptInReport, before: OptInReport, health: Health, reasons: Sequence[str]
+        self,
+        report: OptInReport,
+        before: OptInReport,
+        health: Health,
+        asked: tuple[QuestionLine, ...],
     ) -> ReportBody:
-        text, k = self.text, report.smallest
         old = {purpose.code: purpose for purpose in before.purposes}
-        z = proportions.z_of(comparisons=len(report.purposes))
         pairs = [(now, old[now.code]) for now in report.purposes if now.code in old]
+        changes = [_compare(now, was, comparisons=len(pairs)) for now, was in pairs]
         total = report.funnel.shown.value
         return ReportBody(
-            change=self.largest_change(pairs, z),
-            reasons=tuple(reasons),
-            purposes=tuple(self.purpose(now, was, k=k, z=z) for now, was in pairs),
+            change=self.largest_change(
+                [
+                    (self.name(now), change)
+                    for (now, _), change in zip(pairs, changes, strict=True)
+                    if change is not None
+                ]
+            ),
+            questions=asked,
+            purposes=tuple(
+                self.purpose(now, was, change)
+                for (now, was), change in zip(pairs, changes, strict=True)
+            ),
             steps=tuple(
                 StepLine(
-                    name=text[step],
-                    number=self.number(number, k),
-                    share=text["no_number"]
-                    if number.is_hidden or not total
-                    else f"{number.value / total:.1%}",
-                    before=self.number(getattr(before.funnel, step), k),
+                    name=self.say(step),
+                    number=self.phrases.number(number),
+                    share=self.phrases.share(
+                        None if number.is_hidden or not total else number.value / total
+                    ),
+                    before=self.phrases.number(getattr(before.funnel, step)),
                 )
                 for step in _STEPS
                 for number in (getattr(report.funnel, step),)
             ),
-            partial_note=text["partial_note"].format(k=k)
+            partial_note=self.phrases.say("partial_note")
             if any(getattr(report.funnel, step).is_partial for step in _STEPS)
             else "",
             partners=tuple(
                 PartnerRow(
-                    name=pick(line.legal_name, self.language) or line.code,
-                    state=text["health_working" if line.is_working else "health_failing"],
+                    name=self.phrases.pick(line.legal_name, line.code),
+                    state=self.say("health_working" if line.is_working else "health_failing"),
                     waiting=f"{line.waiting:,}",
                     overdue=f"{line.overdue:,}",
                 )
                 for line in health.lines
             ),
-            definitions=(
-                *((text[f"def_{name}"], text[f"def_{name}_text"].format(k=k)) for name in _DEFINED),
-                (text["interval"], text["interval_text"]),
-            ),
-            csv_name=f"opt-in-{self.to.site}-{report.until:%Y%m%d}.csv",
-            csv=as_csv(report, before),
+            definitions=self.phrases.definitions(),
+            csv=tables.build_file("by_day", "csv", report=report, view=self.view),
         )
 
-    def purpose(self, now: PurposeReport, was: PurposeReport, *, k: int, z: float) -> PurposeBlock:
+    def questions(
+        self, asked: Sequence[Question], answer: Answer | None
+    ) -> tuple[QuestionLine, ...]:
+        built = questions.build_questions(asked, view=self.view)
+        reasons = () if answer is None else self.reasons(answer)
+        return tuple(
+            QuestionLine(
+                text=line.text,
+                facts=line.facts,
+                url=f"{self.to.origin}{line.address}",
+                reasons=reasons if place == 0 else (),
+            )
+            for place, line in enumerate(built.lines)
+        )
+
+    def reasons(self, answer: Answer) -> tuple[str, ...]:
+        page = why_page.build_page(answer=answer, view=self.view, sites={})
+        colon = self.say("colon")
+        found = [
+            *(
+                f"{group.name} · {one.subject}{colon}{one.text}"
+                for group in page.groups
+                for one in group.sentences
+            ),
+            page.no_part,
+            page.step,
+            *(f"{event.day}{colon}{event.text}" for event in page.events),
+        ]
+        return tuple(sentence for sentence in found if sentence)
+
+    def purpose(
+        self, now: PurposeReport, was: PurposeReport, change: Change | None
+    ) -> PurposeBlock:
         one, other = now.period, was.period
         return PurposeBlock(
             name=self.name(now),
             lines=(
-                self.rate("of_shown", one, other, (one.shown, other.shown), z),
-                self.rate("of_decided", one, other, (one.decided, other.decided), z),
                 Line(
-                    name=self.text["granted"],
-                    now=f"{one.granted:,}",
-                    note=f"/ {one.shown:,}",
-                    before=f"{other.granted:,}",
+                    name=self.say("of_shown"),
+                    now=self.phrases.share_of(one, Base.SHOWN),
+                    note=self.phrases.interval_of(one, Base.SHOWN),
+                    before=self.phrases.share_of(other, Base.SHOWN),
+                    change=self.points(one, other, Base.SHOWN),
+                    change_note=""
+                    if change is None
+                    else self.say("noise" if change.is_noise else "more_than_noise"),
                 ),
                 Line(
-                    name=self.text["withdrawn"],
-                    now=self.number(now.withdrawn, k),
-                    before=self.number(was.withdrawn, k),
+                    name=self.say("of_decided"),
+                    now=self.phrases.share_of(one, Base.DECIDED),
+                    note=self.phrases.interval_of(one, Base.DECIDED),
+                    before=self.phrases.share_of(other, Base.DECIDED),
+                    change=self.points(one, other, Base.DECIDED),
+                ),
+                Line(
+                    name=self.say("granted"),
+                    now=self.phrases.granted(one),
+                    note=f"/ {one.shown:,}" if one.shown else "",
+                    before=self.phrases.granted(other),
+                ),
+                Line(
+                    name=self.say("withdrawn"),
+                    now=self.phrases.number(now.withdrawn),
+                    before=self.phrases.number(was.withdrawn),
                 ),
             ),
         )
 
-    def rate(self, name: str, now: Rate, was: Rate, wholes: tuple[int, int], z: float) -> Line:
-        whole, whole_before = wholes
-        if not whole:
-            return Line(
-                name=self.text[name],
-                now=self.text["no_number"],
-                before=self.share(was.granted, whole_before),
-            )
-        around = proportions.wilson(
-            part=now.granted, whole=whole, z=proportions.z_of(comparisons=1)
-        )
-        change, change_note = "", ""
-        if whole_before:
-            points = 100 * (now.granted / whole - was.granted / whole_before)
-            change = f"{'+' if points >= 0 else '−'}{abs(points):.1f}"
-            change_note = self.text[
-                "more_than_noise" if _is_more_than_noise(now, was, wholes, z) else "noise"
-            ]
-        return Line(
-            name=self.text[name],
-            now=self.share(now.granted, whole),
-            note=f"({100 * around.low:.1f}–{100 * around.high:.1f})",
-            before=self.share(was.granted, whole_before),
-            change=change,
-            change_note=change_note,
-        )
-
-    def largest_change(self, pairs: Sequence[tuple[PurposeReport, PurposeReport]], z: float) -> str:
-        both = [(now, was) for now, was in pairs if now.period.shown and was.period.shown]
-        if not both:
-            return self.text["nothing_before"]
-        changed = [
-            (now, was)
-            for now, was in both
-            if _is_more_than_noise(now.period, was.period, (now.period.shown, was.period.shown), z)
-        ]
-        if not changed:
-            return self.text["no_change"]
-        now, was = max(changed, key=lambda pair: abs(_change(*pair)))
-        change = _change(now, was)
-        return self.text["fell" if change < 0 else "rose"].format(
-            purpose=self.name(now),
-            now=self.share(now.period.granted, now.period.shown),
-            before=self.share(was.period.granted, was.period.shown),
-            points=f"{abs(100 * change):.1f}",
+    def largest_change(self, changes: Sequence[tuple[str, Change]]) -> str:
+        if not changes:
+            return self.say("nothing_before")
+        sure = [(name, change) for name, change in changes if not change.is_noise]
+        if not sure:
+            return self.say("no_change")
+        name, change = max(sure, key=lambda one: abs(one[1].difference))
+        return self.say(
+            "fell" if change.difference < 0 else "rose",
+            purpose=name,
+            now=self.phrases.share(change.now.of_shown),
+            before=self.phrases.share(change.before.of_shown),
+            points=f"{abs(100 * float(change.difference)):.1f}",
         )
 
     # words
 
+    def say(self, key: str, **values: object) -> str:
+        return str(self.text[key]).format(**values)
+
     def name(self, purpose: PurposeReport) -> str:
-        return pick(purpose.name, self.language) or purpose.code
+        return self.phrases.pick(purpose.name, purpose.code)
 
-    def number(self, number: Number, k: int) -> str:
-        return self.text["too_few"].format(k=k) if number.is_hidden else f"{number.value:,}"
-
-    def share(self, part: int, whole: int) -> str:
-        return f"{part / whole:.1%}" if whole else self.text["no_number"]
+    def points(self, now: Rate, was: Rate, base: Base) -> str:
+        share, share_before = base.share(now), base.share(was)
+        if share is None or share_before is None:
+            return ""
+        points = round(100 * (share - share_before), 1)
+        return f"{'+' if points > 0 else '−' if points < 0 else '±'}{abs(points):.1f}"
 
     def day(self, day: date) -> str:
         midnight = datetime.combine(day, time(), tzinfo=ZoneInfo(self.to.zone))
-        return moments.day_text(at=midnight, zone=self.to.zone, language=self.language)
+        return moments.day_text(at=midnight, zone=self.to.zone, language=self.to.language)
 
     def period(self, first: date, last: date) -> str:
         key = "period_one" if first == last else "period_many"
-        return self.text[key].format(first=self.day(first), last=self.day(last))
+        return self.say(key, first=self.day(first), last=self.day(last))
 
 
-def _change(now: PurposeReport, was: PurposeReport) -> float:
-    return now.period.granted / now.period.shown - was.period.granted / was.period.shown
-
-
-def _is_more_than_noise(now: Rate, was: Rate, wholes: tuple[int, int], z: float) -> bool:
-    likely = proportions.difference(
-        part=now.granted,
-        whole=wholes[0],
-        part_before=was.granted,
-        whole_before=wholes[1],
-        z=z,
+def _compare(now: PurposeReport, was: PurposeReport, *, comparisons: int) -> Change | None:
+    """Return the change; noise is also what the days before vary by among themselves."""
+    return why.compare(
+        now.period,
+        was.period,
+        comparisons=comparisons,
+        spread=proportions.dispersion([(day.granted, day.shown) for day in was.by_day]),
     )
-    return not likely.low <= 0 <= likely.high
-
-
-def _three(rate: Rate | None) -> tuple[object, object, object]:
-    if rate is None or not rate.shown:
-        return "", "", ""
-    return rate.granted, rate.shown, rate.decided
 
 
 @cache
-def _texts() -> dict[str, dict[str, str]]:
+def _texts() -> dict[str, Mapping[str, str]]:
     return tomllib.loads((Path(__file__).parent / "data" / "mail.toml").read_text("utf-8"))

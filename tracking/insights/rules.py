@@ -233,6 +233,7 @@ def build_report(
             Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds
         ]
     whole = [told for day in days for told in on[day]]
+    answers = _answers(cells, filters)
     shown = funnel(whole)
     suspects = count(whole, (Kind.SUSPECT,))
     return OptInReport(
@@ -272,7 +273,7 @@ def build_report(
             ChoiceReport(
                 id=choice,
                 name=name,
-                rate=_choice_rate(cells, filters, number=numbers[choice], asked=asked),
+                rate=rate(answers, number=numbers[choice], asked=asked),
             )
             for choice, name in choice_names.items()
         ),
@@ -337,18 +338,13 @@ def _breakdown(
     return tuple(rows)
 
 
-def _choice_rate(cells: Sequence[CellSum], filters: Filters, *, number: int, asked: Asked) -> Rate:
-    return rate(
-        [
-            Told(
-                kind=one.cell.kind,
-                notice=one.cell.notice,
-                purposes=one.cell.choices,
-                is_mixed=is_mixed(one.cell, filters.where),
-                count=one.count,
-            )
-            for one in cells
-        ],
-        number=number,
-        asked=asked,
-    )
+def _answers(cells: Iterable[CellSum], filters: Filters) -> list[Told]:
+    """Return who answered every choice alike, with all their choices in the place of purposes."""
+    sums: dict[tuple[Kind, str, str, bool], int] = defaultdict(int)
+    for one in cells:
+        cell = one.cell
+        sums[cell.kind, cell.notice, cell.choices, is_mixed(cell, filters.where)] += one.count
+    return [
+        Told(kind=kind, notice=notice, purposes=choices, is_mixed=mixed, count=number)
+        for (kind, notice, choices, mixed), number in sums.items()
+    ]

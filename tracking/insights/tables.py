@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tracking.insights.filtering import View
 from tracking.insights.funnel import NUMBERS
 from tracking.insights.phrases import Phrases
-from tracking.insights.types import Funnel, Number, OptInReport, Rate
+from tracking.insights.types import Base, Funnel, Number, OptInReport, Rate
 from tracking.lib import proportions, tables
 from tracking.lib.tables import Column, Kind, Notes, Table, Value
 
@@ -55,7 +55,8 @@ def build_tables(*, report: OptInReport, phrases: Phrases) -> Mapping[str, Table
     """
     Return what the page shows, by name. Sums of a column are the page's numbers.
 
-    An empty cell is a number too small to tell, which is in no sum either.
+    An empty cell is a number too small to tell, which is in no sum either. A share that can only be
+    told as a range is empty, and its ends are beside it; else they are its 95 % interval.
     """
     return {
         "by_day": _by_day(report),
@@ -160,7 +161,11 @@ def _breakdowns(report: OptInReport, phrases: Phrases) -> Table:
             Column(key="value"),
             Column(key="name"),
             *_FUNNEL,
-            *_rate_columns(report),
+            *(
+                column
+                for purpose in report.purposes
+                for column in _share_columns(f"{purpose.code}_")
+            ),
         ),
         rows=tuple(
             (
@@ -171,7 +176,7 @@ def _breakdowns(report: OptInReport, phrases: Phrases) -> Table:
                 *(
                     value
                     for purpose in report.purposes
-                    for value in _of_rate(row.rates[purpose.code])
+                    for value in _shares(row.rates[purpose.code])
                 ),
             )
             for dimension, rows in report.breakdowns.items()
@@ -208,22 +213,23 @@ def _rate_columns(report: OptInReport) -> tuple[Column, ...]:
     )
 
 
-def _share_columns() -> tuple[Column, ...]:
-    shares = (f"of_{base}{end}" for base in ("shown", "decided") for end in ("", "_low", "_high"))
+def _share_columns(before: str = "") -> tuple[Column, ...]:
+    shares = (f"of_{base.value}{end}" for base in Base for end in ("", "_low", "_high"))
     return (
-        *(Column(key=key, kind=Kind.INTEGER) for key in _RATE),
-        *(Column(key=key, kind=Kind.SHARE) for key in shares),
+        *(Column(key=f"{before}{key}", kind=Kind.INTEGER) for key in _RATE),
+        *(Column(key=f"{before}{key}", kind=Kind.SHARE) for key in shares),
     )
 
 
 def _shares(rate: Rate) -> tuple[Value, ...]:
     shares: list[Value] = []
-    for whole in (rate.shown, rate.decided):
-        if whole:
-            interval = proportions.wilson(part=rate.granted, whole=whole)
-            shares += [rate.granted / whole, interval.low, interval.high]
-        else:
-            shares += [None, None, None]
+    for base in Base:
+        share, interval = base.share(rate), None
+        if share is not None:
+            interval = proportions.wilson(part=rate.granted, whole=base.whole(rate))
+        elif base.is_vague(rate):
+            interval = base.bounds(rate)
+        shares += [share, *((interval.low, interval.high) if interval else (None, None))]
     return (*_of_rate(rate), *shares)
 
 

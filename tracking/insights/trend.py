@@ -96,9 +96,12 @@ def _row(purpose: PurposeReport, phrases: Phrases) -> PeriodRow:
 
 def _cell(rate: Rate, base: Base, phrases: Phrases) -> tuple[str, float | None]:
     """Draw the share of whom can be told of, as long as the others could not move it far."""
-    bounds, whole = base.bounds(rate), base.whole(rate)
-    is_drawn = whole > 0 and bounds.high - bounds.low <= _DRAWN_WITHIN
-    return cell_text(rate, base, phrases), rate.granted / whole if is_drawn else None
+    share = base.share(rate)
+    if share is None and base.is_vague(rate):
+        bounds = base.bounds(rate)
+        if bounds.high - bounds.low <= _DRAWN_WITHIN:
+            share = rate.granted / base.whole(rate)
+    return cell_text(rate, base, phrases), share
 
 
 def _last(purpose: PurposeReport, base: Base, phrases: Phrases) -> str:

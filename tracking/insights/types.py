@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from tracking.lib.proportions import Interval
 
@@ -59,6 +60,14 @@ DECIDED = (Kind.ALLOWED, Kind.CHOSEN, Kind.REFUSED)
 BANNER = (*DECIDED, Kind.IGNORED, Kind.MIXED)
 
 
+class AlertKind(StrEnum):
+    RATE_FELL = "rate_fell"
+    RATE_ROSE = "rate_rose"
+    SHOWN_TO_NOBODY = "shown_to_nobody"
+    PARTNER_OVERDUE = "partner_overdue"
+    MACHINES = "machines"
+
+
 class Dimension(StrEnum):
     """What the numbers can be filtered and broken down by."""
 
@@ -95,6 +104,20 @@ class Cell:
     referrer_class: str
     purposes: str = ""
     choices: str = ""
+
+    def values(self) -> tuple[str, ...]:
+        """Return what people are counted by, in the order of CELL_FIELDS."""
+        return _values(self)
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> Cell:
+        """Return the cell of values, or of a row that begins with them, in this order."""
+        kind, *others = values
+        return cls(kind=Kind(kind), **dict(zip(CELL_FIELDS[1:], others, strict=False)))
+
+
+CELL_FIELDS = tuple(field.name for field in fields(Cell))
+_values: Callable[[Cell], tuple[str, ...]] = attrgetter(*CELL_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +250,9 @@ class Base(StrEnum):
 
     def share(self, rate: Rate) -> float | None:
         """Return the share; None where nobody may be told of, or too many are missing to say it."""
-        if not self.whole(rate) or self.is_vague(rate):
+        # Of a day that is not over those who answered may all be waiting to be told of.
+        is_waiting = rate.is_partial and not rate.decided
+        if not self.whole(rate) or is_waiting or self.is_vague(rate):
             return None
         return rate.granted / self.whole(rate)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -140,16 +140,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A change that is worth asking about."""
+    """A change worth asking about; `also` are other purposes that changed alike on its day."""
 
     purpose: str
     name: Mapping[str, str]
     day: date
     change: Change
+    also: tuple[Question, ...] = ()
 
 
-def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
-    """Return how a rate changed, or None where one of them may not be said or is too vague."""
+def compare(now: Rate, before: Rate, *, comparisons: int = 1, spread: float = 1.0) -> Change | None:
+    """
+    Return how a rate changed, or None where one of them may not be said or is too vague.
+
+    :param spread: how many times more than by chance the rate varies anyway, see `dispersion`
+    """
     if not (_is_told(now) and _is_told(before)):
         return None
     return Change(
@@ -160,7 +165,7 @@ def compare(now: Rate, before: Rate, *, comparisons: int = 1) -> Change | None:
             whole=now.shown,
             part_before=before.granted,
             whole_before=before.shown,
-            z=proportions.z_of(comparisons=comparisons),
+            z=proportions.z_of(comparisons=comparisons) * math.sqrt(spread),
         ),
     )
 
@@ -234,7 +239,8 @@ def list_questions(
     Return the largest changes beyond noise of a period, by purpose; the largest first.
 
     Noise is judged over all comparisons together. A change that lasts is asked about on its first
-    day alone, and the end of an odd day, a week later, not at all.
+    day alone, and the end of an odd day, a week later, not at all. Purposes that fell, or rose, on
+    the same day are one question.
 
     :param names: of the purposes, in their order
     :param rates: by purpose and day, with those of four weeks before the period
@@ -258,7 +264,11 @@ def list_questions(
         if not _is_return(change, of, day, reference, comparisons=comparisons):
             found.append(Question(purpose=purpose, name=names[purpose], day=day, change=change))
     found.sort(key=lambda one: (-abs(one.change.difference), one.day, one.purpose))
-    return tuple(found[:MOST_QUESTIONS])
+    alike: dict[tuple[date, bool], list[Question]] = defaultdict(list)
+    for one in found:
+        alike[one.day, one.change.difference > 0].append(one)
+    groups = list(alike.values())[:MOST_QUESTIONS]
+    return tuple(replace(first, also=tuple(others)) for first, *others in groups)
 
 
 def add(rates: Iterable[Rate]) -> Rate:
@@ -374,14 +384,7 @@ def _part(value: str, now: Rate, before: Rate, *, change: Change, z: float) -> P
         )
     )
     excess = part.total - weight * change.difference
-    return Part(
-        value=value,
-        now=now,
-        before=before,
-        by_rate=part.by_rate,
-        by_mix=part.by_mix,
-        is_own=abs(excess) > z * error,
-    )
+    return replace(part, is_own=abs(excess) > z * error)
 
 
 def _weight(part: Part, change: Change) -> Fraction:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from tracking.insights import why_words
 from tracking.insights.filtering import Chip, View
-from tracking.insights.marks import Mark
+from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.questions import why_address
 from tracking.insights.types import MIXED, SMALLEST, Dimension, Rate
@@ -36,24 +36,24 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
+    """Cells come with the heads of their columns, for where a row is a block."""
+
     name: str
     address: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsTable:
-    """`total` is the last row: the whole change."""
+    """The last row is the whole change."""
 
     name: str
     rows: tuple[Row, ...]
-    total: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     day: str
-    kind: str
     text: str
     url: str
 
@@ -89,14 +89,20 @@ class WhyPage:
     tables: tuple[PartsTable, ...]
 
 
-def build_page(*, answer: Answer, view: View, sites: Mapping[str, Mapping[str, str]]) -> WhyPage:
-    """Return the page; `sites` are names by code."""
-    return _Writer(answer, view).page(sites)
+def build_page(
+    *,
+    answer: Answer,
+    view: View,
+    sites: Mapping[str, Mapping[str, str]],
+    opens: Collection[MarkKind],
+) -> WhyPage:
+    """Return the page; `sites` are names by code, `opens` the marks whose pages may be read."""
+    return _Writer(answer, view, opens).page(sites)
 
 
 class _Writer:
-    def __init__(self, answer: Answer, view: View) -> None:
-        self.answer, self.view = answer, view
+    def __init__(self, answer: Answer, view: View, opens: Collection[MarkKind]) -> None:
+        self.answer, self.view, self.opens = answer, view, opens
         self.text = why_words.texts(view.language)
         self.phrases = Phrases(language=view.language, k=SMALLEST)
         self.name = self.phrases.pick(answer.purposes[answer.purpose], answer.purpose)
@@ -123,9 +129,7 @@ class _Writer:
             table_lead=""
             if why is None
             else self.say("table_lead", whole=self.points(why.change.difference)),
-            heads=tuple(
-                self.text[f"col_{key}"] for key in ("people", "rate", "by_rate", "by_mix", "total")
-            ),
+            heads=self.heads(),
             tables=()
             if why is None
             else tuple(self.table(split, why.change) for split in why.splits),
@@ -334,43 +338,63 @@ class _Writer:
     def event(self, mark: Mark) -> Event:
         return Event(
             day=self.phrases.day(mark.day),
-            kind=mark.kind.value,
             text=pick(mark.title, self.view.language),
-            url=mark.url or "",
+            url=(mark.url or "") if mark.kind in self.opens else "",
+        )
+
+    def heads(self) -> tuple[str, ...]:
+        return tuple(
+            self.text[f"col_{key}"] for key in ("people", "rate", "by_rate", "by_mix", "total")
         )
 
     def table(self, split: Split, change: Change) -> PartsTable:
+        whole = (
+            self.text["total"],
+            "",
+            "100%",
+            "100%",
+            change.before,
+            change.now,
+            sum((part.by_rate for part in split.parts), Fraction(0)),
+            sum((part.by_mix for part in split.parts), Fraction(0)),
+        )
+        parts = (
+            (
+                self.value(split.dimension, part.value),
+                self.link(split.dimension, part.value),
+                self.of_all(part.before, change.before),
+                self.of_all(part.now, change.now),
+                part.before,
+                part.now,
+                part.by_rate,
+                part.by_mix,
+            )
+            for part in split.parts
+        )
         return PartsTable(
             name=self.phrases.dimension(split.dimension),
-            rows=tuple(
-                Row(
-                    name=self.value(split.dimension, part.value),
-                    address=self.link(split.dimension, part.value),
-                    cells=(
-                        self.from_to(
-                            self.of_all(part.before, change.before),
-                            self.of_all(part.now, change.now),
-                        ),
-                        self.from_to(self.share(part.before), self.share(part.now)),
-                        self.points(part.by_rate),
-                        self.points(part.by_mix),
-                        self.points(part.total),
-                    ),
-                )
-                for part in split.parts
-            ),
-            total=Row(
-                name=self.text["total"],
-                address="",
-                cells=(
-                    self.from_to("100%", "100%"),
-                    self.from_to(self.share(change.before), self.share(change.now)),
-                    self.points(sum((part.by_rate for part in split.parts), Fraction(0))),
-                    self.points(sum((part.by_mix for part in split.parts), Fraction(0))),
-                    self.points(change.difference),
-                ),
-            ),
+            rows=tuple(self.row(*values) for values in (*parts, whole)),
         )
+
+    def row(
+        self,
+        name: str,
+        address: str,
+        people_before: str,
+        people: str,
+        before: Rate,
+        now: Rate,
+        by_rate: Fraction,
+        by_mix: Fraction,
+    ) -> Row:
+        cells = (
+            self.from_to(people_before, people),
+            self.from_to(self.share(before), self.share(now)),
+            self.bare(by_rate),
+            self.bare(by_mix),
+            self.bare(by_rate + by_mix),
+        )
+        return Row(name=name, address=address, cells=tuple(zip(self.heads(), cells, strict=True)))
 
     # words for values
 
@@ -393,6 +417,11 @@ class _Writer:
 
     def from_to(self, before: str, now: str) -> str:
         return self.say("from_to", before=before, now=now)
+
+    def bare(self, change: Fraction) -> str:
+        """Return points without their unit, for a column that names it."""
+        points = round(100 * float(change), 1)
+        return f"{points:+.1f}".replace("-", "−") if points else "0.0"
 
     def points(self, change: Fraction) -> str:
         return self.phrases.points(float(change))

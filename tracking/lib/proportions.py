@@ -75,20 +75,20 @@ def difference(
     )
 
 
-def dispersion(days: Sequence[tuple[int, int]]) -> float:
+def dispersion(shares: Sequence[tuple[int, int]]) -> float:
     """
     Return how many times more than by chance the shares of `(part, whole)` vary, at least 1.
 
-    Pearson's statistic over its degrees of freedom; its root widens an interval (McCullagh and
-    Nelder, "Generalized Linear Models", 1989, section 4.5).
+    Pearson's statistic over its degrees of freedom; its root widens an interval. Source: P.
+    McCullagh, J. A. Nelder, "Generalized Linear Models" (1989), section 4.5.
     """
-    whole = sum(number for _, number in days)
-    share = sum(part for part, _ in days) / whole if whole else 0.0
-    if len(days) < 2 or not 0 < share < 1:
+    everybody = sum(whole for _, whole in shares)
+    share = sum(part for part, _ in shares) / everybody if everybody else 0.0
+    if len(shares) < 2 or not 0 < share < 1:
         return 1.0
     pearson = sum(
-        (part - number * share) ** 2 / (number * share * (1 - share))
-        for part, number in days
-        if number
+        (part - whole * share) ** 2 / (whole * share * (1 - share))
+        for part, whole in shares
+        if whole
     )
-    return max(1.0, pearson / (len(days) - 1))
+    return max(1.0, pearson / (len(shares) - 1))

@@ -177,10 +177,11 @@ def stop(request: HttpRequest, frame: console.Frame, *, site: str, code: str) ->
 @runs
 def promote(request: HttpRequest, frame: console.Frame, *, site: str, code: str) -> HttpResponse:
     """Make an arm's words the draft of the next notice."""
-    answer = _act(
-        request, frame, site, code, operations.promote, "promoted_now",
-        arm=request.POST.get("arm", ""),
-    )  # fmt: skip
+    arm = request.POST.get("arm", "")
+    found = experiments.get_experiment(site_code=site, code=code, now=timezone.now())
+    has_words = any(one.wording for one in found.arms if one.code == arm)
+    said = "promoted_now" if has_words else "promoted_look"
+    answer = _act(request, frame, site, code, operations.promote, said, arm=arm)
     return answer or _to(frame, site, code)
 
 

@@ -14,9 +14,11 @@ from tests.factories.registry import SITE
 from tests.served_script import config_in
 from tracking.banner import queries
 from tracking.experiments import operations
+from tracking.experiments import queries as experiments
 from tracking.experiments.types import Arm
 from tracking.lib.short_memory import forget_everything
 from tracking.notices import operations as notices
+from tracking.notices.queries import find_current
 from tracking.notices.types import Notice
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,19 @@ def test_another_notice_takes_it_away(running: None) -> None:
         site_code=SITE, wording={"en": {"banner_title": "May we send?"}}, author="x", now=NOW
     )
     assert "experiment" not in served()[0]
+
+
+def test_a_newer_notice_is_never_shown_with_older_words(running: None) -> None:
+    forget_everything()
+    # What a process remembers for two seconds may be of two moments.
+    assert experiments.find_running(site_code=SITE, now=NOW) is not None
+    notices.publish_notice_version(
+        site_code=SITE, wording={"en": {"banner_title": "May we send?"}}, author="x", now=NOW
+    )
+    find_current.forget()
+    script = queries.get_script(site_code=SITE, place=None, now=NOW)
+    assert config_in(script.plain)["notice"] == 2
+    assert "experiment" not in config_in(script.plain)
 
 
 def test_a_pinned_script_never_carries_one(running: None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,14 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
+from django.utils import timezone
 
 from consentmgr.demo.catalogue import read_catalogue
-from consentmgr.demo.management.commands import demo_partners, demo_seed, demo_visitors
+from consentmgr.demo.management.commands import demo_partners, demo_past, demo_seed, demo_visitors
 from consentmgr.demo.places import SITE, Places, get_places
 from tracking.audit.models import Entry
 from tracking.delivery.models import Endpoint
+from tracking.insights import queries as insights
 from tracking.notices import checks, lint
 from tracking.notices import queries as notices
 from tracking.notices.models import NoticeVersion
@@ -31,6 +35,7 @@ PLACES = Places(port=8000, partner_port=9000)
 @pytest.fixture
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("CONSOLE_PASSWORD", PASSWORD)
+    monkeypatch.setenv("DEMO_PAST_DAYS", "0")
     with override_settings(DEMO=True, DATA_DIR=tmp_path):
         yield tmp_path
 
@@ -52,6 +57,30 @@ def test_seeding_twice_publishes_once_and_keeps_the_secrets(data_folder: Path) -
     assert NoticeVersion.objects.get().content_hash == first.content_hash
     assert (data_folder / "demo-secrets.json").read_bytes() == secrets
     assert stat.S_IMODE((data_folder / "demo-secrets.json").stat().st_mode) == 0o600
+
+
+def test_the_demo_has_a_past_once(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO_PAST_DAYS", "12")
+    seed()
+    seed()
+    said = [StringIO(), StringIO()]
+    for out in said:
+        call_command(demo_past.Command(), stdout=out)
+
+    first, second = NoticeVersion.objects.order_by("number")
+    assert timezone.now() - first.effective_at > timedelta(days=11)
+    assert timezone.now() - second.effective_at > timedelta(days=9)
+    assert "8,040 decisions made up" in said[0].getvalue()
+    assert said[1].getvalue() == "No past is made up.\n"
+    found = insights.verify(site=SITE)
+    assert (found.decisions, found.differences, found.untrue_days) == (8040, (), ())
+
+
+def test_a_demo_may_be_without_a_past(data_folder: Path) -> None:
+    seed()
+    call_command(demo_past.Command(), stdout=StringIO())
+
+    assert insights.verify(site=SITE).decisions == 0
 
 
 def test_the_notice_is_complete_and_its_tags_point_at_the_receivers(data_folder: Path) -> None:
@@ -113,7 +142,7 @@ def test_without_a_password_no_account_is_made(
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("command", [demo_seed, demo_partners, demo_visitors])
+@pytest.mark.parametrize("command", [demo_seed, demo_past, demo_partners, demo_visitors])
 def test_outside_a_demo_the_commands_refuse(command: object) -> None:
     with override_settings(DEMO=False), pytest.raises(CommandError, match="DEMO=1"):
         call_command(command.Command())  # type: ignore[attr-defined]

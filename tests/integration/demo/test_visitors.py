@@ -48,6 +48,7 @@ def test_they_are_recorded_by_the_service_itself(live_server: Any, tmp_path: Pat
             places=places,
             data_folder=tmp_path,
             password="",
+            past_days=0,
             keys=settings.CONSENT_KEYS,
             now=timezone.now(),
         )

@@ -14,7 +14,7 @@ from django.test import Client
 from tests.factories.counts import close_days, count_day
 from tests.factories.registry import SITE
 from tracking.insights import alert_operations, alert_queries, models
-from tracking.insights.alerts import AlertKind
+from tracking.insights.types import AlertKind
 from tracking.notices.types import Notice
 from tracking.registry import queries as registry
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.insights.test_flush import show, valkey_away  # noqa: F401
+from tests.integration.insights.test_flush import show
 from tests.visitors import Visitor
 from tracking.consents.models import Uncounted
 from tracking.insights import operations
@@ -57,7 +57,7 @@ def test_showings_wait_until_they_are_flushed(notice: Notice) -> None:
 
 def test_with_valkey_away_nobody_claims_that_none_wait(
     notice: Notice,
-    valkey_away: None,  # noqa: F811
+    valkey_away: None,
 ) -> None:
     assert number("consent_showings_uncounted") is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,7 +15,6 @@ from tests.factories.registry import ORIGIN, SITE
 from tracking.insights import counting, gathered, operations, tasks
 from tracking.insights.models import CountedBatch, DailyCount, LastTelling
 from tracking.insights.types import Cell, Kind
-from tracking.lib.quick_redis import QuickRedis
 from tracking.notices.types import Notice
 from tracking.registry.models import Site
 
@@ -44,15 +42,6 @@ def counts() -> dict[str, int]:
     for row in DailyCount.objects.select_related("cell"):
         found[row.cell.kind] = found.get(row.cell.kind, 0) + row.count
     return found
-
-
-@pytest.fixture
-def valkey_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
-    nobody = QuickRedis(f"unix://{tmp_path}/none.sock?db=0", timeout=0.2)
-    monkeypatch.setattr(gathered, "_redis", lambda: nobody)
-    gathered.showings.cache_clear()
-    yield
-    gathered.showings.cache_clear()
 
 
 def test_showings_are_gathered_and_then_counted(notice: Notice) -> None:
@@ -151,6 +140,21 @@ def test_a_gathered_key_reads_back() -> None:
     read = counting.read_gathered({counting.gathered_key(7, NOW.date(), cell): 2})
 
     assert read == {(7, NOW.date(), cell): 2}
+
+
+@pytest.mark.parametrize("key", ["no JSON", '{"site":1}', '{"kind":"unheard of"}'])
+def test_what_cannot_be_counted_keeps_nobody_waiting_and_is_kept(notice: Notice, key: str) -> None:
+    gathered.showings().add({key: 1})
+    gathered.showings().take()
+    show()
+    gathered.page_views().add({key: 1})
+
+    with pytest.raises((LookupError, ValueError)):
+        operations.flush(now=NOW)
+
+    assert counts() == {Kind.SHOWN: 1}
+    assert [batch.counts for batch in gathered.showings().take()] == [{key: 1}]
+    assert gathered.page_views().count_waiting() == 1
 
 
 # --- rounds

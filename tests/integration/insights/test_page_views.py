@@ -16,8 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.factories.registry import ORIGIN, SITE
-from tests.integration.insights.test_flush import valkey_away  # noqa: F401
-from tracking.insights import counting, gathered, operations, page_queries
+from tracking.insights import counting, gathered, loss_queries, operations
 from tracking.insights.loss import Step
 from tracking.insights.models import DailyPages
 from tracking.lib.short_memory import forget_everything
@@ -131,12 +130,10 @@ def test_a_gathered_view_costs_the_database_nothing(
 
 def test_without_valkey_a_view_is_counted_at_once(
     counting_site: Site,
-    valkey_away: None,  # noqa: F811
+    valkey_away: None,
 ) -> None:
-    gathered.page_views.cache_clear()
     view()
     view()
-    gathered.page_views.cache_clear()
 
     assert [row.count for row in DailyPages.objects.all()] == [2]
 
@@ -195,7 +192,7 @@ def test_the_table_refuses_what_cannot_be(counting_site: Site, count: int, purpo
 
 def report(**changes: Any) -> Any:
     asked = {"site": SITE, "step": Step.DAY, "purpose": "", "device_class": "", "now": NOW}
-    return page_queries.get_page_report(**{**asked, **changes})
+    return loss_queries.get_page_report(**{**asked, **changes})
 
 
 def test_analytics_is_asked_about_unless_another_purpose_is(counting_site: Site) -> None:
@@ -275,7 +272,8 @@ def test_the_page_says_what_is_lost_and_why(marketing: Client, two_weeks: date) 
 
 
 def test_the_file_adds_up_to_the_page(marketing: Client, two_weeks: date) -> None:
-    response = marketing.get("/console/page-views/csv/?step=day&purpose=analytics")
+    query = "site=shop&step=day&purpose=analytics"
+    response = marketing.get(f"/console/page-views/page-views.csv?{query}")
 
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Cache-Control"] == "private, no-store"
@@ -285,9 +283,9 @@ def test_the_file_adds_up_to_the_page(marketing: Client, two_weeks: date) -> Non
     assert rows[-1] == {
         "first_day": two_weeks.isoformat(),
         "last_day": two_weeks.isoformat(),
-        "purpose": "analytics",
         "page_views": "1000",
         "seen": "400",
+        "seen_share": "0.4",
         "is_partial": "no",
     }
     assert rows[0]["page_views"] == ""
@@ -317,7 +315,7 @@ def test_a_site_that_stopped_keeps_its_table(marketing: Client, two_weeks: date)
     assert "14,000" in page
 
 
-@pytest.mark.parametrize("path", ["/console/page-views/", "/console/page-views/csv/"])
+@pytest.mark.parametrize("path", ["/console/page-views/", "/console/page-views/page-views.csv"])
 def test_only_who_may_see_statistics_sees_page_views(two_weeks: date, path: str) -> None:
     assert Client().get(path).status_code == 302
     refused = client_of("registry.view_tag").get(path)
@@ -331,4 +329,4 @@ def test_no_site_no_numbers(db: None) -> None:
     client.force_login(User.objects.get(username="boss"))
 
     assert client.get("/console/page-views/?lang=en").status_code == 200
-    assert client.get("/console/page-views/csv/").status_code == 404
+    assert client.get("/console/page-views/page-views.csv").status_code == 404

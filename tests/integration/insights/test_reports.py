@@ -113,10 +113,14 @@ def test_a_report_tells_both_periods_and_what_changed(numbers: None, server: smt
     for text in (plain, html):
         assert "fell from 40.0% to 30.0%, by 10.0 points" in text
         # 2,100 of 7,000 shown and of 6,300 decided.
-        for number in ("30.0%", "(28.9–31.1)", "33.3%", "2,100", "7,000", "−10.0", "not noise"):
+        for number in ("30.0%", "28.9–31.1%", "33.3%", "2,100", "7,000", "−10.0", "not noise"):
             assert number in text, number
-        assert "What the numbers mean" in text
+        assert "95% interval" in text
         assert f"{ORIGIN}/reports/stop/" in text
+        # The first day on which it fell, with its answer.
+        assert "Why did advertising fall on Mon 11 May?" in text
+        assert text.count("Mostly, what people decided has changed.") == 1
+    assert "of those who decided: 33.3% 32.2–34.5% | Before 44.4% | −11.1\r\n" in plain
     assert f"{ORIGIN}/console/?site=shop&days=7&until=2026-05-17&lang=en" in plain
 
 
@@ -143,7 +147,7 @@ def test_a_mail_asks_nothing_of_the_network(numbers: None, server: smtp.MailBox)
     assert not re.search(r"<(img|script|link|iframe|object)|url\(|@import|background=", html)
     addresses = set(re.findall(r'(?:href|src)="([^"]+)"', html))
     assert {re.sub(r"[?].*|[0-9a-f-]{36}", "", one) for one in addresses} == {
-        f"{ORIGIN}/console/", f"{ORIGIN}/reports/stop/",
+        f"{ORIGIN}/console/", f"{ORIGIN}/console/why/", f"{ORIGIN}/reports/stop/",
     }  # fmt: skip
 
 
@@ -153,20 +157,15 @@ def test_the_csv_adds_up_to_the_mail(numbers: None, server: smtp.MailBox) -> Non
     _, html, text = parts(server.mails[0])
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
 
-    assert len(rows) == 14
-    for period, granted in (("now", 2100), ("before", 2800)):
-        of_period = [row for row in rows if row["period"] == period]
-        sums = {
-            column: sum(int(row[column] or 0) for row in of_period)
-            for column in of_period[0]
-            if column not in {"period", "day"}
-        }
-        assert sums["shown"] == 7000
-        assert sums["analytics_granted"] == sums["allowed"] == granted
-        assert sums["analytics_shown"] == 7000
-        assert sums["analytics_decided"] == sums["decided"] == 6300
-        for number in (sums["shown"], sums["decided"], sums["allowed"]):
-            assert f"{number:,}" in html
+    assert len(rows) == 7
+    sums = {
+        column: sum(int(row[column] or 0) for row in rows) for column in rows[0] if column != "day"
+    }
+    assert sums["shown"] == sums["analytics_shown"] == 7000
+    assert sums["decided"] == sums["analytics_decided"] == 6300
+    assert sums["allowed"] == sums["analytics_granted"] == 2100
+    for number in (sums["shown"], sums["decided"], sums["allowed"]):
+        assert f"{number:,}" in html
 
 
 def test_few_people_are_in_no_mail(notice: Notice, server: smtp.MailBox) -> None:

@@ -174,13 +174,18 @@ def test_the_whole_way_from_a_draft_to_the_next_notices_draft(
     assert "It can be started" in html
     assert "Published: " in html
 
+    def script() -> dict[str, Any]:
+        return config_in(Client().get(f"/b/{SITE}.js").content)
+
+    assert "experiment" not in script()
     assert "Started." in press(privacy, "start")
+    # This process remembers nothing of before.
+    assert script()["experiment"]["code"] == "title"
     html = read(privacy)
     assert "it is too early" in html
     assert "14 days left" in html
     assert "From " in html
     assert "/promote/" not in html
-    assert config_in(Client().get(f"/b/{SITE}.js").content)["experiment"]["code"] == "title"
 
     days_pass(8)
     for arm, granted in (("a", 300), ("b", 400)):
@@ -327,6 +332,19 @@ def test_discarding_leads_back_to_the_list(privacy: Client) -> None:
     create(privacy)
     assert "The draft is gone" in press(privacy, "discard")
     assert not models.Experiment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_arm_that_only_looks_different_leaves_no_draft(privacy: Client) -> None:
+    create(privacy)
+    write(privacy, **{"line.b.ja.banner_title": "", "presentation.b": "card"})
+    press(privacy, "start")
+    days_pass(8)
+    forget_everything()
+    html = press(privacy, "promote", arm="b")
+    assert "Noted. This arm differs by its presentation alone" in html
+    assert "The draft is there" not in html
+    assert notices.get_draft(site_code=SITE).revision == 0
 
 
 def test_stopping(privacy: Client) -> None:

@@ -9,15 +9,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tracking.insights import alerts
-from tracking.insights.alerts import AlertKind, Machines, PurposeDay, Sample
-from tracking.insights.types import PartnerLine, Rate
+from tracking.insights.alerts import Machines, PurposeDay, Sample
+from tracking.insights.types import AlertKind, PartnerLine, Rate
 
 DAY = date(2026, 5, 12)
 NOW = datetime(2026, 5, 12, 15, 0, tzinfo=UTC)
 
 
-def rate(granted: int, shown: int) -> Rate:
-    return Rate(granted=granted, shown=shown, decided=shown, is_partial=False)
+def rate(granted: int, shown: int, **missing: int) -> Rate:
+    return Rate(granted=granted, shown=shown, decided=shown, is_partial=bool(missing), **missing)
 
 
 def changes(now: Rate, *before: Rate) -> list[AlertKind]:
@@ -62,6 +62,9 @@ def test_a_rate_that_rose_is_told_too() -> None:
         (rate(300, 1000), (rate(400, 1000),)),
         (rate(300, 1000), (rate(400, 1000), rate(0, 0))),
         (rate(0, 0), USUAL),
+        # Who is not told of could have granted as usual, or kept the weeks before from it.
+        (rate(300, 900, may_grant=100), USUAL),
+        (rate(300, 1000), [rate(300, 700, may_refuse=300)] * 4),
     ],
 )  # fmt: skip
 def test_noise_is_not_told(now: Rate, before: tuple[Rate, ...]) -> None:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tracking.insights import alerts_page
-from tracking.insights.alerts import Alert, AlertKind
+from tracking.insights.alerts import Alert
 from tracking.insights.alerts_page import AlertLine
+from tracking.insights.types import AlertKind
 
 AT = datetime(2026, 5, 13, 1, 0, tzinfo=UTC)
 RATES = {

@@ -171,6 +171,22 @@ def test_a_range_holds_the_truth(groups: list[tuple[Kind, bool, bool, int]]) -> 
             assert true.granted / base.whole(true) in base.bounds(known)
 
 
+def test_nobody_has_refused_while_all_answers_wait_to_be_told_of() -> None:
+    rate = Rate(granted=0, shown=11, decided=0, is_partial=True)
+
+    assert ENGLISH.share_of(rate, Base.SHOWN) == "<10"
+    assert ENGLISH.granted(rate) == "<10"
+    # Nobody answered, and nobody waits.
+    assert ENGLISH.share_of(replace(rate, is_partial=False), Base.SHOWN) == "0.0%"
+
+
+def test_how_many_granted_is_as_sure_as_their_share() -> None:
+    vague = Rate(granted=20, shown=100, decided=50, is_partial=True, may_grant=30)
+
+    assert ENGLISH.granted(vague) == "20–50"
+    assert ENGLISH.granted(replace(vague, may_grant=1)) == "20"
+
+
 # --- the last day
 
 
@@ -199,6 +215,19 @@ def test_a_change_is_called_noise_where_chance_can_make_it(
 
     assert (card.direction, card.noise) == (direction, noise)
     assert card.before.startswith("last week 3" if noise else "last week 2")
+
+
+def test_a_range_is_nothing_to_compare_with() -> None:
+    before = (
+        told(100, Kind.REFUSED, day=WEEK_AGO),
+        told(50, Kind.CHOSEN, purposes=MIXED, choices=MIXED, day=WEEK_AGO),
+    )
+    card = cards.build_cards(
+        report=report(*MANY, *before), running_until="", phrases=ENGLISH
+    ).cards[0]
+
+    assert "can only be told as 0.0–33.3%" in card.change
+    assert (card.direction, card.change_range, card.noise) == ("none", "", "")
 
 
 def test_a_running_day_says_until_when_and_that_it_may_lean() -> None:
@@ -344,7 +373,8 @@ def test_a_value_that_is_filtered_by_is_no_link() -> None:
 
 def test_where_people_answered_is_a_matter_of_those_who_did() -> None:
     answered = [(day, replace(cell, surface="bar"), n) for day, cell, n in A_DAY[1:]]
-    numbers = report(A_DAY[0], *answered)
+    # Who did not answer may be told of with those who did; that is no doubt about these.
+    numbers = report(A_DAY[0], *answered, told(200, Kind.IGNORED, surface=MIXED))
     found = breakdowns.build_breakdowns(report=numbers, view=view_of(numbers), phrases=ENGLISH)
     table = next(one for one in found.tables if one.name == "Where it was answered")
 
@@ -450,6 +480,27 @@ def test_a_number_that_is_hidden_is_an_empty_cell() -> None:
 
     assert column(built, "allowed")[-1] is None
     assert column(built, "allowed")[0] == 0
+
+
+def test_a_share_that_is_a_range_is_no_share_in_a_file_either() -> None:
+    numbers = report(
+        *MANY,
+        told(100, Kind.REFUSED, country_group="eu"),
+        told(25, Kind.ALLOWED, purposes="11", choices="111", country_group=MIXED),
+    )
+    built = tables.build_tables(report=numbers, phrases=ENGLISH)["breakdowns"]
+    rows = dict(
+        zip(
+            column(built, "value"),
+            zip(*(column(built, f"analytics_of_shown{end}") for end in ("", "_low", "_high")),
+                strict=True),
+            strict=True,
+        )
+    )  # fmt: skip
+
+    assert rows["eu"] == (None, 0.0, 0.2)
+    share, low, high = rows["jp"]
+    assert low < share < high
 
 
 def test_a_workbook_says_what_its_numbers_are_of() -> None:

@@ -307,11 +307,26 @@ def test_noise_and_trifles_are_no_question(odd: Rate) -> None:
 
 
 def test_only_the_largest_are_asked_and_only_of_the_period() -> None:
-    of = {f"p{n}": days_of({0: rate(400 - 40 * n, 1000)}) for n in range(1, 9)}
+    of = {f"p{n}": days_of({n: rate(400 - 40 * n, 1000)}) for n in range(1, 9)}
     questions = ask(of, days=PERIOD)
 
     assert [one.purpose for one in questions] == ["p8", "p7", "p6", "p5", "p4"]
     assert ask(of, days=PERIOD[:14]) == ()
+
+
+def test_purposes_that_change_alike_on_a_day_are_one_question() -> None:
+    question, other = ask(
+        {
+            "ads": days_of({0: rate(300, 1000)}),
+            "stats": days_of({0: rate(280, 1000)}),
+            "video": days_of({0: rate(550, 1000)}),
+        },
+        days=PERIOD,
+    )
+
+    assert (question.purpose, other.purpose) == ("video", "stats")
+    assert [one.purpose for one in other.also] == ["ads"]
+    assert question.also == ()
 
 
 def test_many_quiet_days_are_rarely_asked_about() -> None:

@@ -29,7 +29,7 @@ def of_site() -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("insights", "0003_page_views"),
+        ("insights", "0004_told_cells"),
         ("registry", "0012_page_views"),
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from consentmgr.demo import seeding
+from consentmgr.demo import past, seeding
 from consentmgr.demo.command import DemoCommand
 from consentmgr.demo.places import get_places
 
@@ -23,6 +23,7 @@ class Command(DemoCommand):
             # Handed to this command alone; nothing else reads it.
             password=os.environ.get("CONSOLE_PASSWORD", ""),
             keys=settings.CONSENT_KEYS,
+            past_days=past.past_days(),
             now=timezone.now(),
         )
         if options["verbosity"] >= 2:

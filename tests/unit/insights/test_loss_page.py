@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracking.insights.loss import PageReport, Step, Sum, explain
-from tracking.insights.page_views_page import as_csv, build_page, texts
+from tracking.insights.loss_page import PagesPage, _texts, build_file, build_page
 from tracking.registry.types import HoldMode, Presentation, SiteInfo
 
 UNTIL = date(2026, 11, 22)
@@ -28,6 +28,10 @@ SITE = SiteInfo(
     replays_held=True,
     counts_page_views=True,
 )
+
+
+def page_of(report: PageReport, language: str) -> PagesPage:
+    return build_page(report=report, sites={"shop": SITE.name}, language=language)
 
 
 def span(back: int, *, views: int, seen: int, days: int = 7, is_partial: bool = False) -> Sum:
@@ -61,7 +65,7 @@ MORE_TRAFFIC_LESS_CONSENT = report(
 
 
 def test_the_printed_parts_add_up_to_the_printed_change() -> None:
-    page = build_page(report=MORE_TRAFFIC_LESS_CONSENT, sites=[SITE], language="en")
+    page = page_of(MORE_TRAFFIC_LESS_CONSENT, "en")
 
     changed, because, cause = page.reasons
     assert "from 600 to 533 a day" in changed
@@ -73,7 +77,9 @@ def test_the_printed_parts_add_up_to_the_printed_change() -> None:
 
 
 def test_the_newest_line_comes_first_and_says_its_share() -> None:
-    newest, older = build_page(report=MORE_TRAFFIC_LESS_CONSENT, sites=[SITE], language="ja").lines
+    newest, older = build_page(
+        report=MORE_TRAFFIC_LESS_CONSENT, sites={"shop": SITE.name}, language="ja"
+    ).lines
 
     assert newest.head == "11月16日（月）〜11月22日（日）"
     assert (newest.views, newest.seen, newest.unseen, newest.share) == (
@@ -83,7 +89,7 @@ def test_the_newest_line_comes_first_and_says_its_share() -> None:
     assert older.share == "60.0%"
 
 
-@pytest.mark.parametrize(("language", "words"), [("ja", "10未満"), ("en", "under 10")])
+@pytest.mark.parametrize(("language", "words"), [("ja", "10未満"), ("en", "<10")])
 def test_a_day_too_small_to_tell_says_so_and_is_in_no_sum(language: str, words: str) -> None:
     small = report(
         lines=(
@@ -92,26 +98,29 @@ def test_a_day_too_small_to_tell_says_so_and_is_in_no_sum(language: str, words: 
         ),
         step=Step.DAY,
     )
-    page = build_page(report=small, sites=[SITE], language=language)
+    page = page_of(small, language)
 
     assert (page.lines[1].views, page.lines[1].share, page.lines[1].width) == (words, "—", None)
     assert "100" in page.summary
     assert any("10" in note for note in page.notes)
     assert page.reasons == ()
-    assert as_csv(small).splitlines()[1].endswith(",analytics,,,yes")
+    csv = build_file("csv", report=small, language=language).content.decode()
+    assert csv.splitlines()[1].endswith(",,,,yes")
 
 
-def test_a_day_without_views_is_not_called_too_small() -> None:
-    empty = report(lines=(span(0, views=0, seen=0, days=0),), step=Step.DAY)
-    page = build_page(report=empty, sites=[SITE], language="en")
-
-    assert page.lines[0].views == "—"
-    assert page.summary == ""
+def test_a_day_without_views_is_not_called_too_small_and_none_is_printed_from_before() -> None:
+    nothing = [span(back, views=0, seen=0, days=0) for back in (3, 2, 0)]
+    some = span(1, views=100, seen=50, days=1)
+    page = page_of(report(lines=(*nothing[:2], some, nothing[2]), step=Step.DAY), "en")
+    assert [line.views for line in page.lines] == ["—", "100"]
     assert page.notes == ()
+
+    page = page_of(report(lines=tuple(nothing), step=Step.DAY), "en")
+    assert (page.lines, page.summary) == ((), "")
 
 
 def test_both_languages_have_the_same_words_with_the_same_places() -> None:
-    ja, en = texts("ja"), texts("en")
+    ja, en = _texts()["ja"], _texts()["en"]
 
     assert ja.keys() == en.keys()
     for key in ja:
@@ -120,9 +129,9 @@ def test_both_languages_have_the_same_words_with_the_same_places() -> None:
 
 def test_every_word_is_printed_somewhere() -> None:
     root = Path(__file__).parents[3]
-    printed = (root / "templates/insights/page_views.html").read_text("utf-8")
+    printed = (root / "templates/insights/loss.html").read_text("utf-8")
     printed += (root / "templates/insights/no_site.html").read_text("utf-8")
-    printed += (root / "tracking/insights/page_views_page.py").read_text("utf-8")
-    for key in texts("ja").keys() - {"forbidden_body"}:
+    printed += (root / "tracking/insights/loss_page.py").read_text("utf-8")
+    for key in _texts()["ja"]:
         found = f"text.{key} " in printed or f'"{key}"' in printed
-        assert found or key.startswith(("step_", "device_", "cause_")), key
+        assert found or key.startswith(("step_", "cause_")), key
