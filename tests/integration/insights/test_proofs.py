@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
-from tests.factories.registry import ORIGIN, SITE
+from tests.factories.registry import ORIGIN, SITE, make_site
 from tests.visitors import Visitor
 from tracking.consents import operations as consents
 from tracking.consents.models import ConsentRecord, Device, SpentImpression, Uncounted
@@ -127,6 +128,29 @@ def test_a_proof_is_good_for_one_decision(notice: Notice, visitor: Visitor, proo
 
     assert replayed.status_code == 201
     assert suspects() == [False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proof_that_many_bring_at_the_same_time_is_good_for_one() -> None:
+    notice = make_site()
+    proof = stranger(notice).be_shown()
+    start = threading.Barrier(6)
+
+    def decide() -> None:
+        try:
+            visitor = stranger(notice)
+            start.wait()
+            visitor.allow(impression=proof)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=decide) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(suspects()) == [False] + [True] * 5
 
 
 @pytest.mark.parametrize("text", [None, "", "A", "x" * 256, "あ"])
