@@ -6,9 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from tests.factories.registry import ORIGIN, SITE
+from tracking.lib import impression
 from tracking.notices.types import Notice
 
 KINDS = {"purpose": "purposes", "item": "data_items", "partner": "partners"}
@@ -24,12 +27,16 @@ def maps(granted: frozenset[str], refused: frozenset[str]) -> dict[str, dict[str
 
 @dataclass
 class Visitor:
-    """A browser that talks to the API and keeps its cookies."""
+    """
+    A browser that talks to the API and keeps its cookies. `proves`: each decision brings the proof
+    that its notice was shown, as a person's does.
+    """
 
     notice: Notice
     client: Client = field(default_factory=Client)
     seq: int = 1_700_000_000_000
     sends_gpc: bool = False
+    proves: bool = True
 
     def body(self, method: str, **fields: Any) -> dict[str, Any]:
         self.seq += 1
@@ -41,8 +48,16 @@ class Visitor:
             "method": method,
             "surface": "bar",
             "language": "ja",
+            **({"impression": self.proof()} if self.proves else {}),
             **fields,
         }
+
+    def proof(self) -> str:
+        return impression.issue(
+            site_id=self.notice.site_id,
+            issued_at=int(timezone.now().timestamp()),
+            keys=settings.CONSENT_KEYS,
+        )
 
     def post(self, path: str, body: Any, **extra: Any) -> Any:
         headers = {"Origin": ORIGIN, **extra.pop("headers", {})}

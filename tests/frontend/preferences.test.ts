@@ -280,6 +280,7 @@ describe("the dialog", () => {
       asked.push(pathname + search);
       if (pathname === "/v1/bootstrap") return service.bootstrap();
       if (pathname.startsWith("/v1/revocations/")) return json(service.revocations());
+      if (pathname === "/v1/shown") return json({ impression: "a-proof" });
       const body = JSON.parse(init.body as string) as ConsentBody;
       sent.push(body);
       return service.consents(body);

@@ -20,7 +20,7 @@ from tracking.lib.tables import Column, Kind, Notes, Table
 from tracking.web.parts import Select, select
 
 _NAME = "cohorts"
-# The darker a cell, the larger its share among those of the table; its number says the same.
+# The stronger the tint of a cell, the larger its share in the table; its number says the same.
 _SHADES = 5
 
 

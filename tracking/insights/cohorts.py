@@ -101,7 +101,7 @@ def build_cohorts(
     """
     by_week: dict[date, dict[str, list[CohortRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        if row.purpose == number and row.week >= first and row.released:
+        if row.purpose == number and row.week >= first:
             by_week[row.week][row.regime].append(row)
     cohorts = []
     for week, by_regime in sorted(by_week.items(), reverse=True):

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tracking.delivery import queries as delivery
+from tracking.experiments import queries as experiments
 from tracking.insights import marks
 from tracking.insights.marks import Mark
 from tracking.insights.types import Publication
@@ -36,9 +37,13 @@ def list_marks(*, site: str, first: date, last: date, now: datetime) -> tuple[Ma
         *marks.of_incidents(
             delivery.list_incidents(site=info, first=first, last=last, now=now), site=site
         ),
+        *marks.of_experiments(
+            experiments.list_experiments(site_code=site, now=now), zone=info.zone
+        ),
     ]
-    # The first scan is there to be held against alone.
-    return tuple(sorted((one for one in found if first <= one.day), key=lambda mark: mark.day))
+    # The first scan is there to be held against alone, and of experiments all were read.
+    within = (mark for mark in found if first <= mark.day <= last)
+    return tuple(sorted(within, key=lambda mark: mark.day))
 
 
 def _of_publications(site: SiteInfo, *, first: date, last: date, now: datetime) -> list[Mark]:

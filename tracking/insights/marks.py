@@ -1,4 +1,4 @@
-"""What happened on the days of a trend: publications, scans, partner incidents. Pure."""
+"""What happened on the days of a trend: publications, scans, incidents, experiments. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
+from tracking.delivery.types import PERMISSION as DELIVERIES
 from tracking.delivery.types import Incident
+from tracking.experiments.types import PERMISSION as EXPERIMENTS
+from tracking.experiments.types import Experiment
 from tracking.insights.types import Publication
+from tracking.scans.types import PERMISSION as SCANS
 from tracking.scans.types import Finding, Level, ScanInfo
 from tracking.web.parts import pick
 
@@ -22,6 +26,16 @@ class MarkKind(StrEnum):
     PUBLICATION = "publication"
     SCAN = "scan"
     INCIDENT = "incident"
+    EXPERIMENT = "experiment"
+
+
+# The right to read the pages behind marks.
+READERS = {
+    MarkKind.PUBLICATION: "notices.view_noticeversion",
+    MarkKind.SCAN: SCANS,
+    MarkKind.INCIDENT: DELIVERIES,
+    MarkKind.EXPERIMENT: EXPERIMENTS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +122,24 @@ def of_incidents(incidents: Sequence[Incident], *, site: str) -> list[Mark]:
         for one in incidents
         for key, holds in (("partner_away", one.is_away), ("partner_late", one.is_late))
         if holds
+    ]
+
+
+def of_experiments(experiments: Sequence[Experiment], *, zone: str) -> list[Mark]:
+    """Return a mark for the start and one for the end of each; drafts have neither."""
+    return [
+        Mark(
+            day=at.astimezone(ZoneInfo(zone)).date(),
+            kind=MarkKind.EXPERIMENT,
+            title=_say(key, name=one.plan.name),
+            url=f"/console/experiments/{quote(one.site)}/{quote(one.code)}/",
+        )
+        for one in experiments
+        for key, at in (
+            ("experiment_started", one.started_at),
+            ("experiment_stopped", one.stopped_at),
+        )
+        if at is not None
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import DataError, ProgrammingError, connection, transaction
 
 from tracking.consents import operations as consents
 from tracking.consents import referrers
@@ -27,6 +27,7 @@ from tracking.insights import (
 )
 from tracking.insights.types import CELL_FIELDS, Cell, Kind, Occasion
 from tracking.lib import bits, impression
+from tracking.lib.counters import Batch
 from tracking.lib.errors import DomainError
 from tracking.lib.quick_redis import Away
 from tracking.notices import queries as notices
@@ -292,25 +293,38 @@ def flush(*, now: datetime) -> int:
     Count what was gathered in Redis; return how many batches were new.
 
     A batch is dropped after it was counted, and counted once: a crash in between costs nothing,
-    and any number may flush at a time.
+    and any number may flush at a time. One that cannot be counted keeps nobody waiting: it stays,
+    and the error is raised when the others are through.
 
     :raises Away: Redis does not answer; what is gathered there waits
     """
     # What is of another site was gathered before somebody put an older database back.
     sites = {site.id for site in registry.list_sites()}
-    flushed = 0
-    for batch in gathered.showings().take():
+
+    def count_shown(batch: Batch) -> bool:
         shown = counting.read_gathered(batch.counts)
-        flushed += count_showings(
-            batch=batch.id, counts={key: shown[key] for key in shown if key[0] in sites}, now=now
-        )
-        gathered.showings().drop(batch.id)
-    for batch in gathered.page_views().take():
-        pages = counting.read_gathered_pages(batch.counts)
-        flushed += count_pages(
-            batch=batch.id, counts={key: pages[key] for key in pages if key.site in sites}, now=now
-        )
-        gathered.page_views().drop(batch.id)
+        ours = {key: count for key, count in shown.items() if key[0] in sites}
+        return count_showings(batch=batch.id, counts=ours, now=now)
+
+    def count_viewed(batch: Batch) -> bool:
+        viewed = counting.read_gathered_pages(batch.counts)
+        ours = {key: count for key, count in viewed.items() if key.site in sites}
+        return count_pages(batch=batch.id, counts=ours, now=now)
+
+    flushed, faults = 0, []
+    for counters, count in (
+        (gathered.showings(), count_shown),
+        (gathered.page_views(), count_viewed),
+    ):
+        for batch in counters.take():
+            try:
+                flushed += count(batch)
+            except (DataError, ProgrammingError, LookupError, ValueError) as fault:
+                faults.append(fault)
+            else:
+                counters.drop(batch.id)
+    if faults:
+        raise faults[0]
     return flushed
 
 

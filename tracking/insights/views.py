@@ -18,6 +18,7 @@ from tracking.insights import (
     alerts_page,
     filtering,
     mark_queries,
+    marks,
     page,
     phrases,
     queries,
@@ -25,16 +26,8 @@ from tracking.insights import (
     tables,
     why_queries,
 )
-from tracking.insights.marks import MarkKind
 from tracking.insights.types import PERMISSION
 from tracking.web import console
-
-# Whose pages are behind a mark.
-_READERS = {
-    MarkKind.PUBLICATION: "notices.view_noticeversion",
-    MarkKind.SCAN: "scans.view_scan",
-    MarkKind.INCIDENT: "delivery.view_endpoint",
-}
 
 
 def _words(language: str) -> phrases.Words:
@@ -84,7 +77,7 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         marks=mark_queries.list_marks(
             site=site.code, first=report.days[0], last=report.until, now=now
         ),
-        opens=[kind for kind, name in _READERS.items() if request.user.has_perm(name)],
+        opens=[kind for kind, name in marks.READERS.items() if request.user.has_perm(name)],
         sites={code: one.name for code, one in sites.items()},
         view=view,
         zone=site.zone,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from tracking.insights import why_words
 from tracking.insights.filtering import Chip, View
-from tracking.insights.marks import Mark
+from tracking.insights.marks import Mark, MarkKind
 from tracking.insights.phrases import Phrases
 from tracking.insights.questions import why_address
 from tracking.insights.types import MIXED, SMALLEST, Dimension, Rate
@@ -54,7 +54,6 @@ class PartsTable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     day: str
-    kind: str
     text: str
     url: str
 
@@ -90,14 +89,20 @@ class WhyPage:
     tables: tuple[PartsTable, ...]
 
 
-def build_page(*, answer: Answer, view: View, sites: Mapping[str, Mapping[str, str]]) -> WhyPage:
-    """Return the page; `sites` are names by code."""
-    return _Writer(answer, view).page(sites)
+def build_page(
+    *,
+    answer: Answer,
+    view: View,
+    sites: Mapping[str, Mapping[str, str]],
+    opens: Collection[MarkKind],
+) -> WhyPage:
+    """Return the page; `sites` are names by code, `opens` the marks whose pages may be read."""
+    return _Writer(answer, view, opens).page(sites)
 
 
 class _Writer:
-    def __init__(self, answer: Answer, view: View) -> None:
-        self.answer, self.view = answer, view
+    def __init__(self, answer: Answer, view: View, opens: Collection[MarkKind]) -> None:
+        self.answer, self.view, self.opens = answer, view, opens
         self.text = why_words.texts(view.language)
         self.phrases = Phrases(language=view.language, k=SMALLEST)
         self.name = self.phrases.pick(answer.purposes[answer.purpose], answer.purpose)
@@ -333,9 +338,8 @@ class _Writer:
     def event(self, mark: Mark) -> Event:
         return Event(
             day=self.phrases.day(mark.day),
-            kind=mark.kind.value,
             text=pick(mark.title, self.view.language),
-            url=mark.url or "",
+            url=(mark.url or "") if mark.kind in self.opens else "",
         )
 
     def heads(self) -> tuple[str, ...]:

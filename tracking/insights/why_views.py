@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tracking.insights import filtering, queries, rules, why_page, why_queries, why_words
+from tracking.insights import filtering, marks, queries, rules, why_page, why_queries, why_words
 from tracking.insights.types import PERMISSION
 from tracking.web import console
 
@@ -30,5 +30,10 @@ def why(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     page = None
     if answer is not None:
         names = {code: one.name for code, one in sites.items()}
-        page = why_page.build_page(answer=answer, view=view, sites=names)
+        page = why_page.build_page(
+            answer=answer,
+            view=view,
+            sites=names,
+            opens={kind for kind, right in marks.READERS.items() if request.user.has_perm(right)},
+        )
     return render(request, "insights/why.html", {**frame, "page": page, "site": site.code})

@@ -35,10 +35,14 @@ def network() -> str:
     return ".".join(["203", *(str(1 + secrets.randbelow(250)) for _ in range(2))])
 
 
+def refuse_with(visitor: Visitor, headers: dict[str, str]) -> Any:
+    """Refuse as somebody who was shown the notice; only the network is doubtful."""
+    body = visitor.body("refuse", impression=visitor.be_shown())
+    return visitor.post("/v1/consents", body, headers=headers)
+
+
 def refuse(visitor: Visitor, address: str) -> Any:
-    return visitor.post(
-        "/v1/consents", visitor.body("refuse"), headers={"X-Forwarded-For": address}
-    )
+    return refuse_with(visitor, {"X-Forwarded-For": address})
 
 
 def marked() -> list[bool]:
@@ -97,7 +101,7 @@ def test_where_the_sender_is_not_certain_nobody_is_suspected(
     settings.TRUSTED_PROXY_HOPS = hops
     for _ in range(4):
         visitor = Visitor(notice, Client(REMOTE_ADDR="203.0.115.4"))
-        answer = visitor.post("/v1/consents", visitor.body("refuse"), headers=headers)
+        answer = refuse_with(visitor, headers)
         assert answer.status_code == 201
 
     assert not any(marked())
@@ -108,7 +112,7 @@ def test_without_a_proxy_the_connections_own_address_counts(
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = 0
     for host in range(3):
-        Visitor(notice, Client(REMOTE_ADDR=f"{network}.{host}")).refuse()
+        refuse_with(Visitor(notice, Client(REMOTE_ADDR=f"{network}.{host}")), {})
 
     assert marked() == [False, False, True]
 
@@ -118,7 +122,7 @@ def test_a_proxy_of_the_own_network_is_not_taken_for_a_visitor(
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = 0
     for _ in range(4):
-        Visitor(notice).refuse()
+        refuse_with(Visitor(notice), {})
 
     assert not any(marked())
 

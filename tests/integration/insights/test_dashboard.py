@@ -49,10 +49,10 @@ def marketing(notice: Notice) -> Client:
 def numbers(notice: Notice) -> None:
     """Sixty showings and 26 decisions, all today."""
     now = timezone.now()
-    for _ in range(14):
-        Visitor(notice, client=Client(HTTP_USER_AGENT="")).allow()
-    for _ in range(12):
-        Visitor(notice, client=Client(HTTP_USER_AGENT="")).refuse()
+    for number in range(26):
+        visitor = Visitor(notice, client=Client(HTTP_USER_AGENT=""))
+        answer = visitor.allow if number < 14 else visitor.refuse
+        answer(impression=visitor.be_shown())
     operations.roll_up()
     record = DailyCount.objects.select_related("cell").first()
     assert record is not None
@@ -302,7 +302,8 @@ def test_an_unknown_site_has_no_report(marketing: Client) -> None:
 
 def test_few_people_are_told_of_nowhere(marketing: Client, notice: Notice) -> None:
     for _ in range(4):
-        Visitor(notice).allow()
+        visitor = Visitor(notice)
+        visitor.allow(impression=visitor.be_shown())
     operations.roll_up()
     operations.tell(now=timezone.now(), at_once=True)
     html = marketing.get("/console/?days=7").content.decode()

@@ -142,6 +142,21 @@ def test_a_gathered_key_reads_back() -> None:
     assert read == {(7, NOW.date(), cell): 2}
 
 
+@pytest.mark.parametrize("key", ["no JSON", '{"site":1}', '{"kind":"unheard of"}'])
+def test_what_cannot_be_counted_keeps_nobody_waiting_and_is_kept(notice: Notice, key: str) -> None:
+    gathered.showings().add({key: 1})
+    gathered.showings().take()
+    show()
+    gathered.page_views().add({key: 1})
+
+    with pytest.raises((LookupError, ValueError)):
+        operations.flush(now=NOW)
+
+    assert counts() == {Kind.SHOWN: 1}
+    assert [batch.counts for batch in gathered.showings().take()] == [{key: 1}]
+    assert gathered.page_views().count_waiting() == 1
+
+
 # --- rounds
 
 

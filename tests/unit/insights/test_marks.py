@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from tracking.delivery.types import Incident
+from tracking.experiments.types import Experiment, Plan, Stage
 from tracking.insights import marks
 from tracking.insights.marks import MarkKind
 from tracking.insights.types import Publication
@@ -76,3 +78,18 @@ def test_a_partner_that_was_away_and_late_has_two_marks() -> None:
     assert away.title["ja"].startswith("アド社が応答せず")
     assert late.title["en"] == "アド社 was told past the deadline"
     assert late.url == "/console/deliveries/shop/adco/"
+
+
+def test_an_experiment_is_marked_as_it_begins_and_as_it_ends() -> None:
+    plan = Plan(name="Shorter words", hypothesis="", purpose="ads", days=14, difference=2.0)
+    draft = Experiment(
+        site="shop", code="short", plan=plan, arms=(), stage=Stage.DRAFT, revision=1, author="a",
+        saved_at=AT,
+    )  # fmt: skip
+    over = replace(draft, stage=Stage.STOPPED, started_at=AT, stopped_at=AT + timedelta(days=14))
+    began, ended = marks.of_experiments([draft, over], zone="Asia/Tokyo")
+
+    assert (began.day, ended.day) == (DAY + timedelta(days=1), DAY + timedelta(days=15))
+    assert began.title["en"] == "The experiment “Shorter words” began"
+    assert ended.url == "/console/experiments/shop/short/"
+    assert began.kind is MarkKind.EXPERIMENT

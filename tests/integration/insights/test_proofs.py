@@ -1,4 +1,4 @@
-"""Bots and floods: what has no proof of being shown has its effect, and moves no rate."""
+"""Proofs of being shown: what comes without one has its effect, and moves no rate."""
 
 from __future__ import annotations
 
@@ -28,13 +28,24 @@ pytestmark = pytest.mark.django_db
 FORGED = 10_000
 
 
+def stranger(notice: Notice, **fields: Any) -> Visitor:
+    """Return a browser that proves nothing by itself."""
+    return Visitor(notice, proves=False, **fields)
+
+
+@pytest.fixture
+def visitor(notice: Notice) -> Visitor:
+    return stranger(notice)
+
+
 def suspects() -> list[bool]:
     return list(ConsentRecord.objects.order_by("recorded_at").values_list("is_suspect", flat=True))
 
 
 def report() -> OptInReport:
-    operations.roll_up()
     now = timezone.now()
+    operations.flush(now=now)
+    operations.roll_up()
     operations.tell(now=now, at_once=True)
     return queries.get_opt_in_report(filters=Filters(site=SITE, days=7), now=now)
 
@@ -45,7 +56,7 @@ def rates(told: OptInReport) -> dict[str, tuple[float | None, float | None]]:
 
 
 def test_ten_thousand_forged_grants_move_no_rate(notice: Notice, settings: Any) -> None:
-    visitors = [Visitor(notice, client=Client(HTTP_USER_AGENT="")) for _ in range(40)]
+    visitors = [stranger(notice, client=Client(HTTP_USER_AGENT="")) for _ in range(40)]
     proofs = [visitor.be_shown() for visitor in visitors]
     for visitor, proof in zip(visitors[:16], proofs, strict=False):
         visitor.allow(impression=proof)
@@ -112,7 +123,7 @@ def test_a_decision_with_its_proof_counts(visitor: Visitor, proof: str) -> None:
 
 def test_a_proof_is_good_for_one_decision(notice: Notice, visitor: Visitor, proof: str) -> None:
     visitor.allow(impression=proof)
-    replayed = Visitor(notice).allow(impression=proof)
+    replayed = stranger(notice).allow(impression=proof)
 
     assert replayed.status_code == 201
     assert suspects() == [False, True]
@@ -148,7 +159,7 @@ def test_a_press_that_no_person_makes_is_suspect(
 
 
 def test_what_calls_itself_a_bot_is_suspect_even_with_a_proof(notice: Notice) -> None:
-    bot = Visitor(notice, client=Client(HTTP_USER_AGENT="Mozilla/5.0 HeadlessChrome/140.0"))
+    bot = stranger(notice, client=Client(HTTP_USER_AGENT="Mozilla/5.0 HeadlessChrome/140.0"))
     bot.allow(impression=bot.be_shown())
 
     assert suspects() == [True]
@@ -158,11 +169,12 @@ def test_what_calls_itself_a_bot_is_suspect_even_with_a_proof(notice: Notice) ->
 def test_a_refusal_without_proof_is_in_effect_at_once_and_left_out(visitor: Visitor) -> None:
     visitor.allow(impression=visitor.be_shown())
     visitor.client.cookies.pop("cm_device")
-    stranger = visitor.refuse()
+    refused = visitor.refuse()
 
-    assert stranger.status_code == 201
+    assert refused.status_code == 201
     assert {one["allowed"] for one in visitor.gate("ga4", "meta").values()} == {False}
     assert suspects() == [False, True]
+    operations.flush(now=timezone.now())
     operations.roll_up()
     assert set(DailyCount.objects.values_list("cell__kind", flat=True)) == {
         "shown", "allowed", "suspect",
@@ -203,7 +215,7 @@ def test_an_outdated_token_proves_nothing(notice: Notice, visitor: Visitor, proo
     visitor.allow(impression=proof)
     old = visitor.client.cookies["cm_device"].value
     visitor.revoke(all=True)
-    other = Visitor(notice, seq=visitor.seq)
+    other = stranger(notice, seq=visitor.seq)
     other.client.cookies["cm_device"] = old
     other.refuse()
 
@@ -232,11 +244,11 @@ def test_sent_again_a_decision_is_what_it_was(visitor: Visitor, proof: str) -> N
 
 
 def test_a_browsers_signal_follows_the_same_rule(notice: Notice) -> None:
-    signaller = Visitor(notice, sends_gpc=True)
+    signaller = stranger(notice, sends_gpc=True)
     proof = signaller.be_shown()
     refused = {"purposes": {"advertising": False}}
     signaller.post("/v1/consents", signaller.body("signal", **refused))
-    other = Visitor(notice, sends_gpc=True)
+    other = stranger(notice, sends_gpc=True)
     other.post("/v1/consents", other.body("signal", **refused, impression=proof))
 
     assert suspects() == [True, False]
@@ -245,6 +257,7 @@ def test_a_browsers_signal_follows_the_same_rule(notice: Notice) -> None:
 def test_where_it_came_from_and_its_variant_are_counted(visitor: Visitor) -> None:
     visitor.allow(impression=visitor.be_shown(variant="exp:b", referrer="t.co"))
     visitor.revoke(all=True, variant="exp:b", referrer="shop.example")
+    operations.flush(now=timezone.now())
     operations.roll_up()
 
     rows = DailyCount.objects.values_list("cell__kind", "cell__variant", "cell__referrer_class")
