@@ -246,11 +246,11 @@ def list_questions(
     :param rates: by purpose and day, with those of four weeks before the period
     """
     pairs = [
-        (purpose, day, reference_days(day, told=told_days(of)))
+        (purpose, day, reference_days(day, told=told))
         for purpose in names
-        for of in (rates[purpose],)
+        for told in (told_days(rates[purpose]),)
         for day in sorted(days)
-        if day in told_days(of)
+        if day in told
     ]
     comparisons = sum(1 for _, _, reference in pairs if reference)
     found: list[Question] = []
