@@ -19,8 +19,9 @@ from consentmgr.local.report import say
 
 # The tests that start all of it: servers, web, worker, mostly a browser too.
 WHOLE_PRODUCT = ("tests/e2e", "tests/faults", "tests/journeys", "tests/integration/local")
-# Of these, the ones that run by themselves, so that no part takes much longer than the others.
-BROWSER_ALONE = (
+# What runs by itself, so that no part takes much longer than the others: some of these, and the
+# numbers, of which there are many.
+BROWSER_AND_NUMBERS = (
     "tests/e2e/test_accessibility.py",
     "tests/e2e/test_console.py",
     "tests/e2e/test_et_14_scan.py",
@@ -28,6 +29,7 @@ BROWSER_ALONE = (
     "tests/e2e/test_look.py",
     "tests/e2e/test_privacy_owner.py",
     "tests/e2e/test_refusal_survives.py",
+    "tests/integration/insights",
 )
 SLOWEST = ("--durations=15",)
 NODE_STAMP = ROOT / "node_modules" / ".package-lock.sha256"
@@ -88,18 +90,18 @@ def _run_all() -> int:
     browserless = [] if outcomes[-1].is_passed else ["-m", "not e2e"]
 
     # They wait for servers, workers, browsers and clocks more than they work: side by side.
-    alone = [f"--ignore={file}" for file in BROWSER_ALONE]
+    alone = [f"--ignore={path}" for path in BROWSER_AND_NUMBERS]
     others = [f"--ignore={folder}" for folder in WHOLE_PRODUCT]
     with (
         _aside(_pytest(*SLOWEST, *browserless, *alone, *WHOLE_PRODUCT), environ) as whole_product,
-        _aside(_pytest(*SLOWEST, *others), environ) as all_others,
+        _aside(_pytest(*SLOWEST, *alone, *others), environ) as all_others,
     ):
         step("node", lambda: _use_node(environ))
         step("npm packages", lambda: _install_npm_packages(environ))
         for script in ("types", "test", "build:check"):
             step(f"npm run {script}", _command(["npm", "run", "--silent", script], environ))
-        if not browserless:
-            step("pytest, the browser alone", _command(_pytest(*SLOWEST, *BROWSER_ALONE), environ))
+        third = _pytest(*SLOWEST, *browserless, *BROWSER_AND_NUMBERS)
+        step("pytest, browser and numbers", _command(third, environ))
         step("pytest, the whole product", whole_product)
         say(f"\n{summary(outcomes)}")
         # Last, and nothing after it when all is well: its closing line is the result.

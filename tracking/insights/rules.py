@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 
 from tracking.insights.types import (
@@ -36,6 +37,10 @@ TELL_EVERY = timedelta(minutes=5)
 
 # For each notice number, as text, the choice numbers that it asks about.
 Asked = Mapping[str, frozenset[int]]
+
+# Kind, notice, purposes, and whether others may be among them.
+_Answer = tuple[Kind, str, str, bool]
+_of_dimensions: Callable[[Any], tuple[str, ...]] = attrgetter(*(one.value for one in Dimension))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,13 +284,12 @@ def build_report(
         ),
         breakdowns={
             dimension: _breakdown(
-                cells,
-                filters,
+                values,
                 dimension,
                 asked=asked,
                 purposes={code: numbers[f"purpose:{code}"] for code in purpose_names},
             )
-            for dimension in Dimension
+            for dimension, values in _break_down(cells, filters).items()
         },
         suspects=suspects,
         suspects_of=suspects.value + shown.decided.value,
@@ -299,28 +303,37 @@ def is_mixed(cell: Any, wanted: Iterable[str]) -> bool:
     return any(getattr(cell, field) == MIXED for field in wanted)
 
 
+def _break_down(
+    cells: Iterable[CellSum], filters: Filters
+) -> dict[Dimension, dict[str, dict[_Answer, int]]]:
+    """Return how many answered how, by each dimension's values."""
+    found: dict[Dimension, dict[str, dict[_Answer, int]]] = {
+        dimension: defaultdict(lambda: defaultdict(int)) for dimension in Dimension
+    }
+    # One walk over all of them: of a long period there are many.
+    for one in cells:
+        cell = one.cell
+        if cell.kind in BANNER:
+            answer = cell.kind, cell.notice, cell.purposes, is_mixed(cell, filters.where)
+            for values, value in zip(found.values(), _of_dimensions(cell), strict=True):
+                values[value][answer] += one.count
+    return found
+
+
 def _breakdown(
-    cells: Sequence[CellSum],
-    filters: Filters,
+    sums: dict[str, dict[_Answer, int]],
     dimension: Dimension,
     *,
     asked: Asked,
     purposes: Mapping[str, int],
 ) -> tuple[BreakdownRow, ...]:
-    field = dimension.value
-    sums: dict[str, dict[tuple[Kind, str, str, bool], int]] = defaultdict(lambda: defaultdict(int))
-    for one in cells:
-        cell = one.cell
-        if cell.kind in BANNER:
-            key = (cell.kind, cell.notice, cell.purposes, is_mixed(cell, filters.where))
-            sums[getattr(cell, field)][key] += one.count
     unknown = [
         Told(kind=kind, notice=notice, purposes=granted, is_mixed=True, count=number)
-        for (kind, notice, granted, _), number in sums.pop(MIXED, {}).items()
+        for (kind, notice, granted, _), number in sums.get(MIXED, {}).items()
     ]
     order: Callable[[str], Any] = (lambda v: -int(v)) if dimension is Dimension.NOTICE else str
     rows = []
-    for value in sorted((value for value in sums if value), key=order):
+    for value in sorted((value for value in sums if value not in ("", MIXED)), key=order):
         told = [
             Told(kind=kind, notice=notice, purposes=granted, is_mixed=mixed, count=number)
             for (kind, notice, granted, mixed), number in sums[value].items()

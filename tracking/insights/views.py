@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -94,7 +95,13 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         zone=site.zone,
         language=frame["language"],
     )
-    shown = {**frame, "board": board, "questions": asked, "alerts": alerts}
+    shown = {
+        **frame,
+        "board": board,
+        "questions": asked,
+        "alerts": alerts,
+        "is_demo": settings.DEMO,
+    }
     return render(request, "insights/dashboard.html", shown)
 
 

@@ -292,7 +292,7 @@ def test_the_page_without_script_tells_a_child_to_ask(child: Visitor) -> None:
 def test_erasing_a_child_erases_its_age(child: Visitor) -> None:
     allow(child, age_band="under_13", guardian_consent=True)
     body = child.body("erase")
-    for name in ("notice", "method", "client_seq"):
+    for name in ("notice", "method", "client_seq", "impression"):
         del body[name]
 
     assert child.post("/v1/erasures", body).status_code == 201

@@ -556,11 +556,12 @@ def test_counts_are_the_same_before_and_after(notice: Notice) -> None:
     visitor.allow()
     visitor.choose(granted=set(), refused={"purpose:advertising"})
     site = registry_queries.get_site(code=SITE)
+    week = {"since": NOW - timedelta(days=1), "until": timezone.now() + timedelta(days=1)}
 
     def counts() -> dict[tuple[Any, ...], int]:
         return {
             (one.day, one.method, one.is_first, one.granted, one.withdrawn): one.count
-            for one, sign in consents.recount(site_id=site.id, since=NOW - timedelta(days=1))
+            for one, sign in consents.recount(site_id=site.id, **week)
             if sign == 1
         }
 

@@ -90,7 +90,7 @@ def test_the_format_is_the_text_that_prometheus_reads() -> None:
     assert response["Content-Type"].startswith("text/plain; version=")
     assert response["Cache-Control"] == "no-store"
     families = list(text_string_to_metric_families(response.content.decode()))
-    assert len(families) == 15
+    assert len(families) == 20
     for family in families:
         assert family.name.startswith("consent_")
         assert family.documentation.endswith(".")
@@ -118,7 +118,7 @@ def test_its_reads_are_few_however_many_partners_there_are(
     forget_everything()
     # Sites, endpoints, what is due, what is open, totals, the pulse; the notice in effect, when it
     # is to be looked at again, whether somebody has; the last scans.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(13):
         get()
     # Two servers that read at the same time cost no more than one.
     with django_assert_num_queries(0):
