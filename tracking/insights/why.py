@@ -28,6 +28,8 @@ WEEKDAYS_BACK = 4
 MOST_QUESTIONS = 5
 # A smaller change is no question, however sure it is.
 _SMALLEST_QUESTION = Fraction(1, 100)
+# A rate that people who are not told of could move by more than this is compared with nothing.
+_VAGUEST = Fraction(6, 100)
 # The values that are named explain so much of a change.
 _ENOUGH = Fraction(4, 5)
 # Showings have no surface, so that the rate of those shown has none either.
@@ -447,7 +449,9 @@ def _steps(change: Change) -> Steps:
 
 
 def _is_told(rate: Rate) -> bool:
-    return Base.SHOWN.share(rate) is not None
+    """Say whether a rate is sure enough to be compared; `is_open` says what is left of that."""
+    bounds = Base.SHOWN.bounds(rate)
+    return rate.shown > 0 and bounds.high - bounds.low <= _VAGUEST
 
 
 def _is_known(change: Change, day: date, found: Iterable[Question]) -> bool:
