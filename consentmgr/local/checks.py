@@ -19,8 +19,8 @@ from consentmgr.local.report import say
 
 # The tests that start all of it: servers, web, worker, mostly a browser too.
 WHOLE_PRODUCT = ("tests/e2e", "tests/faults", "tests/journeys", "tests/integration/local")
-# What runs by itself, so that no part takes much longer than the others: some of these, and what
-# takes longest of the numbers.
+# What runs by itself, so that no part takes much longer than the others: some of these, and the
+# numbers, of which there are many.
 BROWSER_AND_NUMBERS = (
     "tests/e2e/test_accessibility.py",
     "tests/e2e/test_console.py",
@@ -29,9 +29,7 @@ BROWSER_AND_NUMBERS = (
     "tests/e2e/test_look.py",
     "tests/e2e/test_privacy_owner.py",
     "tests/e2e/test_refusal_survives.py",
-    "tests/integration/insights/test_command.py",
-    "tests/integration/insights/test_proofs.py",
-    "tests/integration/insights/test_reports.py",
+    "tests/integration/insights",
 )
 SLOWEST = ("--durations=15",)
 NODE_STAMP = ROOT / "node_modules" / ".package-lock.sha256"
