@@ -45,6 +45,11 @@ def test_allow_then_withdraw_advertising(stack: Stack, visit: BrowserContext) ->
     assert stack.reached() == ANALYTICS | ADVERTISING | PERSONALISATION
     assert {"_ga", "cto_bundle"} <= set(shop.cookies())
 
+    # The gate's answer for the server is that of the record, which is there once a token is.
+    for _ in range(50):
+        if "cm_device" in shop.cookies():
+            break
+        shop.page.wait_for_timeout(200)
     # An order: the literal gate serves the conversion tag, the server sends its event.
     shop.open("/demo/order/?item=coat")
     shop.settle()
