@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from tracking.insights import phrases
 from tracking.insights.cohorts import AGES, PERIODS, CohortReport, Moment, State
 from tracking.insights.phrases import Phrases, Words
-from tracking.insights.tables import File, FileLink
+from tracking.insights.tables import File, FileLink, make_file
 from tracking.insights.types import SMALLEST
 from tracking.lib import tables
 from tracking.lib.tables import Column, Kind, Notes, Table
@@ -108,14 +108,11 @@ def build_file(kind: str, *, report: CohortReport, language: str) -> File:
             if moment is not None
         ),
     )
-    if kind == "xlsx":
-        content = tables.as_xlsx((table,), about=_Writer(report, language).notes())
-    else:
-        content = {"csv": tables.as_csv, "parquet": tables.as_parquet}[kind](table)
-    return File(
-        name=f"{report.site}-{report.until:%Y%m%d}-{_NAME}-{report.purpose}.{kind}",
-        content_type=tables.CONTENT_TYPES[kind],
-        content=content,
+    return make_file(
+        f"{report.site}-{report.until:%Y%m%d}-{_NAME}-{report.purpose}",
+        kind,
+        table=table,
+        about=_Writer(report, language).notes(),
     )
 
 

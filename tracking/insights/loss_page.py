@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from tracking.insights import phrases
 from tracking.insights.loss import DEVICE_CLASSES, Change, PageReport, Step, Sum
 from tracking.insights.phrases import Phrases, Words
-from tracking.insights.tables import File, FileLink
+from tracking.insights.tables import File, FileLink, make_file
 from tracking.insights.types import SMALLEST, Dimension
 from tracking.lib import tables
 from tracking.lib.tables import Column, Kind, Notes, Table
@@ -97,14 +97,11 @@ def build_file(kind: str, *, report: PageReport, language: str) -> File:
             for line in report.lines
         ),
     )
-    if kind == "xlsx":
-        content = tables.as_xlsx((table,), about=_Writer(report, language).about())
-    else:
-        content = {"csv": tables.as_csv, "parquet": tables.as_parquet}[kind](table)
-    return File(
-        name=f"{report.site.code}-{report.lines[-1].last:%Y%m%d}-{_NAME}-{report.purpose}.{kind}",
-        content_type=tables.CONTENT_TYPES[kind],
-        content=content,
+    return make_file(
+        f"{report.site.code}-{report.lines[-1].last:%Y%m%d}-{_NAME}-{report.purpose}",
+        kind,
+        table=table,
+        about=_Writer(report, language).about(),
     )
 
 

@@ -79,7 +79,7 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
         filters=filters,
         cells=cells,
         by_day=by_day,
-        asked=_asked(versions),
+        asked=asked_on(versions),
         numbers=registry.list_choice_numbers(site_id=site.id),
         purpose_names=list_names(current, "purpose", "purposes", "name"),
         choice_names={
@@ -434,22 +434,14 @@ def _line(partner: PartnerHealth, now: datetime) -> PartnerLine:
 def _purpose_rate(
     site: SiteInfo, purpose: str, cells: Sequence[CellSum], where: Mapping[Dimension, str]
 ) -> Rate:
-    told = [
-        rules.Told(
-            kind=one.cell.kind,
-            notice=one.cell.notice,
-            purposes=one.cell.purposes,
-            is_mixed=rules.is_mixed(one.cell, where),
-            count=one.count,
-        )
-        for one in cells
-    ]
+    told = rules.tell(cells, where)
     versions = list_versions(site.code, {one.notice for one in told} - {MIXED})
     number = registry.list_choice_numbers(site_id=site.id).get(f"purpose:{purpose}", -1)
-    return rules.rate(told, number=number, asked=_asked(versions))
+    return rules.rate(told, number=number, asked=asked_on(versions))
 
 
-def _asked(versions: Mapping[str, Notice]) -> rules.Asked:
+def asked_on(versions: Mapping[str, Notice]) -> rules.Asked:
+    """Return the choice numbers that each of these notice versions asks about."""
     return {
         number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
         for number, notice in versions.items()

@@ -100,6 +100,36 @@ def as_address(filters: Filters) -> dict[str, str]:
     return {"site": filters.site, "days": str(filters.days), **until, **where}
 
 
+def tell(cells: Iterable[CellSum], where: Iterable[Dimension]) -> list[Told]:
+    """Return a period's cells as what numbers are added up from, of whom the filters ask for."""
+    return [
+        Told(
+            kind=one.cell.kind,
+            notice=one.cell.notice,
+            purposes=one.cell.purposes,
+            is_mixed=is_mixed(one.cell, where),
+            count=one.count,
+        )
+        for one in cells
+    ]
+
+
+def tell_days(rows: Iterable[DaySum]) -> dict[date, list[Told]]:
+    """Return the same by day; a day without anybody is not there until it is asked for."""
+    on: dict[date, list[Told]] = defaultdict(list)
+    for row in rows:
+        on[row.day].append(
+            Told(
+                kind=row.kind,
+                notice=row.notice,
+                purposes=row.purposes,
+                is_mixed=row.is_mixed,
+                count=row.count,
+            )
+        )
+    return on
+
+
 # --- sums
 
 
@@ -221,17 +251,7 @@ def build_report(
     """
     days = list_days(until=until, days=filters.days)
     period = frozenset(days)
-    on: dict[date, list[Told]] = defaultdict(list)
-    for row in by_day:
-        on[row.day].append(
-            Told(
-                kind=row.kind,
-                notice=row.notice,
-                purposes=row.purposes,
-                is_mixed=row.is_mixed,
-                count=row.count,
-            )
-        )
+    on = tell_days(by_day)
     for day, kinds in untold.items():
         # There are some, and that is all that may be told of them.
         on[day] += [

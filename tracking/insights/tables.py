@@ -85,6 +85,12 @@ def build_file(name: str, kind: str, *, report: OptInReport, view: View) -> File
     )
 
 
+def make_file(name: str, kind: str, *, table: Table, about: Notes) -> File:
+    """Return one table as a file; a workbook also says what it is about."""
+    content = tables.as_xlsx((table,), about=about) if kind == "xlsx" else _WRITERS[kind](table)
+    return File(name=f"{name}.{kind}", content_type=tables.CONTENT_TYPES[kind], content=content)
+
+
 def build_notes(*, report: OptInReport, phrases: Phrases) -> Notes:
     """Return what the workbook's numbers are of, and what they mean."""
     return Notes(

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from tracking.insights import rules
 from tracking.insights.marks import Mark
-from tracking.insights.rules import Asked, Told
+from tracking.insights.rules import Asked
 from tracking.insights.types import MIXED, Base, CellSum, Dimension, Filters, Rate
 from tracking.lib import proportions
 from tracking.lib.proportions import Interval
@@ -200,8 +200,8 @@ def explain(
     by how far the parts are from what everybody changing alike would give.
     """
     change = compare(
-        rules.rate(_tell(now, where), number=number, asked=asked),
-        rules.rate(_tell(before, where), number=number, asked=asked),
+        rules.rate(rules.tell(now, where), number=number, asked=asked),
+        rules.rate(rules.tell(before, where), number=number, asked=asked),
     )
     if change is None:
         return None
@@ -212,7 +212,8 @@ def explain(
                 _by_value(cells, dimension, where=where, number=number, asked=asked)
                 for cells in (now, before)
             ]
-            if len(both[0].keys() | both[1].keys()) > 1:
+            # Of one value alone, small groups beside it, nobody learns through whom it came.
+            if len((both[0].keys() | both[1].keys()) - {MIXED}) > 1:
                 sides[dimension] = (both[0], both[1])
     values = sum(len(of_now.keys() | of_before.keys()) for of_now, of_before in sides.values())
     splits = [
@@ -299,19 +300,6 @@ def _share(rate: Rate) -> Fraction:
     return Fraction(rate.granted, rate.shown)
 
 
-def _tell(cells: Iterable[CellSum], where: Iterable[Dimension]) -> list[Told]:
-    return [
-        Told(
-            kind=one.cell.kind,
-            notice=one.cell.notice,
-            purposes=one.cell.purposes,
-            is_mixed=rules.is_mixed(one.cell, where),
-            count=one.count,
-        )
-        for one in cells
-    ]
-
-
 def _by_value(
     cells: Iterable[CellSum],
     dimension: Dimension,
@@ -324,7 +312,7 @@ def _by_value(
     for one in cells:
         by_value[getattr(one.cell, dimension.value)].append(one)
     rates = {
-        value: rules.rate(_tell(of, where), number=number, asked=asked)
+        value: rules.rate(rules.tell(of, where), number=number, asked=asked)
         for value, of in by_value.items()
     }
     return {value: rate for value, rate in rates.items() if rate.shown}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from tracking.insights import mark_queries, queries, rules, why
-from tracking.insights.rules import Asked, Told
+from tracking.insights.rules import Asked
 from tracking.insights.types import BANNER, MIXED, Base, CellSum, Dimension, Filters, Rate
 from tracking.insights.why import DAY, WEEK, WEEKDAYS_BACK, Answer, Question
 from tracking.notices import queries as notices
@@ -130,17 +129,7 @@ def _rates(
 ) -> dict[str, dict[date, Rate]]:
     """Return the rates of purposes by day; days without anybody are not there."""
     rows = queries.sum_days(site_id=site.id, first=first, last=last, where=where)
-    on: dict[date, list[Told]] = defaultdict(list)
-    for row in rows:
-        on[row.day].append(
-            Told(
-                kind=row.kind,
-                notice=row.notice,
-                purposes=row.purposes,
-                is_mixed=row.is_mixed,
-                count=row.count,
-            )
-        )
+    on = rules.tell_days(rows)
     numbers = registry.list_choice_numbers(site_id=site.id)
     asked = _asked(site, {row.notice for row in rows})
     return {
@@ -153,7 +142,4 @@ def _rates(
 
 
 def _asked(site: SiteInfo, versions: set[str]) -> Asked:
-    return {
-        number: frozenset(notice.numbers[choice] for choice in notice.asked_ids)
-        for number, notice in queries.list_versions(site.code, versions - {MIXED}).items()
-    }
+    return queries.asked_on(queries.list_versions(site.code, versions - {MIXED}))

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE
 from tracking.insights import operations
 from tracking.insights.models import CohortCount
@@ -29,14 +29,6 @@ ADDRESS = "/console/cohorts/"
 TODAY = timezone.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
 MONDAY = TODAY - timedelta(days=TODAY.weekday())
 READERS = {"marketing", "privacy", "auditor"}
-
-
-def signed_in(role: str) -> Client:
-    user = User.objects.create_user(role)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE
 from tests.partner_apis import smtp
 from tracking.audit.models import Entry
@@ -25,14 +25,6 @@ FORM = {
     "language": "ja",
     "lang": "en",
 }
-
-
-def signed_in(role: str, name: str = "") -> Client:
-    user = User.objects.create_user(name or role, password="a long password")
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
 from tests.factories.numbers import add_people, tell
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE
 from tracking.insights import why_queries
 from tracking.insights.types import Dimension, Filters
@@ -28,14 +28,6 @@ ZONE = ZoneInfo("Asia/Tokyo")
 TODAY = timezone.now().astimezone(ZONE).date()
 DAY = TODAY - timedelta(days=3)
 WEEK = timedelta(days=7)
-
-
-def signed_in(role: str) -> Client:
-    user = User.objects.create_user(role)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE, catalogue, make_site, tag
 from tests.visitors import Visitor
 from tracking.notices import models, queries
@@ -27,14 +27,6 @@ TITLE = "見たページの記録を、外部の会社に送ってもよいで�
 @pytest.fixture
 def notice() -> Notice:
     return make_site()
-
-
-def signed_in(role: str, name: str = "") -> Client:
-    user = User.objects.create_user(name or role)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

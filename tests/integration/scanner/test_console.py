@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE, catalogue, make_site
 from tracking.lib.short_memory import forget_everything
 from tracking.notices.types import Notice
@@ -43,14 +43,6 @@ def record(*findings: Finding, now: datetime = NOW) -> int:
         started_at=now,
         now=now,
     )
-
-
-def signed_in(role: str) -> Client:
-    user = User.objects.create_user(role)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

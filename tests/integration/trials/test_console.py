@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE, catalogue
 from tests.served_script import config_in
 from tracking.experiments import models, queries
@@ -31,14 +32,6 @@ pytestmark = pytest.mark.django_db
 DESK = "/console/experiments/"
 PAGE = f"{DESK}{SITE}/title/"
 TITLE = "外部の会社に送ってよいですか"
-
-
-def signed_in(role: str) -> Client:
-    user = User.objects.create_user(role)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

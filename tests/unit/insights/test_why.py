@@ -220,6 +220,14 @@ def test_steps_tell_ignoring_from_refusing() -> None:
     assert (nobody.by_deciding, nobody.by_allowing) == (Fraction(-48, 100), 0)
 
 
+def test_a_dimension_of_one_value_explains_nothing() -> None:
+    """Small groups beside it are no value: all that one learns is that everybody is there."""
+    now = [*people(9000, 1800), *people(60, 40, regime=MIXED)]
+    before = [*people(9000, 4500), *people(60, 40, regime=MIXED)]
+
+    assert explain(now, before).splits == ()
+
+
 def test_small_groups_stay_one_row() -> None:
     now = [*people(9000, 1800), *people(60, 40, device_class=MIXED)]
     (split,) = explain(now, people(1000, 500, device_class="desktop")).splits
