@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db.backends.postgresql.operations import DatabaseOperations
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 from tests.factories.registry import make_site
 from tests.visitors import Visitor
@@ -63,4 +66,29 @@ def _evidence_can_be_emptied_between_tests() -> Iterator[None]:
     """Tests that commit must start from nothing, and only their owner role may lift the guards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", lambda *args, **kwargs: [_EMPTY_EVERYTHING])
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_quickly_hashed() -> Iterator[None]:
+    """What makes guessing slow would take half a second for everybody who signs in here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_for_once() -> Iterator[None]:
+    """Every test client has middleware of its own, which would walk through all folders again."""
+    found: dict[str, StaticFile] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def look_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
         yield

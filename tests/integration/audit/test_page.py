@@ -6,12 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE
 from tracking.audit import operations, queries
 from tracking.notices.types import Notice
@@ -20,14 +20,6 @@ pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
 PAGE = "/console/audit/"
-
-
-def signed_in(role: str) -> Client:
-    user = User.objects.create_user(role, password="a long password", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

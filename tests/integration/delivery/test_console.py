@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Group, User
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from consentmgr.roles import ROLES
+from tests.factories.people import signed_in
 from tests.factories.registry import SITE
 from tests.fakes import SECRET, FakePartner, Say, fake_partner
 from tests.integration.delivery.conftest import ADCO, RETARGETER, Tell, deliver, set_endpoint
@@ -32,14 +32,6 @@ BASE = "/console/deliveries/"
 PARTNER = f"{BASE}{SITE}/{ADCO}/"
 FORM = f"{PARTNER}endpoint/"
 MAY_SEE = {"privacy", "developer", "auditor"}
-
-
-def signed_in(role: str, **how: Any) -> Client:
-    user = User.objects.create_user(role, password="a long password", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client(**how)
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

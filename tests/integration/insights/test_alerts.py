@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import DataError, IntegrityError, connection, transaction
-from django.test import Client
 
 from tests.factories.counts import close_days, count_day
+from tests.factories.people import client_of
 from tests.factories.registry import SITE
 from tracking.insights import alert_operations, alert_queries, models
 from tracking.insights.types import AlertKind
@@ -170,10 +169,7 @@ def test_two_who_look_at_the_same_time_keep_it_once(notice: Notice) -> None:
 
 def test_the_dashboard_and_the_metrics_tell_what_is_open(notice: Notice, settings: Any) -> None:
     weeks(notice, 300, 410, 395, 402, 399)
-    user = User.objects.create_user("somebody", password="a long password")
-    user.user_permissions.add(Permission.objects.get(codename="view_dailynumber"))
-    client = Client()
-    client.force_login(user)
+    client = client_of("insights.view_dailynumber")
     assert "alerts-title" not in client.get("/console/?lang=en").content.decode()
 
     alert_operations.look_for_alerts(now=NOW)

@@ -9,13 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
 from pyarrow import parquet
 
+from tests.factories.people import client_of
 from tests.factories.registry import ORIGIN, SITE
 from tests.visitors import Visitor
 from tracking.insights import operations, queries
@@ -26,18 +27,6 @@ from tracking.notices.types import Notice
 pytestmark = pytest.mark.django_db
 
 REPORT = "/v1/insights/opt-in?site=shop&days=7"
-
-
-def client_of(*permissions: str) -> Client:
-    user = User.objects.create_user("somebody", password="a long password", is_staff=True)
-    for name in permissions:
-        app, _, codename = name.partition(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app, codename=codename)
-        )
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
+from tests.factories.people import client_of
 from tests.factories.registry import ORIGIN, SITE
 from tracking.insights import counting, gathered, loss_queries, operations
 from tracking.insights.loss import Step
@@ -34,18 +35,6 @@ def counting_site(notice: Notice) -> Site:
     Site.objects.update(counts_page_views=True)
     forget_everything()
     return Site.objects.get(code=SITE)
-
-
-def client_of(*permissions: str) -> Client:
-    user = User.objects.create_user("somebody", password="a long password", is_staff=True)
-    for name in permissions:
-        app, _, codename = name.partition(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app, codename=codename)
-        )
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def view(granted: Any = ("analytics",), origin: str | None = ORIGIN, **changes: Any) -> Any:
