@@ -24,6 +24,7 @@ from tracking.insights import (
     subscription_operations,
     subscription_queries,
     subscriptions,
+    why,
     why_queries,
 )
 from tracking.insights.alerts import Alert
@@ -163,9 +164,8 @@ def _report(
     health = queries.get_health(site=subscription.site, now=now)
     # From the period's first moment on, and those that nobody has settled yet.
     since = datetime.combine(period.first, time(), tzinfo=ZoneInfo(subscription.zone))
-    asked = why_queries.list_questions(
-        filters=Filters(site=subscription.site, days=period.days, until=period.last), now=now
-    )
+    today = now.astimezone(ZoneInfo(subscription.zone)).date()
+    asked = why.list_questions(report.purposes, days=report.days, today=today)
     return report_mail.build_report_mail(
         subscription=subscription,
         period=period,

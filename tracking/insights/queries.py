@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -26,7 +26,6 @@ from tracking.insights.types import (
     CohortRow,
     Count,
     Counting,
-    DaySum,
     Difference,
     Dimension,
     Filters,
@@ -72,13 +71,14 @@ def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
     first = rules.first_day_needed(until=until, days=filters.days)
-    by_day = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
-    versions = list_versions(site.code, {row.notice for row in by_day} - {MIXED})
+    on = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
+    seen = {told.notice for day in on.values() for told in day}
+    versions = list_versions(site.code, seen - {MIXED})
     current = notices.find_current(site_code=site.code)
     return rules.build_report(
         filters=filters,
         cells=cells,
-        by_day=by_day,
+        on=on,
         asked=asked_on(versions),
         numbers=registry.list_choice_numbers(site_id=site.id),
         purpose_names=list_names(current, "purpose", "purposes", "name"),
@@ -186,21 +186,21 @@ SELECT {fields}, told.count
   FROM told JOIN insights_cell c ON c.id = told.cell_id
  WHERE c.is_told{filters}
 """
-# Who answered alike is added up under one id of theirs: to group by five texts takes much longer.
+# Who answered alike is added up under one number: to group by five texts takes much longer.
 _SUM_DAYS = """
 WITH cells AS MATERIALIZED (
   SELECT c.id, c.kind, c.notice, c.purposes, {mixed} AS is_mixed,
-         first_value(c.id) OVER (PARTITION BY c.kind, c.notice, c.purposes, {mixed}) AS alike
+         dense_rank() OVER (ORDER BY c.kind, c.notice, c.purposes, {mixed})::int AS answer
     FROM insights_cell c
    WHERE c.is_told{filters}
 ), sums AS (
-  SELECT n.day, c.alike, sum(n.count)::bigint AS count
+  SELECT n.day, c.answer, sum(n.count) AS count
     FROM insights_dailynumber n JOIN cells c ON c.id = n.cell_id
    WHERE n.site_id = %(site)s AND n.day BETWEEN %(first)s AND %(last)s
    GROUP BY 1, 2
 )
-SELECT sums.day, c.kind, c.notice, c.purposes, c.is_mixed, sums.count
-  FROM sums JOIN cells c ON c.id = sums.alike
+SELECT sums.day, one.kind, one.notice, one.purposes, one.is_mixed, sums.count
+  FROM sums JOIN (SELECT DISTINCT ON (answer) * FROM cells) one USING (answer)
 """
 
 
@@ -381,25 +381,26 @@ def _read_counts(
 
 def sum_days(
     *, site_id: int, first: date, last: date, where: Mapping[Dimension, str]
-) -> list[DaySum]:
-    """Return a period's numbers by day, by what its people answered."""
+) -> dict[date, list[rules.Told]]:
+    """Return a period's numbers by day and by what people answered; not every day has some."""
     mixed = " OR ".join(f"c.{dimension.value} = '{MIXED}'" for dimension in where) or "false"
     with connection.cursor() as cursor:
         cursor.execute(
             _SUM_DAYS.format(filters=_filters(where), mixed=mixed),
             {"site": site_id, "first": first, "last": last, **_values(where)},
         )
-        return [
-            DaySum(
-                day=row[0],
-                kind=Kind(row[1]),
-                notice=row[2],
-                purposes=row[3],
-                is_mixed=row[4],
-                count=row[5],
+        on: dict[date, list[rules.Told]] = defaultdict(list)
+        for day, kind, notice, purposes, is_mixed, count in cursor.fetchall():
+            on[day].append(
+                rules.Told(
+                    kind=Kind(kind),
+                    notice=notice,
+                    purposes=purposes,
+                    is_mixed=is_mixed,
+                    count=count,
+                )
             )
-            for row in cursor.fetchall()
-        ]
+        return dict(on)
 
 
 def _filters(where: Mapping[Dimension, str]) -> str:

@@ -18,7 +18,6 @@ from tracking.insights.types import (
     CellSum,
     ChoiceReport,
     DayRow,
-    DaySum,
     Dimension,
     Filters,
     Funnel,
@@ -31,6 +30,8 @@ from tracking.insights.types import (
 )
 
 PERIODS = (7, 28, 90)
+# How many of the same weekdays before make a reference where the last one has no numbers.
+WEEKDAYS_BACK = 4
 
 # How often numbers grow, and so how long a showing may wait for its answer.
 TELL_EVERY = timedelta(minutes=5)
@@ -64,8 +65,8 @@ def list_days(*, until: date, days: int) -> tuple[date, ...]:
 
 
 def first_day_needed(*, until: date, days: int) -> date:
-    """Return the oldest day that the report reads: last week's counterpart of the last at least."""
-    return until - timedelta(days=max(days - 1, 7))
+    """Return the oldest day that the report reads: what its first day may be held against."""
+    return until - timedelta(days=days - 1, weeks=WEEKDAYS_BACK)
 
 
 def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
@@ -112,22 +113,6 @@ def tell(cells: Iterable[CellSum], where: Iterable[Dimension]) -> list[Told]:
         )
         for one in cells
     ]
-
-
-def tell_days(rows: Iterable[DaySum]) -> dict[date, list[Told]]:
-    """Return the same by day; a day without anybody is not there until it is asked for."""
-    on: dict[date, list[Told]] = defaultdict(list)
-    for row in rows:
-        on[row.day].append(
-            Told(
-                kind=row.kind,
-                notice=row.notice,
-                purposes=row.purposes,
-                is_mixed=row.is_mixed,
-                count=row.count,
-            )
-        )
-    return on
 
 
 # --- sums
@@ -230,7 +215,7 @@ def build_report(
     *,
     filters: Filters,
     cells: Sequence[CellSum],
-    by_day: Sequence[DaySum],
+    on: Mapping[date, Sequence[Told]],
     asked: Asked,
     numbers: Mapping[str, int],
     purpose_names: Mapping[str, Mapping[str, str]],
@@ -243,62 +228,79 @@ def build_report(
     """
     Return the dashboard's numbers.
 
-    :param cells: of the whole period, `by_day` also of the last day's counterpart a week before
+    :param cells: of the whole period; `on` by day, and of the weeks before to hold it against
     :param untold: by day, the kinds of which there are people that no number tells of
     :param numbers: choice numbers by ids like `purpose:analytics`
     :param purpose_names: those that the current notice asks about, in its order; `choice_names` the
         partners and data items that it asks about, by id
     """
     days = list_days(until=until, days=filters.days)
+    week_before = until - timedelta(days=7)
     period = frozenset(days)
-    on = tell_days(by_day)
-    for day, kinds in untold.items():
-        # There are some, and that is all that may be told of them.
-        on[day] += [
-            Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds
-        ]
-    whole = [told for day in days for told in on[day]]
+    near = period | {week_before}
+    on = {
+        day: [*on.get(day, ()), *_untold(untold.get(day, ()))]
+        for day in near | on.keys() | untold.keys()
+    }
+    # Of whom the version is not told was not asked what one of weeks before asked.
+    old = {one.notice for day in on.keys() - near for one in on[day]}
+    old -= {one.notice for day in near for one in on[day]}
+    asked_near = {notice: about for notice, about in asked.items() if notice not in old}
+    whole = _add_up(
+        ((one.kind, one.notice, one.purposes, one.is_mixed), one.count)
+        for day in days
+        for one in on[day]
+    )
     answers = _answers(cells, filters)
-    shown = funnel(whole)
-    suspects = count(whole, (Kind.SUSPECT,))
+    kinds_on = {day: _by_kind(on[day]) for day in days}
+    kinds = _by_kind(whole)
+    shown = funnel(kinds)
+    suspects = count(kinds, (Kind.SUSPECT,))
     return OptInReport(
         filters=filters,
         smallest=k,
         until=until,
         days=days,
         funnel=shown,
-        shown_again=count(whole, (Kind.SHOWN_AGAIN,)),
-        asked_again=count(whole, (Kind.ASKED_AGAIN,)),
-        withdrawn=count(whole, (Kind.WITHDRAWN,)),
+        shown_again=count(kinds, (Kind.SHOWN_AGAIN,)),
+        asked_again=count(kinds, (Kind.ASKED_AGAIN,)),
+        withdrawn=count(kinds, (Kind.WITHDRAWN,)),
         by_day=tuple(
             DayRow(
                 day=day,
-                funnel=funnel(on[day]),
-                shown_again=count(on[day], (Kind.SHOWN_AGAIN,)),
-                asked_again=count(on[day], (Kind.ASKED_AGAIN,)),
-                withdrawn=count(on[day], (Kind.WITHDRAWN,)),
-                suspects=count(on[day], (Kind.SUSPECT,)),
+                funnel=funnel(kinds),
+                shown_again=count(kinds, (Kind.SHOWN_AGAIN,)),
+                asked_again=count(kinds, (Kind.ASKED_AGAIN,)),
+                withdrawn=count(kinds, (Kind.WITHDRAWN,)),
+                suspects=count(kinds, (Kind.SUSPECT,)),
             )
-            for day in days
+            for day, kinds in kinds_on.items()
         ),
         purposes=tuple(
             PurposeReport(
                 code=code,
                 name=name,
-                today=rate(on[until], number=number, asked=asked),
-                week_before=rate(on[until - timedelta(days=7)], number=number, asked=asked),
-                period=rate(whole, number=number, asked=asked),
-                by_day=tuple(rate(on[day], number=number, asked=asked) for day in days),
+                today=rates[until],
+                week_before=rates[week_before],
+                period=rate(whole, number=number, asked=asked_near),
+                by_day=tuple(rates[day] for day in days),
+                on=rates,
                 withdrawn=count_withdrawn(whole, number=number),
             )
             for code, name in purpose_names.items()
             for number in (numbers[f"purpose:{code}"],)
+            for rates in (
+                {
+                    day: rate(told, number=number, asked=asked_near if day in near else asked)
+                    for day, told in on.items()
+                },
+            )
         ),
         choices=tuple(
             ChoiceReport(
                 id=choice,
                 name=name,
-                rate=rate(answers, number=numbers[choice], asked=asked),
+                rate=rate(answers, number=numbers[choice], asked=asked_near),
             )
             for choice, name in choice_names.items()
         ),
@@ -306,7 +308,7 @@ def build_report(
             dimension: _breakdown(
                 values,
                 dimension,
-                asked=asked,
+                asked=asked_near,
                 purposes={code: numbers[f"purpose:{code}"] for code in purpose_names},
             )
             for dimension, values in _break_down(cells, filters).items()
@@ -314,8 +316,13 @@ def build_report(
         suspects=suspects,
         suspects_of=suspects.value + shown.decided.value,
         publications=tuple(p for p in publications if p.day in period),
-        has_any=bool(by_day or untold),
+        has_any=bool(untold) or any(on.values()),
     )
+
+
+def _untold(kinds: Iterable[Kind]) -> list[Told]:
+    """Return that there are some of these kinds: all that may be told of them."""
+    return [Told(kind=kind, notice=MIXED, purposes=MIXED, is_mixed=True, count=0) for kind in kinds]
 
 
 def is_mixed(cell: Any, wanted: Iterable[str]) -> bool:
@@ -347,17 +354,11 @@ def _breakdown(
     asked: Asked,
     purposes: Mapping[str, int],
 ) -> tuple[BreakdownRow, ...]:
-    unknown = [
-        Told(kind=kind, notice=notice, purposes=granted, is_mixed=True, count=number)
-        for (kind, notice, granted, _), number in sums.get(MIXED, {}).items()
-    ]
+    unknown = [replace(one, is_mixed=True) for one in _told(sums.get(MIXED, {}))]
     order: Callable[[str], Any] = (lambda v: -int(v)) if dimension is Dimension.NOTICE else str
     rows = []
     for value in sorted((value for value in sums if value not in ("", MIXED)), key=order):
-        told = [
-            Told(kind=kind, notice=notice, purposes=granted, is_mixed=mixed, count=number)
-            for (kind, notice, granted, mixed), number in sums[value].items()
-        ] + unknown
+        told = _told(sums[value]) + unknown
         rows.append(
             BreakdownRow(
                 value=value,
@@ -373,11 +374,28 @@ def _breakdown(
 
 def _answers(cells: Iterable[CellSum], filters: Filters) -> list[Told]:
     """Return who answered every choice alike, with all their choices in the place of purposes."""
-    sums: dict[tuple[Kind, str, str, bool], int] = defaultdict(int)
-    for one in cells:
-        cell = one.cell
-        sums[cell.kind, cell.notice, cell.choices, is_mixed(cell, filters.where)] += one.count
+    return _add_up(
+        ((cell.kind, cell.notice, cell.choices, is_mixed(cell, filters.where)), one.count)
+        for one in cells
+        for cell in (one.cell,)
+    )
+
+
+def _by_kind(told: Iterable[Told]) -> list[Told]:
+    """Return what counting needs to know, whatever was answered to which notice."""
+    return _add_up(((one.kind, "", "", one.is_mixed), one.count) for one in told)
+
+
+def _add_up(parts: Iterable[tuple[_Answer, int]]) -> list[Told]:
+    """Return those who answered alike as one: of many days there are many."""
+    sums: dict[_Answer, int] = defaultdict(int)
+    for answer, number in parts:
+        sums[answer] += number
+    return _told(sums)
+
+
+def _told(sums: Mapping[_Answer, int]) -> list[Told]:
     return [
-        Told(kind=kind, notice=notice, purposes=choices, is_mixed=mixed, count=number)
-        for (kind, notice, choices, mixed), number in sums.items()
+        Told(kind=kind, notice=notice, purposes=purposes, is_mixed=mixed, count=number)
+        for (kind, notice, purposes, mixed), number in sums.items()
     ]

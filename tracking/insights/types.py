@@ -187,21 +187,6 @@ class CellSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DaySum:
-    """
-    How many people of one day answered alike, as far as may be told. `is_mixed`: not all of them
-    need be of those that the filters ask for.
-    """
-
-    day: date
-    kind: Kind
-    notice: str
-    purposes: str
-    is_mixed: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
     """
     A count that may be shown. `is_hidden`: there are some, too few to say. `is_partial`: this many
@@ -301,7 +286,10 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurposeReport:
-    """One purpose over the period; `by_day` has one rate for each of its days."""
+    """
+    One purpose over the period; `by_day` has one rate for each of its days, `on` also those of the
+    days before that its days are held against.
+    """
 
     code: str
     name: Mapping[str, str]
@@ -309,6 +297,7 @@ class PurposeReport:
     week_before: Rate
     period: Rate
     by_day: tuple[Rate, ...]
+    on: Mapping[date, Rate]
     withdrawn: Number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.views import LoginView
@@ -25,7 +26,7 @@ from tracking.insights import (
     queries,
     questions,
     tables,
-    why_queries,
+    why,
 )
 from tracking.insights.types import PERMISSION
 from tracking.web import console
@@ -85,8 +86,9 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
         origin=f"{request.scheme}://{request.get_host()}",
         now=now,
     )
+    today = now.astimezone(ZoneInfo(site.zone)).date()
     asked = questions.build_questions(
-        why_queries.list_questions(filters=view.filters, now=now), view=view
+        why.list_questions(report.purposes, days=report.days, today=today), view=view
     )
     alerts = alerts_page.build_alerts(
         alerts=alert_queries.list_alerts(site_id=site.id),

@@ -17,14 +17,12 @@ from fractions import Fraction
 from tracking.insights import rules
 from tracking.insights.marks import Mark
 from tracking.insights.rules import Asked
-from tracking.insights.types import MIXED, Base, CellSum, Dimension, Filters, Rate
+from tracking.insights.types import MIXED, Base, CellSum, Dimension, Filters, PurposeReport, Rate
 from tracking.lib import proportions
 from tracking.lib.proportions import Interval
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
-# How many of the same weekdays before make a reference where the last one has no numbers.
-WEEKDAYS_BACK = 4
 MOST_QUESTIONS = 5
 # A smaller change is no question, however sure it is.
 _SMALLEST_QUESTION = Fraction(1, 100)
@@ -178,7 +176,7 @@ def reference_days(day: date, *, told: Iterable[date]) -> tuple[date, ...]:
     that, those of up to four weeks before of which something is.
     """
     known = frozenset(told)
-    back = [day - WEEK * weeks for weeks in range(1, WEEKDAYS_BACK + 1)]
+    back = [day - WEEK * weeks for weeks in range(1, rules.WEEKDAYS_BACK + 1)]
     return tuple(back[:1] if back[0] in known else (one for one in back if one in known))
 
 
@@ -233,39 +231,36 @@ def explain(
 
 
 def list_questions(
-    rates: Mapping[str, Mapping[date, Rate]],
-    *,
-    names: Mapping[str, Mapping[str, str]],
-    days: Sequence[date],
+    purposes: Sequence[PurposeReport], *, days: Sequence[date], today: date
 ) -> tuple[Question, ...]:
     """
-    Return the largest changes beyond noise of a period, by purpose; the largest first.
+    Return the largest changes beyond noise on these days, by purpose; the largest first. The day
+    that is not over yet is not among them.
 
     Noise is judged over all comparisons together. A change that lasts is asked about on its first
     day alone, and the end of an odd day, a week later, not at all. Purposes that fell, or rose, on
     the same day are one question.
 
-    :param names: of the purposes, in their order
-    :param rates: by purpose and day, with those of four weeks before the period
+    :param today: in the site's zone
     """
     pairs = [
         (purpose, day, reference_days(day, told=told))
-        for purpose in names
-        for told in (told_days(rates[purpose]),)
-        for day in sorted(days)
-        if day in told
+        for purpose in purposes
+        for told in (told_days(purpose.on),)
+        for day in days
+        if day in told and day < today
     ]
     comparisons = sum(1 for _, _, reference in pairs if reference)
     found: list[Question] = []
     for purpose, day, reference in pairs:
-        of = rates[purpose]
+        of = purpose.on
         change = compare(of[day], add(of[one] for one in reference), comparisons=comparisons)
         if change is None or change.is_noise or abs(change.difference) < _SMALLEST_QUESTION:
             continue
-        if _is_known(change, day, [one for one in found if one.purpose == purpose]):
+        if _is_known(change, day, [one for one in found if one.purpose == purpose.code]):
             continue
         if not _is_return(change, of, day, reference, comparisons=comparisons):
-            found.append(Question(purpose=purpose, name=names[purpose], day=day, change=change))
+            found.append(Question(purpose=purpose.code, name=purpose.name, day=day, change=change))
     found.sort(key=lambda one: (-abs(one.change.difference), one.day, one.purpose))
     alike: dict[tuple[date, bool], list[Question]] = defaultdict(list)
     for one in found:

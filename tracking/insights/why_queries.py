@@ -1,4 +1,4 @@
-"""Reads for questions about changes: which there are, and the answer to one."""
+"""Reads for the answer to a question about a change."""
 
 from __future__ import annotations
 
@@ -9,42 +9,13 @@ from zoneinfo import ZoneInfo
 from tracking.insights import mark_queries, queries, rules, why
 from tracking.insights.rules import Asked
 from tracking.insights.types import BANNER, MIXED, Base, CellSum, Dimension, Filters, Rate
-from tracking.insights.why import DAY, WEEK, WEEKDAYS_BACK, Answer, Question
+from tracking.insights.why import DAY, WEEK, Answer
 from tracking.notices import queries as notices
 from tracking.registry import queries as registry
 from tracking.registry.types import SiteInfo
 
 # What happened shortly before may have worked on.
 _MARKS_FROM = 2
-
-
-def list_questions(*, filters: Filters, now: datetime) -> tuple[Question, ...]:
-    """
-    Return the questions that a period's numbers raise; the running day is not among them yet.
-
-    :raises UnknownSite:
-    """
-    site = registry.get_site(code=filters.site)
-    today = now.astimezone(ZoneInfo(site.zone)).date()
-    days = [
-        day
-        for day in rules.list_days(until=filters.until or today, days=filters.days)
-        if day < today
-    ]
-    names = _purpose_names(site)
-    if not days or not names:
-        return ()
-    return why.list_questions(
-        _rates(
-            site,
-            first=days[0] - WEEK * WEEKDAYS_BACK,
-            last=days[-1],
-            where=filters.where,
-            purposes=list(names),
-        ),
-        names=names,
-        days=days,
-    )
 
 
 def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetime) -> Answer | None:
@@ -65,11 +36,11 @@ def get_answer(*, filters: Filters, purpose: str, day: date | None, now: datetim
     day = min(day or filters.until or today - DAY, today)
     told = _rates(
         site,
-        first=day - WEEK * WEEKDAYS_BACK,
+        first=day - WEEK * rules.WEEKDAYS_BACK,
         last=day,
         where=filters.where,
-        purposes=[purpose],
-    )[purpose]
+        purpose=purpose,
+    )
     reference = why.reference_days(day, told=why.told_days(told))
     of_day = _sum_day(site, day, filters)
     before = [cell for one in reference for cell in _sum_day(site, one, filters)]
@@ -120,25 +91,13 @@ def _sum_day(site: SiteInfo, day: date, filters: Filters) -> list[CellSum]:
 
 
 def _rates(
-    site: SiteInfo,
-    *,
-    first: date,
-    last: date,
-    where: Mapping[Dimension, str],
-    purposes: list[str],
-) -> dict[str, dict[date, Rate]]:
-    """Return the rates of purposes by day; days without anybody are not there."""
-    rows = queries.sum_days(site_id=site.id, first=first, last=last, where=where)
-    on = rules.tell_days(rows)
-    numbers = registry.list_choice_numbers(site_id=site.id)
-    asked = _asked(site, {row.notice for row in rows})
-    return {
-        purpose: {
-            day: rules.rate(told, number=numbers[f"purpose:{purpose}"], asked=asked)
-            for day, told in on.items()
-        }
-        for purpose in purposes
-    }
+    site: SiteInfo, *, first: date, last: date, where: Mapping[Dimension, str], purpose: str
+) -> dict[date, Rate]:
+    """Return the rates of a purpose by day; days without anybody are not there."""
+    on = queries.sum_days(site_id=site.id, first=first, last=last, where=where)
+    number = registry.list_choice_numbers(site_id=site.id)[f"purpose:{purpose}"]
+    asked = _asked(site, {one.notice for told in on.values() for one in told})
+    return {day: rules.rate(told, number=number, asked=asked) for day, told in on.items()}
 
 
 def _asked(site: SiteInfo, versions: set[str]) -> Asked:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.factories.numbers import add_people, tell
 from tests.factories.people import signed_in
 from tests.factories.registry import SITE
-from tracking.insights import why_queries
+from tracking.insights import queries, why
 from tracking.insights.types import Dimension, Filters
 from tracking.notices.types import Notice
 from tracking.scans import operations as scans
@@ -77,6 +77,11 @@ def test_the_dashboard_asks_and_the_page_answers(marketing: Client, fall: None) 
     assert "style=" not in page
 
 
+def ask(filters: Filters, now: datetime) -> tuple[why.Question, ...]:
+    report = queries.get_opt_in_report(filters=filters, now=now)
+    return why.list_questions(report.purposes, days=report.days, today=TODAY)
+
+
 def test_only_what_is_over_and_beyond_noise_is_asked(notice: Notice, fall: None) -> None:
     filters = Filters(site=SITE, days=28)
     now = timezone.now()
@@ -84,12 +89,12 @@ def test_only_what_is_over_and_beyond_noise_is_asked(notice: Notice, fall: None)
     add_people(notice, TODAY, shown=1000, granted=10)
     tell(TODAY)
 
-    (question,) = why_queries.list_questions(filters=filters, now=now)
+    (question,) = ask(filters, now)
     assert question.day == DAY
     desktops = Filters(site=SITE, days=28, where={Dimension.DEVICE_CLASS: "desktop"})
-    assert why_queries.list_questions(filters=desktops, now=now) == ()
+    assert ask(desktops, now) == ()
     phones = Filters(site=SITE, days=28, where={Dimension.DEVICE_CLASS: "phone"})
-    (first, *_) = why_queries.list_questions(filters=phones, now=now)
+    (first, *_) = ask(phones, now)
     assert float(first.change.difference) == -0.2
 
 

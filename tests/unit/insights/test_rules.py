@@ -12,7 +12,6 @@ from tracking.insights.types import (
     MIXED,
     Cell,
     CellSum,
-    DaySum,
     Dimension,
     Filters,
     Kind,
@@ -66,17 +65,12 @@ def report(
         **{
             "filters": Filters(site="shop", days=7, where=where),
             "cells": [CellSum(cell=c, count=n) for day, c, n in found if day in period],
-            "by_day": [
-                DaySum(
-                    day=day,
-                    kind=c.kind,
-                    notice=c.notice,
-                    purposes=c.purposes,
-                    is_mixed=rules.is_mixed(c, where),
-                    count=n,
+            "on": {
+                day: rules.tell(
+                    [CellSum(cell=c, count=n) for other, c, n in found if other == day], where
                 )
-                for day, c, n in found
-            ],
+                for day, _, _ in found
+            },
             "asked": ASKED,
             "numbers": NUMBERS,
             "purpose_names": NAMES,

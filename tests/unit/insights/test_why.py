@@ -12,7 +12,17 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tracking.insights import why
-from tracking.insights.types import DECIDED, MIXED, Cell, CellSum, Dimension, Kind, Rate
+from tracking.insights.types import (
+    DECIDED,
+    MIXED,
+    Cell,
+    CellSum,
+    Dimension,
+    Kind,
+    Number,
+    PurposeReport,
+    Rate,
+)
 
 DAY = date(2026, 5, 12)
 WEEK = timedelta(days=7)
@@ -281,7 +291,20 @@ def days_of(rates: dict[int, Rate]) -> dict[date, Rate]:
 
 
 def ask(rates: dict[str, dict[date, Rate]], days: list[date]) -> tuple[why.Question, ...]:
-    return why.list_questions(rates, names={code: {"en": code} for code in rates}, days=days)
+    purposes = [
+        PurposeReport(
+            code=code,
+            name={"en": code},
+            today=on[DAY],
+            week_before=on[DAY - WEEK],
+            period=on[DAY],
+            by_day=tuple(on[day] for day in days),
+            on=on,
+            withdrawn=Number(value=0),
+        )
+        for code, on in rates.items()
+    ]
+    return why.list_questions(purposes, days=days, today=days[-1] + timedelta(days=1))
 
 
 PERIOD = [DAY + timedelta(days=offset) for offset in range(-14, 14)]
