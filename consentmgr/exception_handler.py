@@ -6,13 +6,12 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from tracking.lib.errors import DomainError
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +22,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Translate an exception raised below an API view; None lets Django answer 500."""
     if isinstance(error, DomainError):
         return _answer(error.status, error.code, error.message, error.fields)
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if isinstance(error, AWAY):
         # Nothing was committed: the browser keeps the decision and sends it again.
         logger.error("database away: %s", type(error).__name__)
         response = _answer(503, "unavailable", "Nothing was stored; please send it again.", {})

@@ -9,7 +9,6 @@ from typing import Any, cast
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -17,9 +16,9 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
-from psycopg_pool import PoolTimeout
 
 from tracking.registry import queries as registry
+from tracking.web.database import AWAY
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -51,7 +50,7 @@ def cross_origin(get_response: View) -> View:
     def origins() -> frozenset[str]:
         # With the database away it is the last known ones: a page must be able to read the 503.
         nonlocal known
-        with contextlib.suppress(OperationalError, InterfaceError, PoolTimeout):
+        with contextlib.suppress(*AWAY):
             known = frozenset(origin for site in registry.list_sites() for origin in site.origins)
         return known
 

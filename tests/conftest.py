@@ -12,6 +12,7 @@ from whitenoise.responders import StaticFile
 
 from tests.factories.registry import make_site
 from tests.visitors import Visitor
+from tracking.banner import queries as banner
 from tracking.lib.short_memory import forget_everything
 from tracking.notices import history
 from tracking.notices import queries as notices
@@ -30,6 +31,7 @@ def _nothing_remembered() -> Iterator[None]:
     forget_everything()
     notices._load.cache_clear()
     history._list_revisions.cache_clear()
+    banner._last.clear()
     yield
     forget_everything()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +22,13 @@ from tracking.banner import queries
 from tracking.consents import cookies
 from tracking.consents.api import ChoicesOutput
 from tracking.lib.errors import DomainError
+from tracking.web.database import AWAY
 from tracking.web.errors import errors
 from tracking.web.site import SITE, named_site
+
+P = ParamSpec("P")
+
+logger = logging.getLogger(__name__)
 
 # Fresh for a minute; then the old one is used while a new one is fetched, so that no page waits
 # for it, and for a week if the service cannot be reached.
@@ -28,6 +36,31 @@ _SCRIPT_CACHING = "max-age=60, stale-while-revalidate=3600, stale-if-error=60480
 _FIXED_CACHING = "public, max-age=31536000, immutable"
 
 
+def _explained(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Say in a comment what is wrong: no page can read it, but the browser's tools show it."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except DomainError as error:
+            message, status = error.message, error.status
+        except AWAY as error:
+            logger.error("database away: %s", type(error).__name__)
+            message, status = "The service cannot answer at the moment.", 503
+        return HttpResponse(
+            f"/* {message} */\n",
+            status=status,
+            content_type="text/javascript",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return wrapped
+
+
+@_explained
 def script(request: HttpRequest, site: str) -> HttpResponse:
     """
     Serve the one file a page includes; it depends on path and country, never on a cookie.
@@ -35,22 +68,20 @@ def script(request: HttpRequest, site: str) -> HttpResponse:
     `?lang=` names one language; `?inline=1` is the text for a page that holds it itself.
     """
     is_inline = "inline" in request.GET
-    try:
-        place = cookies.read_place(request)
-        served = queries.get_script(
-            site_code=site,
-            language=request.GET.get("lang", ""),
-            endpoint=f"{request.scheme}://{request.get_host()}" if is_inline else "",
-            place=place,
-            now=timezone.now(),
-        )
-    except DomainError as error:
-        return _explain(error)
+    place = cookies.read_place(request)
+    served = queries.get_script_or_last(
+        site_code=site,
+        language=request.GET.get("lang", ""),
+        endpoint=f"{request.scheme}://{request.get_host()}" if is_inline else "",
+        place=place,
+        now=timezone.now(),
+    )
     # No header says to a cache on the way that this answer is for one address.
     reach = "private" if cookies.is_place_by_address(place) else "public"
     return _send(request, served, f"{reach}, {_SCRIPT_CACHING}", *cookies.place_headers())
 
 
+@_explained
 def fixed(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     """
     Serve a script that never changes: a site's that was pinned, or a part that a page's one line
@@ -59,21 +90,8 @@ def fixed(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     A part's address names what the one line was built with. One that was built before an update
     gets today's part, uncached: it may work, and nothing opens if it does not.
     """
-    try:
-        served = queries.get_fixed(name=name, digest=digest)
-    except DomainError as error:
-        return _explain(error)
+    served = queries.get_fixed(name=name, digest=digest)
     return _send(request, served, _FIXED_CACHING if digest == served.digest else "no-store")
-
-
-def _explain(error: DomainError) -> HttpResponse:
-    """Answer with a comment: a script element cannot read JSON, the browser's tools can show it."""
-    return HttpResponse(
-        f"/* {error.message} */\n",
-        status=error.status,
-        content_type="text/javascript",
-        headers={"Cache-Control": "no-store"},
-    )
 
 
 def _send(

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -35,6 +36,9 @@ from tracking.regimes import rules as regimes
 from tracking.regimes.types import Jurisdiction, Regime
 from tracking.registry import queries as registry
 from tracking.registry.types import HoldMode, Presentation, SiteInfo
+from tracking.web.database import AWAY
+
+logger = logging.getLogger(__name__)
 
 # What the page says before anything more is fetched; the rest comes with the preferences.
 FIRST_LAYER = (
@@ -121,6 +125,37 @@ def get_script(
         # Its arms vary the words of its own notice alone.
         experiment=running.code if running and running.notice == notice.number else "",
     )
+
+
+# What each kind of visitor was last served, for as long as the process lives.
+_last: dict[object, Script] = {}
+_MOST_KINDS = 1024
+
+
+def get_script_or_last(
+    *, site_code: str, language: str, endpoint: str, place: Jurisdiction | None, now: datetime
+) -> Script:
+    """
+    Return `get_script`, or while the database is away what it last was: without the script there
+    is no question, and browsers use their old copy in such a time, too.
+
+    :raises UnknownSite:
+    :raises NoNotice:
+    """
+    kind = (site_code, language, endpoint, place)
+    try:
+        script = get_script(
+            site_code=site_code, language=language, endpoint=endpoint, place=place, now=now
+        )
+    except AWAY as error:
+        if kind not in _last:
+            raise
+        logger.error("database away, the last script is served: %s", type(error).__name__)
+        return _last[kind]
+    if len(_last) >= _MOST_KINDS:
+        _last.clear()
+    _last[kind] = script
+    return script
 
 
 @cache

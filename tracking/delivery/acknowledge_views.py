@@ -6,17 +6,16 @@ import logging
 from collections.abc import Mapping
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
-from psycopg_pool import PoolTimeout
 
 from tracking.delivery import acknowledge_operations, wording
 from tracking.delivery.types import AcknowledgePage
 from tracking.lib.languages import negotiate
 from tracking.lib.moments import moment_text
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     )
     try:
         response = _answer(request, token, language)
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         logger.error("database away: %s", type(error).__name__)
         response = _message(request, language, "away", status=503)
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)

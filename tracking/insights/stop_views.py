@@ -6,17 +6,16 @@ import logging
 from contextlib import suppress
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
-from psycopg_pool import PoolTimeout
 
 from tracking.insights import reports_page, subscription_operations, subscription_queries
 from tracking.insights.subscriptions import LANGUAGES
 from tracking.lib.languages import negotiate
+from tracking.web.database import AWAY
 from tracking.web.parts import pick
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ def stop(request: HttpRequest, stop_key: UUID) -> HttpResponse:
     )
     try:
         response = _answer(request, stop_key, language)
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         logger.error("database away: %s", type(error).__name__)
         response = _page(request, language, "away", status=503)
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
-from psycopg_pool import PoolTimeout
 
 from tracking.lib.languages import negotiate
 from tracking.notices.queries import NoNotice
 from tracking.preferences import listings, wording
 from tracking.preferences.types import Listing
 from tracking.registry.queries import UnknownSite
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def _for_everybody(
             response = view(request, *args, **kwargs)
         except (UnknownSite, NoNotice) as error:
             raise Http404 from error
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except AWAY as error:
             logger.error("database away: %s", type(error).__name__)
             response = _away(request)
         else:

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,7 +19,6 @@ from django.views.csrf import csrf_failure
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
-from psycopg_pool import PoolTimeout
 
 from tracking.consents import cookies, erasures
 from tracking.consents import operations as consents
@@ -31,6 +29,7 @@ from tracking.notices.queries import NoNotice
 from tracking.preferences import queries, rules, wording
 from tracking.preferences.types import Answer, FirstLayer, Reader
 from tracking.registry.queries import UnknownSite
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def _page(away: View) -> Callable[[View], View]:
                 response = view(request, site)
             except (UnknownSite, NoNotice) as error:
                 raise Http404 from error
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
+            except AWAY as error:
                 logger.error("database away: %s", type(error).__name__)
                 response = away(request, site)
             response["Cache-Control"] = "private, no-store"
@@ -117,7 +116,7 @@ def look(request: HttpRequest, site: str, notice: int) -> HttpResponse:
         sheet = queries.get_look(site_code=site, notice_number=notice)
     except NoNotice as error:
         raise Http404 from error
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         logger.error("database away: %s", type(error).__name__)
         return HttpResponse(content_type="text/css", status=503)
     # A version never changes; how we derive the rest of its colours may, with a release.
@@ -151,7 +150,7 @@ def _well_known(read: Callable[[], Mapping[str, Any]]) -> HttpResponse:
         found = read()
     except (UnknownSite, NoNotice) as error:
         raise Http404 from error
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         logger.error("database away: %s", type(error).__name__)
         return JsonResponse({}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     return JsonResponse(

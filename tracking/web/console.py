@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from psycopg_pool import PoolTimeout
 
 from tracking.lib.errors import DomainError
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def door(
             response: HttpResponseBase
             try:
                 response = _enter(request, framed, names)
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
+            except AWAY as error:
                 logger.error("database away: %s", type(error).__name__)
                 response = render(request, "console/away.html", framed, status=503)
                 response["Retry-After"] = "5"

@@ -12,6 +12,7 @@ from typing import Any
 import brotli
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client
 
 from tests.factories.clock import NOW
@@ -405,3 +406,35 @@ def test_each_part_is_served_where_the_script_says(
 
     assert response.status_code == 200
     assert "immutable" in response["Cache-Control"]
+
+
+def take_the_database_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(notices, "get_current", away)
+
+
+def test_with_the_database_away_the_question_is_still_asked(
+    client: Client, notice: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.get(f"/b/{SITE}.js?lang=ja")
+    take_the_database_away(monkeypatch)
+
+    after = client.get(f"/b/{SITE}.js?lang=ja")
+
+    assert (after.status_code, after.content) == (200, before.content)
+    assert after.headers["ETag"] == before.headers["ETag"]
+
+
+def test_what_was_never_served_is_not_made_up(
+    client: Client, notice: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get(f"/b/{SITE}.js?lang=ja")
+    take_the_database_away(monkeypatch)
+
+    for address in (f"/b/{SITE}.js", f"/b/{SITE}.js?lang=ja&inline=1"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
+        assert answer.headers["Content-Type"] == "text/javascript"
+        assert answer.content == b"/* The service cannot answer at the moment. */\n"

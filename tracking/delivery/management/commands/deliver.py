@@ -11,11 +11,11 @@ from typing import Any
 import celery
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
-from psycopg_pool import PoolTimeout
 
 from tracking.delivery import run
+from tracking.web.database import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             pause = PAUSE_SECONDS
             try:
                 run.deliver_due(**_how(stopped), seconds=RUN_SECONDS)
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
+            except AWAY as error:
                 # The database is away: what was on its way is sent again after its lease.
                 logger.error("database away: %s", type(error).__name__)
                 pause = AFTER_TROUBLE_SECONDS
