@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,52 @@ AGENT = (
 OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRET_KEY", "CONSENT_KEYS")
 
 
+_SHELL = """
+import contextlib, io, json, sys, traceback
+from types import SimpleNamespace
+from django.apps import apps
+from django.core.management import call_command
+from django.db import close_old_connections, connection
+from tracking.lib.short_memory import forget_everything
+asked, answers = sys.stdin, sys.stdout
+m = SimpleNamespace(**{one.__name__: one for one in apps.get_models()})
+for line in asked:
+    said, error = io.StringIO(), None
+    with contextlib.redirect_stdout(said):
+        # What it knew may be of an hour ago, and so may its connection be.
+        forget_everything()
+        connection.close()
+        try:
+            exec(json.loads(line), {"m": m, "json": json, "call_command": call_command})
+        except Exception:
+            error = traceback.format_exc()
+    print(json.dumps([said.getvalue(), error]), file=answers, flush=True)
+"""
+
+
+class Shell:
+    """`manage.py shell` of a running product: started once, for every start takes seconds."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", _SHELL],
+            cwd=ROOT, env=dict(environment), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, code: str) -> str:
+        """Run code and return what it prints."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps(code), file=self._process.stdin, flush=True)
+        said, error = json.loads(self._process.stdout.readline())
+        assert error is None, error
+        return str(said)
+
+    def end(self) -> None:
+        self._process.communicate(timeout=30)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """A running product. Vendors listen above `vendors`, in the order of the demo's catalogue."""
@@ -42,6 +88,7 @@ class Stack:
     vendors: int
     data: Path
     password: str
+    shell: Shell
     environment: dict[str, str]
 
     def url(self, path: str) -> str:
@@ -49,22 +96,15 @@ class Stack:
 
     def read(self, expression: str) -> Any:
         """Return what an expression is worth in the product's own shell; `m` are all its models."""
-        code = (
-            "import json; from types import SimpleNamespace; from django.apps import apps; "
-            "m = SimpleNamespace(**{one.__name__: one for one in apps.get_models()}); "
-            f"print(json.dumps({expression}))"
-        )
-        done = subprocess.run(
-            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-            cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(self.run(f"print(json.dumps({expression}))"))
 
-    def manage(self, *command: str) -> None:
-        """Run a command of `manage.py` against this product."""
-        subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True
-        )
+    def manage(self, *command: str) -> str:
+        """Run a command of `manage.py` against this product and return what it says."""
+        return self.run(f"call_command(*{command!r})")
+
+    def run(self, code: str) -> str:
+        """Run code in the product's own shell and return what it prints."""
+        return self.shell.run(code)
 
     def log(self) -> dict[str, Any]:
         """Return what has reached the vendors, by partner."""
@@ -121,13 +161,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 if time.monotonic() > deadline:
                     pytest.fail(f"{address} does not answer")
                 time.sleep(0.2)
+        shell = Shell(environment)
         yield Stack(
             port=port,
             vendors=port + 1,
             data=data,
             password=(data / "console-password").read_text("utf-8").strip(),
             environment=environment,
+            shell=shell,
         )
+        shell.end()
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

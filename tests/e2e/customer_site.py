@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +14,7 @@ from typing import Any
 from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.e2e import hold_site
-from tests.e2e.conftest import ROOT, Stack
+from tests.e2e.conftest import Stack
 
 ALLOW = "許可する"
 REFUSE = "必須のみ許可する"
@@ -56,7 +54,7 @@ class Customer:
 
         `newcomer`: one partner more, with a tag `fresh`.
         """
-        self._shell(
+        self.stack.run(
             "from django.utils import timezone\n"
             "from tests.factories.registry import catalogue, partner, tag\n"
             "from tracking.notices.operations import publish_notice_version\n"
@@ -78,31 +76,15 @@ class Customer:
 
     def pin(self) -> str:
         """Return the line that `pin_script` prints."""
-        done = self._run("pin_script", self.code, "--origin", self.stack.url(""))
-        line = done.splitlines()[0]
-        assert re.fullmatch(r"<script .*></script>", line), done
+        said = self.stack.manage("pin_script", self.code, "--origin", self.stack.url(""))
+        line = said.splitlines()[0]
+        assert re.fullmatch(r"<script .*></script>", line), said
         return line
 
     def put(self, path: str, html: str, headers: dict[str, str] | None = None) -> str:
         """Put a page up and return its address."""
         self.site.pages[path] = (html, headers or {})
         return self.origin + path
-
-    def _shell(self, code: str) -> None:
-        self._run("shell", "--no-imports", "-c", code)
-
-    def _run(self, *command: str) -> str:
-        # On a busy machine the two seconds that a command waits for the database may be too few;
-        # all of these commands may be repeated.
-        for _ in range(5):
-            done = subprocess.run(
-                [sys.executable, "manage.py", *command],
-                cwd=ROOT, env=self.stack.environment, capture_output=True, text=True,
-            )  # fmt: skip
-            if "couldn't get a connection" not in done.stderr:
-                break
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @contextmanager

@@ -105,7 +105,7 @@ operations.tell(now=now, at_once=True)
 @pytest.fixture(scope="module")
 def counted(stack: Stack) -> Stack:
     """A product that has counted ten days."""
-    stack.manage("shell", "--no-imports", "-c", MAKE_NUMBERS)
+    stack.run(MAKE_NUMBERS)
     return stack
 
 

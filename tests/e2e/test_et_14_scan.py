@@ -136,7 +136,7 @@ def test_et_14_a_scan_that_cannot_begin_says_so_and_keeps_nothing(customer: Cust
 
 def declare(customer: Customer, *, hosts: list[str]) -> None:
     """Publish that `ads` asks these hosts and keeps a cookie for thirty days."""
-    customer._shell(
+    customer.stack.run(
         "from django.utils import timezone\n"
         "from tests.factories.registry import catalogue, tag\n"
         "from tracking.notices.operations import publish_notice_version\n"

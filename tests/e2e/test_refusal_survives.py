@@ -14,8 +14,6 @@ any time.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from tests.e2e.conftest import ROOT, Stack
+from tests.e2e.conftest import Stack
 from tests.e2e.faults import Chromium, Fault, Line, Network
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -146,17 +144,12 @@ def wait_for(condition: Any, what: str, seconds: float = 30) -> None:
 
 def records(stack: Stack) -> list[tuple[str, str]]:
     """Return idempotency key and method of every record that the service has."""
-    code = (
-        "import json; from tracking.consents.models import *; "
-        "methods = dict(ConsentRecord.objects.values_list('key', 'method')); "
-        "print(json.dumps([(p.idempotency_key, methods[p.record_key]) "
-        "for p in ConsentPrivate.objects.all()]))"
+    found = stack.run(
+        "methods = dict(m.ConsentRecord.objects.values_list('key', 'method'))\n"
+        "private = m.ConsentPrivate.objects.all()\n"
+        "print(json.dumps([(one.idempotency_key, methods[one.record_key]) for one in private]))"
     )
-    answer = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-        cwd=ROOT, env=stack.environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return [tuple(row) for row in json.loads(answer.stdout.splitlines()[-1])]
+    return [tuple(row) for row in json.loads(found)]
 
 
 def methods_of(line: Line, everything: list[tuple[str, str]]) -> list[str]:
@@ -173,11 +166,9 @@ def network(stack: Stack) -> Iterator[Network]:
         for name in [*names, *OTHERS]:
             network.line(name)
         origins = [f"http://{line.host}:{network.port}" for line in network.lines.values()]
-        stack.manage(
-            "shell", "--no-imports", "-c",
-            "from tracking.registry.models import Site; site = Site.objects.get(code='kloset'); "
-            f"site.origins += {origins!r}; site.save()",
-        )  # fmt: skip
+        stack.run(
+            f"site = m.Site.objects.get(code='kloset')\nsite.origins += {origins!r}\nsite.save()"
+        )
         # Every process of the service remembers a site for five seconds.
         time.sleep(6)
         yield network
