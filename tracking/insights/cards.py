@@ -31,7 +31,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cards:
-    """`note` says of a running day that those who still wait to be told of may bend it."""
+    """
+    `note` says of a running day that those who still wait to be told of may bend it, or why it is
+    not today that is told of.
+    """
 
     title: str
     lead: str
@@ -53,10 +56,13 @@ def build_cards(*, report: OptInReport, running_until: str, phrases: Phrases) ->
         title = phrases.say("day_title", day=phrases.day(day))
         lead = phrases.say("day_lead", before=before)
     is_waiting = bool(running_until) and any(one.today.is_partial for one in report.purposes)
+    ends_early = not running_until and report.filters.until is None
     return Cards(
         title=title,
         lead=lead,
-        note=phrases.say("running_note") if is_waiting else "",
+        note=phrases.say("running_note" if is_waiting else "yesterday_note")
+        if is_waiting or ends_early
+        else "",
         cards=tuple(_card(one, phrases) for one in report.purposes),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -81,6 +81,8 @@ def build_dashboard(
     """
     phrases = Phrases(language=view.language, k=report.smallest)
     site, local = report.filters.site, now.astimezone(ZoneInfo(zone))
+    # Whoever follows the address later gets these days.
+    shown = replace(report.filters, until=report.until)
     return Dashboard(
         site=site,
         site_name=phrases.pick(sites.get(site, {}), site),
@@ -108,7 +110,7 @@ def build_dashboard(
         choices=breakdowns.build_choices(report=report, phrases=phrases),
         health=_health(health, phrases),
         files={name: tables.list_files(name, view=view, phrases=phrases) for name in tables.NAMES},
-        report_address=f"/v1/insights/opt-in?{urlencode(rules.as_address(report.filters))}",
+        report_address=f"/v1/insights/opt-in?{urlencode(rules.as_address(shown))}",
         script_line=f'<script src="{origin}/b/{site}.js"></script>',
         has_any=report.has_any,
         is_empty=not report.funnel.shown.value and not report.funnel.shown.is_hidden,

@@ -59,19 +59,26 @@ def list_sites() -> tuple[SiteInfo, ...]:
     return registry.list_sites()
 
 
-def get_opt_in_report(*, filters: Filters, now: datetime) -> OptInReport:
+def get_opt_in_report(
+    *, filters: Filters, now: datetime, may_end_yesterday: bool = False
+) -> OptInReport:
     """
     Return the dashboard's numbers, in groups of at least ten people.
+
+    `may_end_yesterday`: where no day is asked for, and none of today's answers may be told yet.
 
     :raises UnknownSite:
     """
     site = registry.get_site(code=filters.site)
     zone = ZoneInfo(site.zone)
     until = filters.until or now.astimezone(zone).date()
+    # From a day before on, in case that it ends a day before.
+    first = rules.first_day_needed(until=until, days=filters.days) - timedelta(days=1)
+    on = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
+    if may_end_yesterday and filters.until is None:
+        until = rules.last_told(on, today=until)
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
-    first = rules.first_day_needed(until=until, days=filters.days)
-    on = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
     seen = {told.notice for day in on.values() for told in day}
     versions = list_versions(site.code, seen - {MIXED})
     current = notices.find_current(site_code=site.code)

@@ -69,6 +69,16 @@ def first_day_needed(*, until: date, days: int) -> date:
     return until - timedelta(days=days - 1, weeks=WEEKDAYS_BACK)
 
 
+def last_told(on: Mapping[date, Iterable[Told]], *, today: date) -> date:
+    """Return today, or yesterday while only of that it may be told what anybody answered."""
+
+    def is_told(day: date) -> bool:
+        return any(one.kind in DECIDED and not one.is_mixed for one in on.get(day, ()))
+
+    yesterday = today - timedelta(days=1)
+    return yesterday if is_told(yesterday) and not is_told(today) else today
+
+
 def read_filters(address: Mapping[str, str], *, site: str) -> Filters:
     """Return what an address asks for; what it cannot ask for falls back to the default."""
     days = address.get("days", "")

@@ -71,7 +71,7 @@ def dashboard(request: HttpRequest, frame: console.Frame) -> HttpResponse:
     site = sites.get(request.GET.get("site", "")) or next(iter(sites.values()))
     now = timezone.now()
     view = filtering.read_view(request.GET, site=site.code, language=frame["language"])
-    report = queries.get_opt_in_report(filters=view.filters, now=now)
+    report = queries.get_opt_in_report(filters=view.filters, now=now, may_end_yesterday=True)
     health = queries.get_health(site=site.code, now=now)
     board = page.build_dashboard(
         report=report,
@@ -117,7 +117,9 @@ def download(request: HttpRequest, frame: console.Frame, name: str, kind: str) -
     file = tables.build_file(
         name,
         kind,
-        report=queries.get_opt_in_report(filters=view.filters, now=timezone.now()),
+        report=queries.get_opt_in_report(
+            filters=view.filters, now=timezone.now(), may_end_yesterday=True
+        ),
         view=view,
     )
     if file is None:

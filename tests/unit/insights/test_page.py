@@ -238,7 +238,20 @@ def test_a_running_day_says_until_when_and_that_it_may_lean() -> None:
 
     assert "14:00まで（集計中）" in running.lead
     assert "偏る" in running.note
-    assert (over.title, over.note) == ("11月22日（日）の許可率", "")
+    assert over.title == "11月22日（日）の許可率"
+    assert "偏る" not in over.note
+
+
+def test_a_page_that_ends_yesterday_says_why() -> None:
+    numbers = report(*MANY)
+    asked_for = replace(numbers, filters=replace(numbers.filters, until=TODAY))
+
+    assert "numbers end with yesterday" in cards_of(numbers).note
+    assert cards_of(asked_for).note == ""
+
+
+def cards_of(numbers: OptInReport) -> cards.Cards:
+    return cards.build_cards(report=numbers, running_until="", phrases=ENGLISH)
 
 
 def test_only_the_sites_own_today_is_running() -> None:

@@ -250,3 +250,21 @@ def test_filters_are_read_from_the_address_and_written_back(
 ) -> None:
     assert rules.read_filters(address, site="shop") == wanted
     assert rules.read_filters(rules.as_address(wanted), site="shop") == wanted
+
+
+def test_a_page_ends_yesterday_while_nothing_of_today_may_be_told() -> None:
+    def of(*rows: Row) -> date:
+        on = {
+            day: rules.tell([CellSum(cell=c, count=n) for d, c, n in rows if d == day], ())
+            for day, _, _ in rows
+        }
+        return rules.last_told(on, today=TODAY)
+
+    before = TODAY - timedelta(days=1)
+    yesterday = told(10, Kind.REFUSED, day=before)
+    assert of(yesterday) == before
+    # Showings that wait for an answer are no rate.
+    assert of(yesterday, told(60, Kind.IGNORED)) == before
+    assert of(yesterday, told(10, Kind.ALLOWED, purposes="1")) == TODAY
+    # A day earlier would tell no more.
+    assert of() == of(told(60, Kind.IGNORED, day=before)) == TODAY
