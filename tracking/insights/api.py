@@ -31,6 +31,7 @@ from tracking.consents.types import Surface
 from tracking.insights import counting, operations, queries, rules
 from tracking.insights.types import (
     PERMISSION,
+    Base,
     Dimension,
     Funnel,
     Number,
@@ -186,13 +187,24 @@ class FunnelOutput(serializers.Serializer[Any]):
     ignored = NumberOutput()
 
 
+class BetweenOutput(serializers.Serializer[Any]):
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
 class RateOutput(serializers.Serializer[Any]):
     granted = serializers.IntegerField()
     shown = serializers.IntegerField()
     decided = serializers.IntegerField()
     of_shown = serializers.FloatField(allow_null=True, help_text="granted ÷ shown")
     of_decided = serializers.FloatField(allow_null=True, help_text="granted ÷ decided")
-    is_partial = serializers.BooleanField()
+    is_partial = serializers.BooleanField(
+        help_text="There are more people, in groups too mixed to be counted."
+    )
+    of_shown_between = BetweenOutput(
+        allow_null=True, help_text="What the share can be, whatever those people answered."
+    )
+    of_decided_between = BetweenOutput(allow_null=True)
 
 
 class CSVRenderer(BaseRenderer):
@@ -439,4 +451,11 @@ def _rate(rate: Rate) -> dict[str, object]:
         "of_shown": rate.of_shown,
         "of_decided": rate.of_decided,
         "is_partial": rate.is_partial,
+        "of_shown_between": _between(rate, Base.SHOWN),
+        "of_decided_between": _between(rate, Base.DECIDED),
     }
+
+
+def _between(rate: Rate, base: Base) -> dict[str, float] | None:
+    bounds = base.bounds(rate)
+    return {"low": bounds.low, "high": bounds.high} if base.whole(rate) else None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracking.insights import rules
+from tracking.insights.api import as_json
 from tracking.insights.types import (
     MIXED,
     Cell,
@@ -268,3 +269,14 @@ def test_a_page_ends_yesterday_while_nothing_of_today_may_be_told() -> None:
     assert of(yesterday, told(10, Kind.ALLOWED, purposes="1")) == TODAY
     # A day earlier would tell no more.
     assert of() == of(told(60, Kind.IGNORED, day=before)) == TODAY
+
+
+def test_programs_are_told_how_far_the_missing_could_move_a_share() -> None:
+    mixed = told(50, Kind.CHOSEN, purposes=MIXED, choices=MIXED)
+    analytics = as_json(report(*A_DAY, mixed))["purposes"][0]["period"]  # type: ignore[index]
+
+    assert analytics["of_shown"] == pytest.approx(80 / 200)
+    assert analytics["of_shown_between"] == pytest.approx({"low": 80 / 250, "high": 130 / 250})
+    assert analytics["of_decided_between"] == pytest.approx({"low": 80 / 192, "high": 130 / 192})
+    nobody = as_json(report())["purposes"][0]["period"]  # type: ignore[index]
+    assert nobody["of_shown_between"] is nobody["of_decided_between"] is None
