@@ -7,6 +7,7 @@ bundled servers, with data that is kept as safely as in production.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -84,9 +85,7 @@ class Stack:
         try:
             self._declare()
             self.start(VALKEY)
-            self.start(POSTGRES)
-            servers.make_roles(self.folder)
-            self._run("manage.py", "migrate", "-v0")
+            self._make_database()
             self.start(*PARTNERS)
             endpoints = {
                 name: {"url": f"{self.url(name)}/consent", "secret": SECRET} for name in PARTNERS
@@ -237,11 +236,24 @@ class Stack:
         size = f"size={megabytes}m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
         self._mounts.append(folder)
-        # Owners and modes too, the folder's own included.
-        subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
+        _copy(aside, folder)
         shutil.rmtree(aside)
 
     # --- inside
+
+    def _make_database(self) -> None:
+        """Start PostgreSQL with all tables, made by the first stack of a run for all of them."""
+        kept = _kept_for_the_run() / "postgres"
+        if kept.exists():
+            _copy(kept, self.place.cluster)
+            self.start(POSTGRES)
+            return
+        self.start(POSTGRES)
+        servers.make_roles(self.folder)
+        self._run("manage.py", "migrate", "-v0")
+        self.end(POSTGRES)
+        _copy(self.place.cluster, kept)
+        self.start(POSTGRES)
 
     def _declare(self) -> None:
         """Say how each part is started."""
@@ -311,3 +323,16 @@ class Stack:
         if done.returncode:
             raise Broken(f"{' '.join(arguments[:3])} failed:\n{done.stderr}")
         return done.stdout
+
+
+@functools.cache
+def _kept_for_the_run() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"{testing.PREFIX}{os.getpid()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what is in a folder, owners and modes too, the folder's own included."""
+    target.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
