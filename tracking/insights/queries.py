@@ -65,7 +65,7 @@ def get_opt_in_report(
     """
     Return the dashboard's numbers, in groups of at least ten people.
 
-    `may_end_yesterday`: where no day is asked for, and none of today's answers may be told yet.
+    `may_end_yesterday`: where no day is asked for, and too few of today's answers may be told yet.
 
     :raises UnknownSite:
     """
@@ -75,8 +75,14 @@ def get_opt_in_report(
     # From a day before on, in case that it ends a day before.
     first = rules.first_day_needed(until=until, days=filters.days) - timedelta(days=1)
     on = sum_days(site_id=site.id, first=first, last=until, where=filters.where)
+    untold = {
+        day: [Kind(kind) for kind in kinds]
+        for day, kinds in models.CountedDay.objects.filter(
+            site_id=site.id, day__range=(first, until)
+        ).values_list("day", "untold")
+    }
     if may_end_yesterday and filters.until is None:
-        until = rules.last_told(on, today=until)
+        until = rules.last_told(on, untold, today=until)
     days = rules.list_days(until=until, days=filters.days)
     cells = sum_cells(site_id=site.id, first=days[0], last=until, where=filters.where)
     seen = {told.notice for day in on.values() for told in day}
@@ -97,12 +103,7 @@ def get_opt_in_report(
             for code, name in list_names(current, kind, rows, field).items()
         },
         publications=_list_publications(site, zone),
-        untold={
-            day: [Kind(kind) for kind in kinds]
-            for day, kinds in models.CountedDay.objects.filter(
-                site_id=site.id, day__range=(first, until)
-            ).values_list("day", "untold")
-        },
+        untold=untold,
         until=until,
     )  # fmt: skip
 

@@ -69,11 +69,18 @@ def first_day_needed(*, until: date, days: int) -> date:
     return until - timedelta(days=days - 1, weeks=WEEKDAYS_BACK)
 
 
-def last_told(on: Mapping[date, Iterable[Told]], *, today: date) -> date:
-    """Return today, or yesterday while only of that it may be told what anybody answered."""
+def last_told(
+    on: Mapping[date, Iterable[Told]], untold: Mapping[date, Collection[Kind]], *, today: date
+) -> date:
+    """
+    Return today, or yesterday while of that alone a rate makes sense: before the first ten who
+    refused alike may be told of, it looks as if everybody allowed.
+    """
 
     def is_told(day: date) -> bool:
-        return any(one.kind in DECIDED and not one.is_mixed for one in on.get(day, ()))
+        told = {one.kind for one in on.get(day, ()) if not one.is_mixed}
+        waits = {Kind.ALLOWED, Kind.REFUSED} & {*untold.get(day, ())} - told
+        return not told.isdisjoint(DECIDED) and not waits
 
     yesterday = today - timedelta(days=1)
     return yesterday if is_told(yesterday) and not is_told(today) else today

@@ -254,19 +254,26 @@ def test_filters_are_read_from_the_address_and_written_back(
 
 
 def test_a_page_ends_yesterday_while_nothing_of_today_may_be_told() -> None:
+    untold: dict[date, tuple[Kind, ...]] = {}
+
     def of(*rows: Row) -> date:
         on = {
             day: rules.tell([CellSum(cell=c, count=n) for d, c, n in rows if d == day], ())
             for day, _, _ in rows
         }
-        return rules.last_told(on, today=TODAY)
+        return rules.last_told(on, untold, today=TODAY)
 
     before = TODAY - timedelta(days=1)
     yesterday = told(10, Kind.REFUSED, day=before)
     assert of(yesterday) == before
     # Showings that wait for an answer are no rate.
     assert of(yesterday, told(60, Kind.IGNORED)) == before
-    assert of(yesterday, told(10, Kind.ALLOWED, purposes="1")) == TODAY
+    allowed = told(10, Kind.ALLOWED, purposes="1")
+    assert of(yesterday, allowed) == TODAY
+    # It would look as if everybody had allowed.
+    untold[TODAY] = (Kind.REFUSED, Kind.CHOSEN, Kind.IGNORED)
+    assert of(yesterday, allowed) == before
+    assert of(yesterday, allowed, told(10, Kind.REFUSED)) == TODAY
     # A day earlier would tell no more.
     assert of() == of(told(60, Kind.IGNORED, day=before)) == TODAY
 
