@@ -89,6 +89,9 @@ def _change(day: Rate, before: Rate, phrases: Phrases) -> tuple[str, str, str, s
     if share is not None and Base.SHOWN.is_vague(before):
         told = phrases.share_of(before, Base.SHOWN)
         return phrases.say("change_vague", share=told), "none", "", ""
+    if Base.SHOWN.is_vague(day) and before.shown:
+        told = phrases.share_of(before, Base.SHOWN)
+        return phrases.say("change_of_range", share=told), "none", "", ""
     if share is None or share_before is None:
         return phrases.say("change_none"), "none", "", ""
     change = share - share_before

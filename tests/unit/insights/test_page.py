@@ -230,6 +230,17 @@ def test_a_range_is_nothing_to_compare_with() -> None:
     assert (card.direction, card.change_range, card.noise) == ("none", "", "")
 
 
+def test_a_range_is_compared_with_nothing_and_says_what_there_was() -> None:
+    before = (told(300, Kind.ALLOWED, purposes="11", choices="111", day=WEEK_AGO),)
+    vague = told(50, Kind.CHOSEN, purposes=MIXED, choices=MIXED)
+    card = cards.build_cards(
+        report=report(*A_DAY, vague, *before), running_until="", phrases=ENGLISH
+    ).cards[0]
+
+    assert card.change == "Told as a range, so it is not compared with last week's 100.0%."
+    assert (card.direction, card.change_range, card.noise) == ("none", "", "")
+
+
 def test_a_running_day_says_until_when_and_that_it_may_lean() -> None:
     numbers = report(*MANY, untold={TODAY: (Kind.CHOSEN,)})
 
