@@ -39,7 +39,7 @@ import contextlib, io, json, sys, traceback
 from types import SimpleNamespace
 from django.apps import apps
 from django.core.management import call_command
-from django.db import close_old_connections, connection
+from django.db import connection
 from tracking.lib.short_memory import forget_everything
 asked, answers = sys.stdin, sys.stdout
 m = SimpleNamespace(**{one.__name__: one for one in apps.get_models()})

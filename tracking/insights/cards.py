@@ -57,12 +57,11 @@ def build_cards(*, report: OptInReport, running_until: str, phrases: Phrases) ->
         lead = phrases.say("day_lead", before=before)
     is_waiting = bool(running_until) and any(one.today.is_partial for one in report.purposes)
     ends_early = not running_until and report.filters.until is None
+    note = "running_note" if is_waiting else "yesterday_note" if ends_early else ""
     return Cards(
         title=title,
         lead=lead,
-        note=phrases.say("running_note" if is_waiting else "yesterday_note")
-        if is_waiting or ends_early
-        else "",
+        note=phrases.say(note) if note else "",
         cards=tuple(_card(one, phrases) for one in report.purposes),
     )
 

@@ -25,9 +25,9 @@ from consentmgr.postgres.watch import (
 )
 
 # A gate answers within 250 ms, whatever the database does.
-GATE_S = 0.25
-# As long as a busy machine may take over it; a held wire would last for ever.
-SOON_S = 2.0
+SOON_S = 0.25
+# Of so many the quickest counts, on a busy machine.
+TRIES = 5
 
 
 class Wire:
@@ -136,19 +136,23 @@ def test_a_slow_statement_of_a_server_that_is_well_is_waited_for(connect: Any) -
 
 
 def test_nobody_waits_for_a_server_that_stands_still(wire: Wire, connect: Any) -> None:
-    first, second = connect(), connect()
-    wire.hold()
+    took = []
+    for _ in range(TRIES):
+        _go_on(wire)
+        first, second = connect(), connect()
+        wire.hold()
+        took.append(_seconds(lambda one=first: one.execute("SELECT 1")))
+        # Its answer may still come: it is of no more use.
+        assert first.closed
 
-    assert _seconds(lambda: first.execute("SELECT 1")) < SOON_S
-    # Its answer may still come: it is of no more use.
-    assert first.closed
-    # Known to be still: nobody waits even for a moment. The quickest of some, on a busy machine.
-    assert min(_seconds(lambda: second.execute("SELECT 1")) for _ in range(5)) < PATIENCE_S
+    assert min(took) < SOON_S
+    # Known to be still: nobody waits even for a moment.
+    assert min(_seconds(lambda: second.execute("SELECT 1")) for _ in range(TRIES)) < PATIENCE_S
     assert not second.closed
 
 
 def test_what_is_waited_for_fits_into_the_gates_time() -> None:
-    assert PATIENCE_S + ANSWER_S < GATE_S
+    assert PATIENCE_S + ANSWER_S < SOON_S
 
 
 def test_all_is_as_before_once_it_goes_on(wire: Wire, connect: Any) -> None:
@@ -161,20 +165,23 @@ def test_all_is_as_before_once_it_goes_on(wire: Wire, connect: Any) -> None:
 
 
 def test_a_transaction_under_way_is_not_half_written(wire: Wire, connect: Any) -> None:
-    writer, reader = connect(), connect()
+    reader = connect()
     reader.execute("CREATE TABLE IF NOT EXISTS half_written (n int)")
 
-    def write() -> None:
+    def write(writer: Here) -> None:
         with writer.transaction():
             writer.execute("INSERT INTO half_written VALUES (1)")
             wire.hold()
             writer.execute("INSERT INTO half_written VALUES (2)")
 
     try:
-        took = _seconds(write)
-        _go_on(wire)
+        took = []
+        for _ in range(TRIES):
+            writer = connect()
+            took.append(_seconds(lambda one=writer: write(one)))
+            _go_on(wire)
 
-        assert took < SOON_S
+        assert min(took) < SOON_S
         assert reader.execute("SELECT count(*) FROM half_written").fetchone()[0] == 0
     finally:
         connect().execute("DROP TABLE half_written")

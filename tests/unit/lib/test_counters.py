@@ -173,15 +173,15 @@ def silent(tmp_path: Path) -> Iterator[str]:
 def test_a_redis_that_hangs_is_away_after_a_moment_and_then_at_once(silent: str) -> None:
     counters = Counters(QuickRedis(silent, timeout=0.2), name="test")
     took = []
-    for _ in range(3):
+    for _ in range(6):
         began = time.monotonic()
         with pytest.raises(Away):
             counters.add({"a": 1})
         took.append(time.monotonic() - began)
 
     assert 0.15 < took[0] < 1.5
-    # The quicker one, on a busy machine.
-    assert min(took[1:]) < 0.1
+    # The quickest, on a busy machine.
+    assert min(took[1:]) < 0.05
 
 
 def test_a_redis_that_is_not_there_is_away_and_asked_again_later(
